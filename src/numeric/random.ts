@@ -134,7 +134,7 @@ export function hashWords(text: string): Uint32Array {
 }
 
 const NORMAL_TAIL = 3.442619855899;
-const EXPONENTIAL_TAIL = 7.69711747013104972;
+const EXPONENTIAL_TAIL = 7.69711747013105;
 const NORMAL = zigguratNormal();
 const EXPONENTIAL = zigguratExponential();
 

@@ -1,0 +1,140 @@
+/** What a run of the simulator is made of, and what it hands out. Shared with the oracle in test/oracle. */
+import type { Fleet } from "../fleet/fleet.ts";
+import type { Router, RouterDefinition } from "../routers/contract.ts";
+import type { Workload } from "../workload/requests.ts";
+
+export interface RunOptions {
+  readonly fleet: Fleet;
+  readonly workload: Workload;
+  readonly router: Router;
+  /** For the streams that the simulator owns: the router's policy stream. */
+  readonly seed: number;
+  /** Which series the fleet's carbon tracks hold. */
+  readonly signal: "average" | "marginal";
+  /** Which latency the objectives bound. */
+  readonly latency: "ttft" | "e2e";
+  /** Seconds between telemetry snapshots; 0 takes one at every router call. */
+  readonly telemetryIntervalSeconds: number;
+  /** Seconds between the gateway's fetches of the signals. */
+  readonly signalIntervalSeconds: number;
+  /**
+   * `drain` runs until every request has ended; `cut` stops at the horizon and counts the rest as unfinished.
+   */
+  readonly end: "drain" | "cut";
+  /**
+   * Common horizon of idle energy and GPU-hours in seconds: last arrival plus the largest deferral allowed.
+   * Null: the end of the last request.
+   */
+  readonly horizonSeconds: number | null;
+  /** Forecast carbon intensity (region, now, ahead) in g/kWh; null gives the router perfect foresight. */
+  readonly forecastCarbon: ((region: number, nowSeconds: number, aheadSeconds: number) => number) | null;
+  readonly artefacts: ReadonlyMap<string, Uint8Array>;
+  /** Keep reasons and scores of placements. */
+  readonly explain: boolean;
+  /** Give the router the clairvoyant view. */
+  readonly clairvoyant: boolean;
+}
+
+export type { Router, RouterDefinition };
+
+/** Why a request did not finish. */
+export type Refusal = string;
+
+/**
+ * A request as it ends. Columns indexed by the number handed to {@link RecordSink}; valid during the call.
+ * Times are seconds since the start of the run, NaN where the request never got so far.
+ */
+export interface RecordColumns {
+  /** Number in order of the workload, from 0. */
+  readonly id: Float64Array;
+  readonly arrivalSeconds: Float64Array;
+  readonly deadlineSeconds: Float64Array;
+  /** First time it left the router. */
+  readonly dispatchedSeconds: Float64Array;
+  /** Time it was held on purpose ({@link RouterHost.hold}) before its first dispatch. */
+  readonly heldSeconds: Float64Array;
+  /** Start of its first iteration, its first and its last token, at the engine. */
+  readonly startedSeconds: Float64Array;
+  readonly firstTokenSeconds: Float64Array;
+  readonly finishedSeconds: Float64Array;
+  /** As the user sees them: network both ways included. */
+  readonly ttftSeconds: Float64Array;
+  readonly e2eSeconds: Float64Array;
+  readonly promptTokens: Int32Array;
+  readonly outputTokens: Int32Array;
+  readonly producedTokens: Int32Array;
+  readonly tier: Uint8Array;
+  readonly session: Float64Array;
+  /** Endpoint it ended at, -1 if it never was placed. */
+  readonly endpoint: Int32Array;
+  readonly preemptions: Int32Array;
+  /** Attributed active energy (`gpu` boundary), cost by occupancy and carbon. */
+  readonly energyJoules: Float64Array;
+  readonly costUsd: Float64Array;
+  readonly carbonGrams: Float64Array;
+}
+
+/** Receives what happens to requests, in an order that depends only on the run's inputs. */
+export interface RecordSink {
+  begin(columns: RecordColumns): void;
+  /** A placement: the request leaves the router for an endpoint of `group`. */
+  placed(request: number, endpoint: number, atSeconds: number): void;
+  finished(request: number): void;
+  rejected(request: number, reason: Refusal): void;
+  /** Still in the system when the run was cut. */
+  unfinished(request: number): void;
+  /** Target shares set by the router. */
+  weights(requestClass: number, weights: Float64Array, atSeconds: number): void;
+}
+
+/** Energy, cost and carbon of one endpoint over the horizon. */
+export interface EndpointTotals {
+  /** Seconds in which its replicas ran an iteration, and in which they were up. */
+  busySeconds: number;
+  upSeconds: number;
+  /** Active energy of the GPUs, split into what requests carry and what was lost with aborted iterations. */
+  activeJoules: number;
+  idleJoules: number;
+  hostJoules: number;
+  activeGrams: number;
+  idleGrams: number;
+  hostGrams: number;
+  /** Price of the busy and of all replica-hours, and of energy where the region prices it. */
+  busyUsd: number;
+  fleetUsd: number;
+  energyUsd: number;
+  iterations: number;
+  outsideIterations: number;
+  outsideJoules: number;
+  preemptions: number;
+  placed: number;
+  finished: number;
+  promptTokens: number;
+  outputTokens: number;
+}
+
+export interface RunTotals {
+  readonly requests: number;
+  readonly finished: number;
+  readonly rejected: number;
+  readonly unfinished: number;
+  /** Requests cut to the model's longest context. */
+  readonly truncated: number;
+  /** Requests that the router held on purpose at least once. */
+  readonly deferred: number;
+  readonly horizonSeconds: number;
+  readonly endSeconds: number;
+  readonly endpoints: readonly EndpointTotals[];
+  /** Calls of the router, by kind. */
+  readonly routerCalls: number;
+  readonly telemetrySnapshots: number;
+  readonly explanations: readonly Explanation[];
+}
+
+export interface Explanation {
+  readonly id: number;
+  readonly atSeconds: number;
+  readonly endpoint: number;
+  readonly reason: string;
+  readonly scores: readonly number[] | null;
+}
