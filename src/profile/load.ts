@@ -1,0 +1,109 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { basename, isAbsolute, join, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import { suggestion, UserError } from "../errors.ts";
+import { checkProfile, type Finding } from "./checks.ts";
+import { type Profile, profileSchema } from "./schema.ts";
+import { schemaFindings } from "./schema-findings.ts";
+
+/** A profile that passed every check, and what was odd about it. */
+export interface LoadedProfile {
+  readonly profile: Profile;
+  /** Where it came from: a path, or what the caller named it. */
+  readonly where: string;
+  readonly warnings: readonly Finding[];
+}
+
+/** A shipped profile file; `id` is the file's stem. */
+export interface ProfileEntry {
+  readonly id: string;
+  readonly path: string;
+}
+
+const shippedDirectory = fileURLToPath(new URL("../../profiles/", import.meta.url));
+
+/**
+ * Everything that is wrong or odd with the value, errors first; `profile` only when there is no error. For
+ * `canopy profile check`, which shows all; the loaders stop at the first error.
+ */
+export function examineProfile(json: unknown): { profile: Profile | undefined; findings: Finding[] } {
+  const parsed = profileSchema.safeParse(json);
+  if (!parsed.success) return { profile: undefined, findings: schemaFindings(parsed.error.issues, json) };
+  const findings = checkProfile(parsed.data);
+  findings.sort((a, b) => Number(a.level === "warning") - Number(b.level === "warning"));
+  const refused = findings.some((finding) => finding.level === "error");
+  return { profile: refused ? undefined : parsed.data, findings };
+}
+
+/**
+ * @param json the parsed file
+ * @param where names it in errors
+ * @throws UserError with the code of the first error found and its JSON path
+ */
+export function parseProfile(json: unknown, where: string): LoadedProfile {
+  const { profile, findings } = examineProfile(json);
+  if (profile !== undefined) return { profile, where, warnings: findings };
+  const errors = findings.filter((finding) => finding.level === "error");
+  const [first] = errors;
+  const more = errors.length > 1 ? ` (and ${errors.length - 1} more: canopy profile check)` : "";
+  const path = first.path === "" ? "" : `${first.path}: `;
+  throw new UserError(first.code, `${where}: ${path}${first.message}${more}`);
+}
+
+/** @throws UserError when the file cannot be read, is not JSON, or is not a valid profile */
+export function loadProfile(path: string): LoadedProfile {
+  return parseProfile(readProfileJson(path), path);
+}
+
+/**
+ * The file's JSON, unchecked.
+ *
+ * @throws UserError CANOPY_PROFILE_NOT_FOUND, CANOPY_PROFILE_JSON
+ */
+export function readProfileJson(path: string): unknown {
+  let text: string;
+  try {
+    text = readFileSync(path, "utf8");
+  } catch (cause) {
+    const reason = (cause as NodeJS.ErrnoException).code === "ENOENT" ? "no such file" : String(cause);
+    throw new UserError("CANOPY_PROFILE_NOT_FOUND", `${path}: ${reason}: expected a profile file`, { cause });
+  }
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw new UserError("CANOPY_PROFILE_JSON", `${path}: not valid JSON: ${(cause as Error).message}`, {
+      cause,
+    });
+  }
+}
+
+/** The profiles that come with the package, in order of their id. */
+export function listProfiles(): ProfileEntry[] {
+  return readdirSync(shippedDirectory)
+    .filter((name) => name.endsWith(".json"))
+    .sort()
+    .map((name) => ({ id: basename(name, ".json"), path: join(shippedDirectory, name) }));
+}
+
+/**
+ * A shipped profile by id (case does not matter), or a file: whatever ends in `.json` or holds a slash.
+ *
+ * @param options.directory what a relative path starts from; default the working directory
+ * @throws UserError CANOPY_PROFILE_NOT_FOUND with the nearest id; others as {@link loadProfile}
+ */
+export function resolveProfile(nameOrPath: string, options: { directory?: string } = {}): LoadedProfile {
+  if (isPath(nameOrPath)) return loadProfile(resolve(options.directory ?? ".", nameOrPath));
+  const shipped = listProfiles();
+  const wanted = nameOrPath.toLowerCase();
+  const entry = shipped.find(({ id }) => id.toLowerCase() === wanted);
+  if (entry !== undefined) return loadProfile(entry.path);
+  const ids = shipped.map(({ id }) => id);
+  throw new UserError(
+    "CANOPY_PROFILE_NOT_FOUND",
+    `no profile "${nameOrPath}"${suggestion(nameOrPath, ids)}; canopy profiles lists them, a path ends in .json`,
+  );
+}
+
+function isPath(name: string): boolean {
+  return isAbsolute(name) || name.endsWith(".json") || name.includes("/") || name.includes("\\");
+}
