@@ -1,7 +1,8 @@
-import { readdirSync, readFileSync } from "node:fs";
+import { readdir } from "node:fs/promises";
 import { basename, isAbsolute, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { suggestion, UserError } from "../errors.ts";
+import { readTextFile } from "../files.ts";
 import { checkProfile, type Finding } from "./checks.ts";
 import { type Profile, profileSchema } from "./schema.ts";
 import { schemaFindings } from "./schema-findings.ts";
@@ -51,23 +52,17 @@ export function parseProfile(json: unknown, where: string): LoadedProfile {
 }
 
 /** @throws UserError when the file cannot be read, is not JSON, or is not a valid profile */
-export function loadProfile(path: string): LoadedProfile {
-  return parseProfile(readProfileJson(path), path);
+export async function loadProfile(path: string): Promise<LoadedProfile> {
+  return parseProfile(await readProfileJson(path), path);
 }
 
 /**
  * The file's JSON, unchecked.
  *
- * @throws UserError CANOPY_PROFILE_NOT_FOUND, CANOPY_PROFILE_JSON
+ * @throws UserError CANOPY_PROFILE_JSON, and those of `readTextFile`
  */
-export function readProfileJson(path: string): unknown {
-  let text: string;
-  try {
-    text = readFileSync(path, "utf8");
-  } catch (cause) {
-    const reason = (cause as NodeJS.ErrnoException).code === "ENOENT" ? "no such file" : String(cause);
-    throw new UserError("CANOPY_PROFILE_NOT_FOUND", `${path}: ${reason}: expected a profile file`, { cause });
-  }
+export async function readProfileJson(path: string): Promise<unknown> {
+  const text = await readTextFile(path, "profile");
   try {
     return JSON.parse(text);
   } catch (cause) {
@@ -78,8 +73,8 @@ export function readProfileJson(path: string): unknown {
 }
 
 /** The profiles that come with the package, in order of their id. */
-export function listProfiles(): ProfileEntry[] {
-  return readdirSync(shippedDirectory)
+export async function listProfiles(): Promise<ProfileEntry[]> {
+  return (await readdir(shippedDirectory))
     .filter((name) => name.endsWith(".json"))
     .sort()
     .map((name) => ({ id: basename(name, ".json"), path: join(shippedDirectory, name) }));
@@ -91,16 +86,19 @@ export function listProfiles(): ProfileEntry[] {
  * @param options.directory what a relative path starts from; default the working directory
  * @throws UserError CANOPY_PROFILE_NOT_FOUND with the nearest id; others as {@link loadProfile}
  */
-export function resolveProfile(nameOrPath: string, options: { directory?: string } = {}): LoadedProfile {
+export async function resolveProfile(
+  nameOrPath: string,
+  options: { directory?: string } = {},
+): Promise<LoadedProfile> {
   if (isPath(nameOrPath)) return loadProfile(resolve(options.directory ?? ".", nameOrPath));
-  const shipped = listProfiles();
+  const shipped = await listProfiles();
   const wanted = nameOrPath.toLowerCase();
   const entry = shipped.find(({ id }) => id.toLowerCase() === wanted);
   if (entry !== undefined) return loadProfile(entry.path);
   const ids = shipped.map(({ id }) => id);
   throw new UserError(
     "CANOPY_PROFILE_NOT_FOUND",
-    `no profile "${nameOrPath}"${suggestion(nameOrPath, ids)}; canopy profiles lists them, a path ends in .json`,
+    `no profile "${nameOrPath}"${suggestion(nameOrPath, ids)}: \`canopy profiles\` lists them; a file's name ends in .json`,
   );
 }
 
