@@ -66,9 +66,8 @@ export async function readProfileJson(path: string): Promise<unknown> {
   try {
     return JSON.parse(text);
   } catch (cause) {
-    throw new UserError("CANOPY_PROFILE_JSON", `${path}: not valid JSON: ${(cause as Error).message}`, {
-      cause,
-    });
+    const reason = (cause as Error).message.replace(/\s+/g, " ");
+    throw new UserError("CANOPY_PROFILE_JSON", `${path}: not valid JSON: ${reason}`, { cause });
   }
 }
 
