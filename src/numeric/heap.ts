@@ -139,25 +139,29 @@ export class TimeHeap {
 }
 
 /**
- * A binary heap with at most one entry for each index 0..n-1, smallest (time, priority, index) first: the next
+ * A priority queue with at most one entry for each index 0..n-1, smallest (time, priority, index) first: the next
  * batch end of each replica, the next coupling event of each endpoint.
  *
- * `set` inserts or changes in O(log n); nothing is allocated after construction except by `extend`.
+ * It is a winner tree: `set` and `remove` replay the matches of one index up to the root, log2(n) comparisons, which
+ * a binary heap needs twice of when the first entry moves back. Nothing is allocated except by `extend`.
  */
 export class IndexedHeap {
+  #indices: number;
+  #size = 0;
   #times: Float64Array;
   #priorities: Int32Array;
-  /** Place of each index in `#order`, -1 when it has no entry. */
-  #places: Int32Array;
-  #order: Int32Array;
-  #size = 0;
+  /** Number of leaves, a power of two; leaf of index i is node `#leaves + i`, the root is node 1. */
+  #leaves: number;
+  /** First index below each node, -1 where there is no entry. */
+  #winners: Int32Array;
 
   /** @param indices how many indices there are: entries are for 0..indices-1 */
   constructor(indices: number) {
-    this.#times = new Float64Array(indices);
-    this.#priorities = new Int32Array(indices);
-    this.#places = new Int32Array(indices).fill(-1);
-    this.#order = new Int32Array(indices);
+    this.#indices = indices;
+    this.#leaves = leavesFor(indices);
+    this.#times = new Float64Array(this.#leaves);
+    this.#priorities = new Int32Array(this.#leaves);
+    this.#winners = new Int32Array(2 * this.#leaves).fill(-1);
   }
 
   /** Number of indices that have an entry. */
@@ -167,7 +171,7 @@ export class IndexedHeap {
 
   /** Number of indices there are. */
   get indices(): number {
-    return this.#places.length;
+    return this.#indices;
   }
 
   /**
@@ -178,50 +182,48 @@ export class IndexedHeap {
    * @throws RangeError if the index is outside 0..n-1 or the time is NaN
    */
   set(index: number, time: number, priority = 0): void {
-    const place = this.#places[index];
-    if (place === undefined) throw this.#outside("set", index);
+    if (!(index >= 0 && index < this.#indices)) throw this.#outside("set", index);
     if (Number.isNaN(time)) throw new RangeError(`IndexedHeap.set: the time of index ${index} is NaN`);
     this.#times[index] = time;
     this.#priorities[index] = priority;
-    if (place === -1) this.#rise(this.#size++, index);
-    else this.#settle(place, index);
+    if (this.#winners[this.#leaves + index] === -1) this.#size++;
+    this.#replay(index, index);
   }
 
   /** Removes the entry of `index`; false when it had none. @throws RangeError if the index is outside 0..n-1 */
   remove(index: number): boolean {
-    const place = this.#places[index];
-    if (place === undefined) throw this.#outside("remove", index);
-    if (place === -1) return false;
-    this.#places[index] = -1;
-    const last = --this.#size;
-    if (place !== last) this.#settle(place, this.#order[last]);
+    if (!(index >= 0 && index < this.#indices)) throw this.#outside("remove", index);
+    if (!this.has(index)) return false;
+    this.#size--;
+    this.#replay(index, -1);
     return true;
   }
 
   /** True when `index` has an entry. */
   has(index: number): boolean {
-    return this.#places[index] >= 0;
+    return index >= 0 && this.#winners[this.#leaves + index] >= 0;
   }
 
   /** Time of the entry of `index` in seconds; `Infinity` when it has none. */
   timeOf(index: number): number {
-    return this.#places[index] >= 0 ? this.#times[index] : Number.POSITIVE_INFINITY;
+    return this.has(index) ? this.#times[index] : Number.POSITIVE_INFINITY;
   }
 
   /** Index of the first entry; -1 when the heap is empty. */
   peekIndex(): number {
-    return this.#size === 0 ? -1 : this.#order[0];
+    return this.#winners[1];
   }
 
   /** Time of the first entry in seconds; `Infinity` when the heap is empty. */
   peekTime(): number {
-    return this.#size === 0 ? Number.POSITIVE_INFINITY : this.#times[this.#order[0]];
+    const first = this.#winners[1];
+    return first < 0 ? Number.POSITIVE_INFINITY : this.#times[first];
   }
 
   /** Priority of the first entry. @throws RangeError when empty */
   peekPriority(): number {
     if (this.#size === 0) throw emptyHeap("IndexedHeap.peekPriority");
-    return this.#priorities[this.#order[0]];
+    return this.#priorities[this.#winners[1]];
   }
 
   /** Removes the first entry and returns its index; -1 when the heap is empty. */
@@ -233,72 +235,61 @@ export class IndexedHeap {
 
   /** Removes every entry. */
   clear(): void {
-    this.#places.fill(-1);
+    this.#winners.fill(-1);
     this.#size = 0;
   }
 
   /** Makes room for the indices 0..indices-1; entries stay. Fewer than there are now changes nothing. */
   extend(indices: number): void {
-    const before = this.#places.length;
-    if (indices <= before) return;
-    this.#times = widenedFloat64(this.#times, indices);
-    this.#priorities = widenedInt32(this.#priorities, indices);
-    this.#places = widenedInt32(this.#places, indices).fill(-1, before);
-    this.#order = widenedInt32(this.#order, indices);
+    if (indices <= this.#indices) return;
+    const before = this.#indices;
+    this.#indices = indices;
+    if (indices <= this.#leaves) return;
+    const entries = this.#winners.slice(this.#leaves, this.#leaves + before);
+    this.#leaves = leavesFor(indices);
+    this.#times = widenedFloat64(this.#times, this.#leaves);
+    this.#priorities = widenedInt32(this.#priorities, this.#leaves);
+    this.#winners = new Int32Array(2 * this.#leaves).fill(-1);
+    for (const index of entries) if (index >= 0) this.#replay(index, index);
   }
 
-  /** Puts `index` where it belongs, starting from a hole at `place`. */
-  #settle(place: number, index: number): void {
-    if (place > 0 && this.#isBefore(index, this.#order[(place - 1) >> 1])) this.#rise(place, index);
-    else this.#sink(place, index);
-  }
-
-  #rise(from: number, index: number): void {
-    const order = this.#order;
-    const places = this.#places;
-    let place = from;
-    while (place > 0) {
-      const parent = (place - 1) >> 1;
-      const other = order[parent];
-      if (!this.#isBefore(index, other)) break;
-      order[place] = other;
-      places[other] = place;
-      place = parent;
-    }
-    order[place] = index;
-    places[index] = place;
-  }
-
-  #sink(from: number, index: number): void {
-    const order = this.#order;
-    const places = this.#places;
-    const size = this.#size;
-    let place = from;
-    for (;;) {
-      let child = 2 * place + 1;
-      if (child >= size) break;
-      if (child + 1 < size && this.#isBefore(order[child + 1], order[child])) child++;
-      const other = order[child];
-      if (!this.#isBefore(other, index)) break;
-      order[place] = other;
-      places[other] = place;
-      place = child;
-    }
-    order[place] = index;
-    places[index] = place;
-  }
-
-  #isBefore(a: number, b: number): boolean {
+  /** Puts `winner`, which is `index` or -1, on the leaf of `index` and plays every match above it again. */
+  #replay(index: number, winner: number): void {
+    const winners = this.#winners;
     const times = this.#times;
-    if (times[a] !== times[b]) return times[a] < times[b];
+    let best = winner;
+    let time = best < 0 ? Number.POSITIVE_INFINITY : times[best];
+    let node = this.#leaves + index;
+    winners[node] = best;
+    while (node > 1) {
+      const rival = winners[node ^ 1];
+      if (rival >= 0) {
+        const rivalTime = times[rival];
+        if (rivalTime < time || (rivalTime === time && this.#isFirstOfTie(rival, best))) {
+          best = rival;
+          time = rivalTime;
+        }
+      }
+      node >>= 1;
+      winners[node] = best;
+    }
+  }
+
+  #isFirstOfTie(rival: number, best: number): boolean {
+    if (best < 0) return true;
     const priorities = this.#priorities;
-    if (priorities[a] !== priorities[b]) return priorities[a] < priorities[b];
-    return a < b;
+    return priorities[rival] === priorities[best] ? rival < best : priorities[rival] < priorities[best];
   }
 
   #outside(method: string, index: number): RangeError {
-    return new RangeError(`IndexedHeap.${method}: index ${index} is outside 0..${this.#places.length - 1}`);
+    return new RangeError(`IndexedHeap.${method}: index ${index} is outside 0..${this.#indices - 1}`);
   }
+}
+
+function leavesFor(indices: number): number {
+  let leaves = 1;
+  while (leaves < indices) leaves *= 2;
+  return leaves;
 }
 
 function emptyHeap(method: string): RangeError {

@@ -157,6 +157,14 @@ describe("IndexedHeap", () => {
     expect(heap.size).toBe(0);
   });
 
+  it("has no entry for an index that does not exist", () => {
+    const heap = new IndexedHeap(3);
+    for (let i = 0; i < 3; i++) heap.set(i, i);
+    for (const index of [-8, -4, -1, 3, 4, 99]) {
+      expect([heap.has(index), heap.timeOf(index)]).toEqual([false, Number.POSITIVE_INFINITY]);
+    }
+  });
+
   it("is empty after clear", () => {
     const heap = new IndexedHeap(3);
     heap.set(2, 1);
