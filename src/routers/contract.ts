@@ -263,6 +263,8 @@ export interface RouterDefinition<Parameters = unknown> {
 }
 
 /** Types a definition written in its own file, e.g. a user's router. */
-export function defineRouter<Parameters>(definition: RouterDefinition<Parameters>): RouterDefinition<Parameters> {
+export function defineRouter<Parameters>(
+  definition: RouterDefinition<Parameters>,
+): RouterDefinition<Parameters> {
   return definition;
 }

@@ -1,0 +1,187 @@
+import { UserError } from "../errors.ts";
+import type { ReturnReason, Router, RouterHost, World } from "./contract.ts";
+import { TierQueues } from "./ingress/tier-queues.ts";
+
+/** Timer on which requests that could not be placed at once are tried again; others may use ids from 1. */
+export const DISPATCH_TIMER = 0;
+
+export interface PlacingOptions {
+  /**
+   * `tiers`: strict tiers, the earliest deadline (or the first to come) first inside; while anything is held, new
+   * requests wait for the next tick with the others (CEDAR Algorithm 1). `arrival`: order of arrival; a new
+   * request waits only behind held ones that may go to the same endpoints.
+   */
+  readonly queue: "tiers" | "arrival";
+  /** Order inside a tier; `arrival` has no use for it. */
+  readonly order?: "edf" | "fifo";
+  /** Seconds between two tries at the held requests. */
+  readonly retrySeconds: number;
+}
+
+/**
+ * A router that places each request on one endpoint as soon as it can: the choice of that endpoint is all that a
+ * subclass has to give. Where the host refuses the placement (endpoint down or at its cap) the next best is
+ * tried; a request that nobody takes is held and tried again every `retrySeconds`.
+ *
+ * Only endpoints that both prefill and decode are candidates. A request that needs the large model is rejected
+ * when the fleet has no such endpoint for it, since it could only wait for ever.
+ */
+export abstract class PlacingRouter implements Router {
+  abstract readonly needs: NonNullable<Router["needs"]>;
+  protected world!: World;
+  protected host!: RouterHost;
+  /** Indices of the endpoints that may serve any request, and of those that may serve one that needs the large model. */
+  protected all!: Int32Array;
+  protected large!: Int32Array;
+  /** 1 for endpoints that have refused a placement during this call of the router. */
+  protected blocked!: Uint8Array;
+  protected queues!: TierQueues;
+  readonly #options: PlacingOptions;
+  /** What a request has to outrank: priorities fall by this much from tier to tier. */
+  #prioritySpan = 1;
+  #anyBlocked = false;
+  /** 1 once nobody was left for a request of any kind, and for one that needs the large model, in this call. */
+  readonly #exhausted = new Uint8Array(2);
+
+  constructor(options: PlacingOptions) {
+    this.#options = options;
+  }
+
+  start(world: World, host: RouterHost): void {
+    this.world = world;
+    this.host = host;
+    const { count, role, large } = world.endpoints;
+    const mixed = Array.from({ length: count }, (_, e) => e).filter((e) => role[e] === 0);
+    if (mixed.length === 0) {
+      throw new UserError(
+        "CANOPY_ROUTER_ROLES",
+        "the router places on endpoints that both prefill and decode and the fleet has none, expected an endpoint of role mixed, or a router such as splitwise",
+      );
+    }
+    this.all = Int32Array.from(mixed);
+    this.large = Int32Array.from(mixed.filter((e) => large[e] === 1));
+    this.blocked = new Uint8Array(count);
+    const tiers = Math.max(1, world.tiers.length);
+    this.queues =
+      this.#options.queue === "tiers"
+        ? new TierQueues(tiers, this.#options.order ?? "edf")
+        : new TierQueues(2, "fifo");
+    this.#prioritySpan = Math.floor(0x7fffffff / tiers);
+    host.every(DISPATCH_TIMER, this.#options.retrySeconds, true);
+    this.prepare();
+  }
+
+  arrival(request: number): void {
+    this.#unblock();
+    this.arrived(request);
+    this.#admit(request);
+  }
+
+  returned(request: number, _reason: ReturnReason): void {
+    this.#unblock();
+    this.#admit(request);
+  }
+
+  timer(id: number): void {
+    this.#unblock();
+    if (id === DISPATCH_TIMER) this.#dispatchHeld();
+    else this.tick(id);
+  }
+
+  /** Called at the end of {@link start}: make columns, ask for timers. */
+  protected prepare(): void {}
+
+  /** Called at every first arrival, before the choice. */
+  protected arrived(_request: number): void {}
+
+  /** Timers of the subclass, ids from 1. */
+  protected tick(_id: number): void {}
+
+  /**
+   * The endpoint for a request, or -1 when none is up that may serve it and is not {@link blocked}. Called again
+   * for the same request after the endpoint refused. May not allocate.
+   */
+  protected abstract pick(request: number): number;
+
+  /** Whether to keep the request on purpose instead of sending it to the endpoint picked. */
+  protected postpones(_request: number, _endpoint: number): boolean {
+    return false;
+  }
+
+  /** Called after a request of the tier has gone to the endpoint. */
+  protected placed(_tier: number, _endpoint: number): void {}
+
+  /** Keeps reasons and scores; called only while the host asks for them. */
+  protected explain(_request: number, _endpoint: number): void {}
+
+  /** Candidates of a request, by its need for the large model alone. */
+  protected candidatesOf(request: number): Int32Array {
+    return this.world.requests.needsLarge[request] === 1 ? this.large : this.all;
+  }
+
+  #admit(request: number): void {
+    const { tier, needsLarge, deadlineSeconds } = this.world.requests;
+    const byTier = this.#options.queue === "tiers";
+    const lane = byTier ? tier[request] : 1 - needsLarge[request];
+    const ahead = byTier ? this.queues.count : this.queues.countOf(lane);
+    if (ahead > 0 || !this.#dispatch(request)) this.queues.push(lane, request, deadlineSeconds);
+  }
+
+  #dispatchHeld(): void {
+    for (let left = this.queues.count; left > 0; left--) {
+      const request = this.queues.pop();
+      if (!this.#dispatch(request)) this.queues.keep();
+    }
+    this.queues.restore();
+  }
+
+  /** True when the router is rid of the request. */
+  #dispatch(request: number): boolean {
+    const { requests } = this.world;
+    const needsLarge = requests.needsLarge[request];
+    if (this.#exhausted[needsLarge] === 1) return false;
+    if (needsLarge === 1 && this.large.length === 0) {
+      this.host.reject(request, "needs the large model and no endpoint has it");
+      return true;
+    }
+    for (;;) {
+      const endpoint = this.pick(request);
+      if (endpoint < 0) {
+        this.#exhausted[needsLarge] = 1;
+        if (needsLarge === 0) this.#exhausted[1] = 1;
+        return false;
+      }
+      if (this.postpones(request, endpoint)) {
+        this.host.hold(request);
+        return false;
+      }
+      const tier = requests.tier[request];
+      if (this.host.explaining) this.explain(request, endpoint);
+      if (this.host.place(request, endpoint, -1, this.#priorityOf(request))) {
+        this.placed(tier, endpoint);
+        return true;
+      }
+      this.blocked[endpoint] = 1;
+      this.#anyBlocked = true;
+    }
+  }
+
+  /**
+   * Strict tiers, and the earlier deadline (to 10 ms) inside, as one whole number for hosts whose batching order is
+   * `priority`; 0 for routers that know no tiers. Whole, since a fraction would be boxed in every call.
+   */
+  #priorityOf(request: number): number {
+    if (this.#options.queue !== "tiers") return 0;
+    const { tier, deadlineSeconds } = this.world.requests;
+    const rank = Math.min(this.#prioritySpan - 1, 100 * deadlineSeconds[request]) | 0;
+    return (0 - tier[request] * this.#prioritySpan - rank) | 0;
+  }
+
+  #unblock(): void {
+    this.#exhausted[0] = 0;
+    this.#exhausted[1] = 0;
+    if (!this.#anyBlocked) return;
+    this.#anyBlocked = false;
+    this.blocked.fill(0);
+  }
+}

@@ -1,0 +1,97 @@
+import type { z } from "zod";
+import { suggestion, UserError } from "../errors.ts";
+import { leastLoaded } from "./baselines/least-loaded.ts";
+import { roundRobin } from "./baselines/round-robin.ts";
+import type { ClairvoyantWorld, Router, RouterDefinition } from "./contract.ts";
+import { describeParameterIssue } from "./parameter-message.ts";
+
+/** Every router that Canopy brings, in the order in which lists show them. */
+const definitions: readonly RouterDefinition[] = [roundRobin, leastLoaded];
+
+/** All registered routers, in a stable order. */
+export function listRouters(): readonly RouterDefinition[] {
+  return definitions;
+}
+
+/**
+ * The router of an id, an alias, or either with its family before it (`round-robin`, `cedar/round-robin`).
+ *
+ * @param where place of the name for the message, e.g. `experiment.yaml:12`
+ * @throws UserError `CANOPY_ROUTER_UNKNOWN` with the nearest id
+ */
+export function findRouter(idOrAlias: string, where?: string): RouterDefinition {
+  const found = byName().get(idOrAlias);
+  if (found !== undefined) return found;
+  const [family, bare] = idOrAlias.includes("/") ? idOrAlias.split("/", 2) : ["", idOrAlias];
+  const elsewhere = family === "" ? undefined : byName().get(bare);
+  const hint =
+    elsewhere === undefined
+      ? suggestion(
+          idOrAlias,
+          [...byName().keys()].filter((name) => name.includes("/") === (family !== "")),
+        )
+      : ` (did you mean "${elsewhere.family}/${bare}"?)`;
+  throw new UserError(
+    "CANOPY_ROUTER_UNKNOWN",
+    `${where === undefined ? "" : `${where}: `}router "${idOrAlias}" is not known, expected an id listed by canopy routers or a file${hint}`,
+  );
+}
+
+/** Whether an id or alias is taken by a registered router. */
+export function isRegistered(idOrAlias: string): boolean {
+  return byName().has(idOrAlias);
+}
+
+/**
+ * Reads a router's parameters and makes it.
+ *
+ * @param raw parameters as the user wrote them; undefined for none
+ * @param where place for messages, e.g. `experiment.yaml:12`
+ * @returns the router, and every parameter with its value
+ * @throws UserError `CANOPY_ROUTER_PARAMETER`: router, parameter, what was expected, nearest name
+ */
+export function createRouter<Parameters>(
+  definition: RouterDefinition<Parameters>,
+  raw: unknown,
+  where: string,
+): { readonly router: Router | Router<ClairvoyantWorld>; readonly parameters: Parameters } {
+  const parameters = parseRouterParameters(definition, raw, where);
+  return { router: definition.create(parameters), parameters };
+}
+
+/** Reads a router's parameters; see {@link createRouter}. */
+export function parseRouterParameters<Parameters>(
+  definition: RouterDefinition<Parameters>,
+  raw: unknown,
+  where: string,
+): Parameters {
+  const schema = definition.parameters as z.ZodType<Parameters>;
+  const result = schema.safeParse(raw ?? {}, { reportInput: true });
+  if (result.success) return result.data;
+  const issue = result.error.issues[0];
+  throw new UserError(
+    "CANOPY_ROUTER_PARAMETER",
+    `${where}: router ${definition.id}: ${describeParameterIssue(issue, parameterNames(schema))}`,
+  );
+}
+
+/** Names of the parameters of a router; empty where its schema is no object. */
+export function parameterNames(schema: z.ZodType): readonly string[] {
+  return "shape" in schema ? Object.keys(schema.shape as object) : [];
+}
+
+let names: Map<string, RouterDefinition> | undefined;
+
+function byName(): ReadonlyMap<string, RouterDefinition> {
+  if (names !== undefined) return names;
+  names = new Map();
+  for (const definition of definitions) {
+    for (const name of [definition.id, ...(definition.aliases ?? [])]) {
+      for (const spelling of [name, `${definition.family}/${name}`]) {
+        if (names.has(spelling)) throw new Error(`the router name ${spelling} is registered twice`);
+        names.set(spelling, definition);
+      }
+    }
+  }
+  return names;
+}
