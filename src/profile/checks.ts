@@ -253,6 +253,20 @@ function checkMeasured(profile: Profile): Finding[] {
     .map((key) =>
       error("CANOPY_PROFILE_MEASURED", key, `is missing: ${measured.path} is "measured", which needs it`),
     );
+  const { power } = profile;
+  if (
+    power !== null &&
+    (power.provenance ?? profile.provenance) === "measured" &&
+    power.energyMethod === undefined
+  ) {
+    findings.push(
+      error(
+        "CANOPY_PROFILE_MEASURED",
+        "power.energyMethod",
+        "is missing: expected counter, integrated or both",
+      ),
+    );
+  }
   if (profile.raw !== undefined && /^([/\\]|[A-Za-z]:)/.test(profile.raw)) {
     findings.push(error("CANOPY_PROFILE_MEASURED", "raw", `"${profile.raw}": expected a relative path`));
   }

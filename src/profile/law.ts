@@ -201,7 +201,9 @@ function decodeSegments(
     const at = context.map((_, c) => seconds[low][c] + share * (seconds[high][c] - seconds[low][c]));
     const offGrid = d < batch[0] || d > batch[batch.length - 1];
     const cellOutside = (c: number) =>
-      offGrid || decode.outside?.[low][c] === true || (share > 0 && decode.outside?.[high][c] === true);
+      offGrid ||
+      (share < 1 && decode.outside?.[low][c] === true) ||
+      (share > 0 && decode.outside?.[high][c] === true);
 
     bound[first] = context[0] * d;
     base[first] = at[0];
