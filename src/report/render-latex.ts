@@ -155,8 +155,10 @@ function latexNumber(text: string): string {
   return /^-[\d.]+$/.test(text) ? `$${text}$` : escapeLatex(text);
 }
 
+/** A row's first `[` or `*` would be read as an argument of the line break before it. */
 function tabularRow(cells: readonly string[]): string {
-  return `${cells.join(" & ")} \\\\`;
+  const guard = /^[[*]/.test(cells[0]) ? "{}" : "";
+  return `${guard}${cells.join(" & ")} \\\\`;
 }
 
 /** Numbers with intervals are wide: their headings stand better over the middle than over the last bracket. */

@@ -198,6 +198,13 @@ test("LaTeX takes its special signs literally", () => {
   expect(escapeLatex("gCO₂ – 3 × 10")).toBe("gCO$_2$ -- 3 $\\times$ 10");
 });
 
+test("a LaTeX row that begins with a bracket is no argument of the line break before it", () => {
+  const rows = [{ cells: { router: "[mine]" } }, { cells: { router: "*" } }];
+  const latex = renderLatex({ ...sampleTable, rows });
+  expect(latex).toContain("    {}[mine] & ");
+  expect(latex).toContain("    {}* & ");
+});
+
 test("LaTeX rows have one cell for each column, braces balance, and no sign stays bare", () => {
   const nasty = { ...sampleTable, title: "50% of $x_i & #1^2 ~ {a}", notes: ["\\end{table} 100%"] };
   const latex = renderLatex(nasty);
