@@ -23,7 +23,7 @@ export type Distribution =
   | { readonly dist: "empirical"; readonly values: ArrayLike<number>; readonly weights?: ArrayLike<number> }
   | {
       readonly dist: "mixture";
-      readonly parts: readonly { readonly share: number; readonly distribution: Distribution }[];
+      readonly parts: readonly { readonly share: number; readonly of: Distribution }[];
     };
 
 /** What a distribution is of: decides whether `uniform` draws whole numbers. */
@@ -90,7 +90,7 @@ export function checkDistribution(d: Distribution, where: string): void {
         `${where}.parts`,
       );
       d.parts.forEach((part, i) => {
-        checkDistribution(part.distribution, `${where}.parts[${i}].distribution`);
+        checkDistribution(part.of, `${where}.parts[${i}].of`);
       });
       return;
     default:
@@ -117,7 +117,7 @@ export function sampler(d: Distribution, stream: Stream, quantity: Quantity): Sa
     case "mixture":
       return new MixtureSampler(
         d.parts.map((part) => part.share),
-        d.parts.map((part) => sampler(part.distribution, stream, quantity)),
+        d.parts.map((part) => sampler(part.of, stream, quantity)),
         stream,
       );
   }
@@ -167,7 +167,7 @@ export function expectation(d: Distribution, quantity: Quantity, f: (draw: numbe
       return sum / mass;
     }
     case "mixture":
-      return d.parts.reduce((sum, part) => sum + part.share * expectation(part.distribution, quantity, f), 0);
+      return d.parts.reduce((sum, part) => sum + part.share * expectation(part.of, quantity, f), 0);
   }
 }
 

@@ -24,7 +24,7 @@ import {
 export interface LengthParameters {
   readonly prompt?: Distribution;
   readonly output?: Distribution;
-  readonly total?: { readonly distribution: Distribution; readonly outputShare: number };
+  readonly total?: { readonly of: Distribution; readonly outputShare: number };
   readonly pairs?: { readonly prompt: ArrayLike<number>; readonly output: ArrayLike<number> };
   readonly lengthFactor?: number;
 }
@@ -58,7 +58,7 @@ export function checkLengths(p: LengthParameters): void {
     checkDistribution(p.output, "output");
   }
   if (p.total !== undefined) {
-    checkDistribution(p.total.distribution, "total.distribution");
+    checkDistribution(p.total.of, "total.of");
     const share = p.total.outputShare;
     expectParameter(share >= 0 && share <= 1, "total.outputShare", "a share in [0, 1]", share);
   }
@@ -79,10 +79,10 @@ export function checkLengths(p: LengthParameters): void {
 export function expectedLengths(p: LengthParameters): { prompt: number; output: number } {
   const factor = p.lengthFactor ?? 1;
   if (p.total !== undefined) {
-    const { distribution, outputShare } = p.total;
+    const { of, outputShare } = p.total;
     return {
-      prompt: expectation(distribution, "tokens", (draw) => promptPart(toTokens(draw * factor), outputShare)),
-      output: expectation(distribution, "tokens", (draw) => outputPart(toTokens(draw * factor), outputShare)),
+      prompt: expectation(of, "tokens", (draw) => promptPart(toTokens(draw * factor), outputShare)),
+      output: expectation(of, "tokens", (draw) => outputPart(toTokens(draw * factor), outputShare)),
     };
   }
   if (p.pairs !== undefined) {
@@ -98,11 +98,7 @@ export function expectedLengths(p: LengthParameters): { prompt: number; output: 
 export function lengthSource(p: LengthParameters, promptStream: Stream, outputStream: Stream): LengthSource {
   const factor = p.lengthFactor ?? 1;
   if (p.total !== undefined)
-    return new DividedLengths(
-      sampler(p.total.distribution, promptStream, "tokens"),
-      p.total.outputShare,
-      factor,
-    );
+    return new DividedLengths(sampler(p.total.of, promptStream, "tokens"), p.total.outputShare, factor);
   if (p.pairs !== undefined) return new PairedLengths(p.pairs.prompt, p.pairs.output, factor, promptStream);
   return new IndependentLengths(
     sampler(p.prompt as Distribution, promptStream, "tokens"),

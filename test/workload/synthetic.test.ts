@@ -212,7 +212,7 @@ describe("lengths", () => {
   test("reading A divides one draw: prompt + output is the draw, 5 % of it is output", () => {
     const { prompt: _, output: __, ...rest } = cedar;
     const distribution = { dist: "lognormal", mu: 6.5, sigma: 1.2 } as const;
-    const divided = new SyntheticWorkload({ ...rest, total: { distribution, outputShare: 0.05 } });
+    const divided = new SyntheticWorkload({ ...rest, total: { of: distribution, outputShare: 0.05 } });
     const { promptTokens, outputTokens } = columnsOf(divided);
     rows(cedar).promptTokens.forEach((total, i) => {
       expect(outputTokens[i]).toBe(Math.max(1, Math.round(total * 0.05)));
@@ -269,9 +269,9 @@ describe("lengths", () => {
 
   test("a mixture gives CAPS's classes of prompts: 50 % below 256, 35 % to 2047, 15 % above", () => {
     const parts = [
-      { share: 0.5, distribution: { dist: "uniform", min: 1, max: 255 } },
-      { share: 0.35, distribution: { dist: "uniform", min: 256, max: 2047 } },
-      { share: 0.15, distribution: { dist: "uniform", min: 2048, max: 8192 } },
+      { share: 0.5, of: { dist: "uniform", min: 1, max: 255 } },
+      { share: 0.35, of: { dist: "uniform", min: 256, max: 2047 } },
+      { share: 0.15, of: { dist: "uniform", min: 2048, max: 8192 } },
     ] as const;
     const workload = new SyntheticWorkload({
       ...cedar,
@@ -389,7 +389,7 @@ describe("parameters out of range", () => {
     [{ ...cedar, floors: "papr" }, 'workload: floors "papr" is not known (did you mean "paper"?)'],
     [{ ...bare, requests, prompt }, "workload: prompt is given without output, expected both"],
     [
-      { ...cedar, total: { distribution: prompt, outputShare: 0.1 } },
+      { ...cedar, total: { of: prompt, outputShare: 0.1 } },
       "workload: lengths are given by prompt and output and by total, expected exactly one of: prompt and output; total; pairs",
     ],
     [
