@@ -11,23 +11,28 @@ import { fileURLToPath } from "node:url";
 import { parseProfile } from "../src/profile/load.ts";
 import { profileText } from "../src/profile/profile-text.ts";
 import type { Profile } from "../src/profile/schema.ts";
+import { withProfilesTable } from "./profiles-table.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const dataRoot = resolve(process.env["CANOPY_DATA"] ?? join(root, "../shared/data"));
 const derived: unknown[] = JSON.parse(
   await readFile(join(dataRoot, "profiles/derived/profiles.json"), "utf8"),
 );
-for (const json of derived) {
+const shipped = derived.map((json) => {
   const { profile } = parseProfile(json, "profiles.json");
-  const shipped = {
+  const renamed = {
     ...profile,
     sources: [...upstream(profile), ...idleSources(profile)],
     notes: note(profile),
   };
-  parseProfile(shipped, profile.id);
-  await writeFile(join(root, "profiles", `${profile.id}.json`), profileText(shipped));
+  return parseProfile(renamed, profile.id).profile;
+});
+for (const profile of shipped) {
+  await writeFile(join(root, "profiles", `${profile.id}.json`), profileText(profile));
 }
-process.stdout.write(`${derived.length} profiles written\n`);
+const readme = join(root, "profiles/README.md");
+await writeFile(readme, withProfilesTable(await readFile(readme, "utf8"), shipped));
+process.stdout.write(`${shipped.length} profiles written\n`);
 
 type Source = Profile["sources"][number];
 
