@@ -4,7 +4,7 @@ import type { Profile } from "../src/profile/schema.ts";
 const START = "<!-- table: written by scripts/make-profiles.ts -->";
 const END = "<!-- end of table -->";
 
-/** The README with its table of profiles replaced by that of `profiles`. */
+/** The README with its table of profiles replaced by that of `profiles`, in order of id. */
 export function withProfilesTable(readme: string, profiles: readonly Profile[]): string {
   const start = readme.indexOf(START);
   const end = readme.indexOf(END);
@@ -13,8 +13,8 @@ export function withProfilesTable(readme: string, profiles: readonly Profile[]):
 }
 
 function profilesTable(profiles: readonly Profile[]): string {
-  const rows = profiles.map((profile) => {
-    const row = profileRow(profile);
+  const inOrder = profiles.map(profileRow).sort((a, b) => (a.id < b.id ? -1 : 1));
+  const rows = inOrder.map((row) => {
     return [
       `\`${row.id}\``,
       row.gpu,

@@ -1,16 +1,7 @@
+import type { Finding } from "./finding.ts";
 import { checkEnergyPerToken, checkKvCapacity, checkMemory, checkWatts } from "./physical-checks.ts";
 import { PROVENANCES, type Provenance, weakestProvenance } from "./provenance.ts";
 import type { Profile } from "./schema.ts";
-
-/** One thing wrong (`error`: the profile is refused) or odd (`warning`) in a profile file. */
-export interface Finding {
-  readonly level: "error" | "warning";
-  readonly code: string;
-  /** JSON path, e.g. `decode.iterationMs[3][2]`. */
-  readonly path: string;
-  /** One line: what was found and what was expected. */
-  readonly message: string;
-}
 
 /** Every rule between the fields of a profile whose shape is right, in the order of the file. */
 export function checkProfile(profile: Profile): Finding[] {

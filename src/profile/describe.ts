@@ -1,4 +1,5 @@
-import { checkProfile, type Finding } from "./checks.ts";
+import { checkProfile } from "./checks.ts";
+import type { Finding } from "./finding.ts";
 import { kvCapacityByFormula } from "./physical-checks.ts";
 import { PROVENANCES, type Provenance } from "./provenance.ts";
 import type { Profile } from "./schema.ts";

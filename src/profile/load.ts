@@ -3,7 +3,8 @@ import { basename, isAbsolute, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { suggestion, UserError } from "../errors.ts";
 import { readTextFile } from "../files.ts";
-import { checkProfile, type Finding } from "./checks.ts";
+import { checkProfile } from "./checks.ts";
+import type { Finding } from "./finding.ts";
 import { type Profile, profileSchema } from "./schema.ts";
 import { schemaFindings } from "./schema-findings.ts";
 

@@ -1,4 +1,4 @@
-import type { Finding } from "./checks.ts";
+import type { Finding } from "./finding.ts";
 import { interpolateDecodeWatts } from "./interpolate.ts";
 import type { Profile } from "./schema.ts";
 

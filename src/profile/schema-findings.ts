@@ -1,6 +1,6 @@
 import type { z } from "zod";
 import { nearest } from "../errors.ts";
-import type { Finding } from "./checks.ts";
+import type { Finding } from "./finding.ts";
 import { profileJsonSchema } from "./json-schema.ts";
 
 /** The complaints of the schema as findings, one line each: path, what is there, what was expected. */

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { checkProfile, type Finding } from "../../src/profile/checks.ts";
+import { checkProfile } from "../../src/profile/checks.ts";
+import type { Finding } from "../../src/profile/finding.ts";
 import { examineProfile } from "../../src/profile/load.ts";
 import { kvCapacityByFormula } from "../../src/profile/physical-checks.ts";
 import { weakestProvenance } from "../../src/profile/provenance.ts";
