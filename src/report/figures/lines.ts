@@ -1,0 +1,148 @@
+import { drawEndLabels, endLabelWidth } from "./end-labels.ts";
+import { type AxisSpec, axisLabel, drawFigure, type FrameSpec, type KeyEntry } from "./frame.ts";
+import { assignStyles, INKS, SIZES } from "./style.ts";
+import { type SeriesColumns, thinOut } from "./thin-out.ts";
+import { resolveAxis } from "./ticks.ts";
+
+/** One line, with x rising; not-a-number breaks it. */
+export interface LineSeries extends SeriesColumns {
+  readonly id: string;
+  readonly label?: string;
+  readonly family?: string;
+  readonly dashed?: boolean;
+  /** `linear` (default), or `step-after` for values that hold until the next (carbon signals, prices). */
+  readonly curve?: "linear" | "step-after";
+}
+
+export interface LinesSpec extends FrameSpec {
+  readonly x: AxisSpec;
+  readonly y: AxisSpec;
+  readonly series: readonly LineSeries[];
+  /** Marks at the points: default where a series has at most 24 of them (swept parameters, not time series). */
+  readonly marks?: boolean;
+  /** Whether the y axis begins at 0 (default: no). */
+  readonly fromZero?: boolean;
+  /** Vertical lines with a name: the start of a burst, the chosen value of a parameter. */
+  readonly events?: readonly { readonly x: number; readonly label: string }[];
+}
+
+/**
+ * Lines with ribbons: time series of load and carbon, or a metric against a swept parameter. The ribbon
+ * (`low`, `high`) is an interval or a range; the subtitle should say which.
+ *
+ * @returns the text of an SVG file
+ */
+export async function linesFigure(spec: LinesSpec): Promise<string> {
+  const { series, events = [] } = spec;
+  const styles = assignStyles(series);
+  const points = series.map((s) => thinOut(s));
+  const longest = Math.max(0, ...series.map((s) => s.x.length));
+  const marked = spec.marks ?? longest <= 24;
+  const all = points.flat();
+  const named = series.length > 1;
+  const key: KeyEntry[] = [];
+  return drawFigure({
+    frame: spec,
+    x: {
+      ...resolveAxis([], {
+        kind: spec.x.scale ?? "linear",
+        domain:
+          spec.x.domain ??
+          tightDomain(
+            all.map((p) => p.x),
+            spec.x.scale === "log",
+            marked,
+          ),
+        format: spec.x.format,
+        count: 8,
+      }),
+    },
+    y: resolveAxis(
+      all.flatMap((p) => [p.y, p.low, p.high]),
+      {
+        kind: spec.y.scale ?? "linear",
+        domain: spec.y.domain,
+        format: spec.y.format,
+        fromZero: spec.fromZero ?? false,
+      },
+    ),
+    xLabel: axisLabel(spec.x),
+    yLabel: axisLabel(spec.y),
+    key,
+    ...(named ? { marginRight: endLabelWidth(series.map((s) => s.label ?? s.id)) } : {}),
+    marks: (plot) => [
+      ...series.flatMap((s, i) =>
+        s.low === undefined && s.high === undefined
+          ? []
+          : [
+              plot.areaY(points[i], {
+                x: "x",
+                y1: "low",
+                y2: "high",
+                curve: s.curve ?? "linear",
+                fill: styles[i].colour,
+                fillOpacity: 0.16,
+              }),
+            ],
+      ),
+      plot.ruleX(
+        events.map((e) => e.x),
+        { stroke: INKS.axis, strokeDasharray: "1 3" },
+      ),
+      ...series.map((s, i) =>
+        plot.line(points[i], {
+          x: "x",
+          y: "y",
+          curve: s.curve ?? "linear",
+          stroke: styles[i].colour,
+          strokeWidth: longest > 400 ? 1.2 : SIZES.line,
+          ...(s.dashed === true ? { strokeDasharray: "5 3" } : {}),
+        }),
+      ),
+    ],
+    over: (drawn) => {
+      const { canvas, x, y, area } = drawn;
+      for (const event of events) {
+        canvas.text(x(event.x) + 4, area.top + 6, event.label, {
+          size: SIZES.small,
+          fill: INKS.quiet,
+          halo: true,
+        });
+      }
+      if (marked) {
+        points.forEach((line, i) => {
+          for (const p of line) {
+            if (Number.isFinite(p.y)) canvas.mark(x(p.x), y(p.y), styles[i].symbol, styles[i].colour);
+          }
+        });
+      }
+      if (!named) return;
+      const labels = series.map((s, i) => {
+        const last = points[i].findLast((p) => Number.isFinite(p.y));
+        return {
+          label: s.label ?? s.id,
+          style: styles[i],
+          dashed: s.dashed ?? false,
+          marked,
+          end: last === undefined ? null : { x: x(last.x), y: y(last.y) },
+        };
+      });
+      drawEndLabels(labels, drawn);
+    },
+  });
+}
+
+/** The data's own extent, a little wider where marks would be cut in half at its ends. */
+function tightDomain(values: readonly number[], log: boolean, marked: boolean): [number, number] | undefined {
+  let low = Number.POSITIVE_INFINITY;
+  let high = Number.NEGATIVE_INFINITY;
+  for (const value of values) {
+    if (!Number.isFinite(value) || (log && value <= 0)) continue;
+    low = Math.min(low, value);
+    high = Math.max(high, value);
+  }
+  if (low >= high) return undefined;
+  if (!marked) return [low, high];
+  if (log) return [low / (high / low) ** 0.03, high * (high / low) ** 0.03];
+  return [low - 0.03 * (high - low), high + 0.03 * (high - low)];
+}

@@ -1,0 +1,119 @@
+/** An axis-parallel box in pixels. */
+export interface Box {
+  readonly left: number;
+  readonly top: number;
+  readonly right: number;
+  readonly bottom: number;
+}
+
+/** A mark to be labelled: its centre and radius, and the size of its label, in pixels. */
+export interface LabelRequest {
+  readonly x: number;
+  readonly y: number;
+  readonly radius: number;
+  readonly width: number;
+  readonly height: number;
+}
+
+/** Where a label goes; `leader` says that it stands too far from its mark to be understood without a line. */
+export interface PlacedLabel {
+  readonly box: Box;
+  readonly leader: boolean;
+}
+
+/** Directions by preference: right, left, above, below, then the corners. */
+const DIRECTIONS = [
+  [1, 0],
+  [-1, 0],
+  [0, -1],
+  [0, 1],
+  [1, -1],
+  [1, 1],
+  [-1, -1],
+  [-1, 1],
+] as const;
+const DISTANCES = [3, 9, 17, 27, 40, 56, 76, 100];
+const SWEEPS = 30;
+
+interface Candidate extends PlacedLabel {
+  readonly fixedCost: number;
+}
+
+/**
+ * Labels beside their marks that avoid each other, all marks, the obstacles and the frame: each label takes
+ * the cheapest of 64 places given the others, in turn, until none moves. Deterministic.
+ *
+ * @param obstacles thin things that a label should rather not cover: error bars, links
+ */
+export function placeLabels(
+  requests: readonly LabelRequest[],
+  obstacles: readonly Box[],
+  frame: Box,
+): PlacedLabel[] {
+  const marks = requests.map(({ x, y, radius }) => around(x, y, radius, radius));
+  const candidates = requests.map((request) => candidatesOf(request, marks, obstacles, frame));
+  const chosen: Candidate[] = [];
+  for (let sweep = 0; sweep < SWEEPS; sweep++) {
+    let moved = false;
+    for (let i = 0; i < requests.length; i++) {
+      let best = candidates[i][0];
+      let bestCost = Number.POSITIVE_INFINITY;
+      for (const candidate of candidates[i]) {
+        let cost = candidate.fixedCost;
+        for (let j = 0; j < requests.length && cost < bestCost; j++) {
+          if (j !== i && chosen[j] !== undefined) cost += 20 * overlap(candidate.box, chosen[j].box, 2);
+        }
+        if (cost < bestCost) {
+          best = candidate;
+          bestCost = cost;
+        }
+      }
+      if (chosen[i] !== best) moved = true;
+      chosen[i] = best;
+    }
+    if (!moved) break;
+  }
+  return chosen.map(({ box, leader }) => ({ box, leader }));
+}
+
+function candidatesOf(
+  request: LabelRequest,
+  marks: readonly Box[],
+  obstacles: readonly Box[],
+  frame: Box,
+): Candidate[] {
+  const halfWidth = request.width / 2;
+  const halfHeight = request.height / 2;
+  return DISTANCES.flatMap((distance, far) =>
+    DIRECTIONS.map(([dx, dy], preference): Candidate => {
+      const reach = request.radius + distance;
+      const diagonal = dx !== 0 && dy !== 0 ? Math.SQRT1_2 : 1;
+      const box = around(
+        request.x + dx * (reach * diagonal + halfWidth),
+        request.y + dy * (reach * diagonal + halfHeight),
+        halfWidth,
+        halfHeight,
+      );
+      let cost = distance * 1.5 + preference * 2 + far * 4;
+      for (const mark of marks) cost += 20 * overlap(box, mark, 1);
+      for (const obstacle of obstacles) cost += 4 * overlap(box, obstacle, 1);
+      const outside =
+        Math.max(0, frame.left - box.left) +
+        Math.max(0, box.right - frame.right) +
+        Math.max(0, frame.top - box.top) +
+        Math.max(0, box.bottom - frame.bottom);
+      return { box, leader: far > 1, fixedCost: cost + 1000 * outside };
+    }),
+  );
+}
+
+function around(x: number, y: number, halfWidth: number, halfHeight: number): Box {
+  return { left: x - halfWidth, right: x + halfWidth, top: y - halfHeight, bottom: y + halfHeight };
+}
+
+/** Common area of two boxes, the first grown by `margin`, in square pixels. */
+export function overlap(a: Box, b: Box, margin = 0): number {
+  const width = Math.min(a.right + margin, b.right) - Math.max(a.left - margin, b.left);
+  const height = Math.min(a.bottom + margin, b.bottom) - Math.max(a.top - margin, b.top);
+  return width > 0 && height > 0 ? width * height : 0;
+}
