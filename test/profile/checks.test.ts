@@ -151,14 +151,22 @@ describe("power", () => {
     const rise = joules(6, 4) / joules(5, 1) - 1;
     expect(findings[0].message).toContain(`rises by ${(100 * rise).toFixed(1)} % from batch 32 to 64`);
   });
-  test("cells that the KV cache or the model exclude are not looked at", () => {
-    const findings = after((p) => {
-      p.decode.contextTokens[3] = 9000;
+  test("cells beyond the KV cache or the model's longest sequence are not looked at", () => {
+    const full = after((p) => {
+      p.decode.iterationMs[7][2] *= 10;
       p.decode.iterationMs[7][3] *= 10;
-      p.decode.iterationMs[7][2] = p.decode.iterationMs[7][3];
       p.kvCapacityTokens = 128 * 2048 - 1;
     });
-    expect(brief(findings)).toEqual(["warning CANOPY_PROFILE_KV kvCapacityTokens"]);
+    expect(brief(full)).toEqual(["warning CANOPY_PROFILE_KV kvCapacityTokens"]);
+    const tooLong = (maxModelTokens: number) =>
+      brief(
+        after((p) => {
+          p.maxModelTokens = maxModelTokens;
+          for (const row of p.decode.iterationMs.slice(1)) row[3] *= 10;
+        }),
+      );
+    expect(tooLong(8191)).toEqual([]);
+    expect(tooLong(8192)).toEqual(["warning CANOPY_PROFILE_ENERGY decode.iterationMs[1][3]"]);
   });
 });
 
