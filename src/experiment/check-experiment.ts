@@ -1,0 +1,238 @@
+/** Rules between the keys of an experiment that need no other file. */
+import { nearest } from "../errors.ts";
+import { endpointNames } from "../fleet/endpoint-names.ts";
+import { metricInfo, nearestMetric } from "../metrics/metric-catalogue.ts";
+import { FLOORS } from "../workload/classes.ts";
+import { BATCHING_DEFAULTS } from "./fleet-schema.ts";
+import type { TreePath } from "./located-tree.ts";
+import { routerLabel } from "./router-label.ts";
+import type { Experiment } from "./schema.ts";
+import { parseInstant } from "./schema-parts.ts";
+import type { Problem } from "./schema-problems.ts";
+
+type Add = (path: TreePath, message: string) => void;
+
+/** Everything that is wrong, in the order of the file's keys; paths are those of the experiment. */
+export function checkExperiment(experiment: Experiment): Problem[] {
+  const problems: Problem[] = [];
+  const add: Add = (path, message) => problems.push({ code: "CANOPY_EXPERIMENT_VALUE", path, message });
+  checkWorkload(experiment, add);
+  checkTiers(experiment, add);
+  checkFloors(experiment, add);
+  checkFleet(experiment, add);
+  checkRegions(experiment, add);
+  checkFaults(experiment, add);
+  checkStarts(experiment, add);
+  checkRouters(experiment, add);
+  checkResults(experiment, add);
+  return problems;
+}
+
+function checkWorkload({ workload }: Experiment, add: Add): void {
+  if ("trace" in workload) return;
+  if (workload.requests === undefined && workload.durationS === undefined) {
+    add(["workload"], "has neither requests nor durationS, expected one of them");
+  }
+  const total = "total" in workload && workload.total !== undefined;
+  const both = workload.prompt !== undefined && workload.output !== undefined;
+  const any = workload.prompt !== undefined || workload.output !== undefined;
+  if (total ? any : !both) {
+    const forms =
+      "total" in workload || !("sessions" in workload) ? "prompt and output, or total" : "prompt and output";
+    add(
+      ["workload"],
+      `gives its lengths by ${total ? "total and prompt or output" : "halves"}, expected ${forms}`,
+    );
+  }
+  if (workload.arrival.process === "gamma" && workload.arrival.cv === undefined) {
+    add(["workload", "arrival"], "has no cv, expected one: process gamma needs it");
+  }
+}
+
+function checkTiers({ tiers, workload }: Experiment, add: Add): void {
+  if (tiers === undefined) return;
+  unique(
+    tiers.map((tier) => tier.name),
+    (i) => ["tiers", i, "name"],
+    add,
+  );
+  const shares = tiers.filter((tier) => tier.share !== undefined);
+  const drawn = !("trace" in workload) || workload.drawTiers === true || workload.otherwise !== undefined;
+  if (shares.length < tiers.length) {
+    const without = tiers.findIndex((tier) => tier.share === undefined);
+    if (drawn || shares.length > 0)
+      add(["tiers", without, "share"], "is missing, expected a number from 0 to 1");
+    return;
+  }
+  const sum = tiers.reduce((total, tier) => total + (tier.share ?? 0), 0);
+  if (Math.abs(sum - 1) > 1e-6) {
+    const terms = tiers.map((tier) => `${tier.name} ${tier.share}`).join(" + ");
+    add(["tiers"], `have shares that sum to ${Number(sum.toPrecision(9))} (${terms}), expected 1`);
+  }
+}
+
+function checkFloors({ floors, tiers, fleet }: Experiment, add: Add): void {
+  const names = tiers?.map((tier) => tier.name) ?? ["default"];
+  const shares = typeof floors === "string" ? FLOORS[floors] : floors;
+  for (const name of Object.keys(shares)) {
+    if (names.includes(name)) continue;
+    const path = typeof floors === "string" ? ["floors"] : ["floors", name];
+    add(path, `there is no tier "${name}"${hint(name, names)}`);
+  }
+  const needed = floors === "all-large" || Object.values(shares).some((share) => share > 0);
+  if (needed && !fleet.some((endpoint) => endpoint.large)) {
+    add(
+      ["floors"],
+      "ask for a large model, but no endpoint may serve such requests: expected large: true on one",
+    );
+  }
+}
+
+function checkFleet({ fleet, batching }: Experiment, add: Add): void {
+  const owners: number[] = [];
+  const names = fleet.flatMap((endpoint, i) => {
+    const own = endpointNames(endpoint.endpoint, endpoint.count);
+    owners.push(...own.map(() => i));
+    return own;
+  });
+  unique(names, (i) => ["fleet", owners[i], "endpoint"], add);
+  for (const [i, endpoint] of fleet.entries()) {
+    const { scaling, replicas, price, gpusPerInstance } = endpoint;
+    if (scaling !== undefined && !(scaling.min <= replicas && replicas <= scaling.max)) {
+      add(
+        ["fleet", i, "replicas"],
+        `is ${replicas}, expected a number from scaling.min to scaling.max (${scaling.min} to ${scaling.max})`,
+      );
+    }
+    if (price?.usdPerInstanceHour !== undefined && gpusPerInstance === undefined) {
+      add(["fleet", i, "price", "usdPerInstanceHour"], "is given without gpusPerInstance, expected both");
+    }
+    const merged = { ...batching, ...endpoint.batching };
+    if (merged.prefixReuse && merged.policy !== "vllm-v1") {
+      add(
+        ["fleet", i, "batching", "prefixReuse"],
+        `needs policy vllm-v1, but the policy is ${merged.policy}`,
+      );
+    }
+    if (endpoint.role === "decode" && merged.policy !== BATCHING_DEFAULTS.policy) {
+      add(["fleet", i, "role"], `decode needs batching policy vllm-v1, but the policy is ${merged.policy}`);
+    }
+  }
+  const prefill = fleet.findIndex((endpoint) => endpoint.role === "prefill");
+  if (prefill >= 0 && !fleet.some((endpoint) => endpoint.role === "decode")) {
+    add(["fleet", prefill, "role"], "is prefill, but no endpoint decodes: expected one of role decode");
+  }
+}
+
+/** A map by region that names one region of the fleet names them all: a gap is more often a slip than a wish. */
+function checkRegions({ fleet, regions, network, signals }: Experiment, add: Add): void {
+  const used = [...new Set(fleet.map((endpoint) => endpoint.region))];
+  const maps: [TreePath, Record<string, unknown>][] = [
+    [["regions"], regions],
+    [["signals", "carbon"], signals.carbon],
+    [["signals", "price"], signals.price],
+  ];
+  if (fleet.some((endpoint) => endpoint.roundTripMs === undefined)) {
+    maps.push([["network", "roundTripMs"], network.roundTripMs]);
+  }
+  for (const [path, map] of maps) {
+    const given = Object.keys(map);
+    if (given.length === 0) continue;
+    const missing = used.find((region) => !Object.hasOwn(map, region));
+    if (missing === undefined) continue;
+    const near = nearest(
+      missing,
+      given.filter((name) => !used.includes(name)),
+    );
+    const what = near === undefined ? "" : ` (is "${near}" it?)`;
+    add(path, `has no entry for the region ${missing} of the fleet${what}, expected one for each region`);
+  }
+}
+
+function checkFaults({ faults, fleet }: Experiment, add: Add): void {
+  const names = fleet.flatMap((endpoint) => endpointNames(endpoint.endpoint, endpoint.count));
+  for (const [i, fault] of faults.entries()) {
+    if (!names.includes(fault.endpoint)) {
+      add(
+        ["faults", i, "endpoint"],
+        `there is no endpoint "${fault.endpoint}"${hint(fault.endpoint, names)}`,
+      );
+    }
+    if (fault.kind === "notice" && fault.noticeS === undefined)
+      add(["faults", i], "is a notice without noticeS");
+    if (fault.kind === "slow" && fault.timeFactor === undefined)
+      add(["faults", i], "is slow without timeFactor");
+  }
+}
+
+function checkStarts({ starts }: Experiment, add: Add): void {
+  if (starts === undefined || Array.isArray(starts)) return;
+  const from = parseInstant(starts.from) ?? 0;
+  const to = parseInstant(starts.to) ?? 0;
+  if (to <= from) {
+    add(["starts", "to"], `is ${starts.to}, expected a time after from (${starts.from})`);
+    return;
+  }
+  const days = Math.floor((to - from) / 86_400);
+  if (starts.days > days)
+    add(["starts", "days"], `is ${starts.days}, expected at most the ${days} days of the range`);
+}
+
+function checkRouters({ routers, seeds, baseline }: Experiment, add: Add): void {
+  const labels = routers.map(routerLabel);
+  const taken = new Set<string>();
+  for (const [i, label] of labels.entries()) {
+    if (taken.has(label))
+      add(["routers", i], `has the label "${label}" of another router, expected its own: set as`);
+    taken.add(label);
+  }
+  if (new Set(seeds).size < seeds.length) add(["seeds"], "name a seed twice, expected different ones");
+  if (baseline !== undefined && !labels.includes(baseline)) {
+    add(["baseline"], `there is no router "${baseline}"${hint(baseline, labels)}`);
+  }
+}
+
+function checkResults({ outputs, published, comparable, routers }: Experiment, add: Add): void {
+  const labels = routers.map(routerLabel);
+  const metric = (path: TreePath, name: string) => {
+    if (metricInfo(name) !== undefined) return;
+    const near = nearestMetric(name);
+    add(path, `there is no metric "${name}"${near === undefined ? "" : ` (did you mean "${near}"?)`}`);
+  };
+  const router = (path: TreePath, name: string) => {
+    if (!labels.includes(name)) add(path, `there is no router "${name}"${hint(name, labels)}`);
+  };
+  for (const [t, table] of outputs.tables.entries()) {
+    const path = ["outputs", "tables", t];
+    for (const [c, column] of table.columns.entries()) {
+      metric([...path, "columns", c], typeof column === "string" ? column : column.metric);
+    }
+    for (const [r, label] of (table.rows ?? []).entries()) router([...path, "rows", r], label);
+    if (table.ratioTo !== undefined) router([...path, "ratioTo"], table.ratioTo);
+  }
+  for (const [f, figure] of outputs.figures.entries()) {
+    const path = ["outputs", "figures", f];
+    if (figure.kind === "scatter") {
+      metric([...path, "x"], figure.x);
+      metric([...path, "y"], figure.y);
+    } else if (figure.kind === "bars" || figure.kind === "sweep") metric([...path, "metric"], figure.metric);
+  }
+  for (const [p, value] of published.entries()) {
+    router(["published", p, "router"], value.router);
+    metric(["published", p, "metric"], value.metric);
+  }
+  for (const name of Object.keys(comparable)) metric(["comparable", name], name);
+}
+
+function unique(names: readonly string[], path: (index: number) => TreePath, add: Add): void {
+  const seen = new Set<string>();
+  for (const [i, name] of names.entries()) {
+    if (seen.has(name)) add(path(i), `"${name}" is taken, expected different names`);
+    seen.add(name);
+  }
+}
+
+function hint(given: string, names: readonly string[]): string {
+  const near = nearest(given, names);
+  return near !== undefined ? ` (did you mean "${near}"?)` : `, expected one of: ${names.join(", ")}`;
+}

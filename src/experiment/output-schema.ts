@@ -1,0 +1,83 @@
+/** The keys of an experiment file that concern its results: `outputs`, `published`, `comparable`. */
+import { z } from "zod";
+import { name } from "./schema-parts.ts";
+
+const column = z.union([
+  name,
+  z.strictObject({
+    metric: name,
+    header: name.optional().describe("default: the metric's name"),
+    factor: z.number().optional().describe("multiplies the value, e.g. 100 for percent; give unit with it"),
+    unit: name.optional().describe("default: the metric's"),
+    digits: z.int().min(1).max(15).optional().describe("significant digits"),
+  }),
+]);
+export type ColumnConfig = z.infer<typeof column>;
+
+const table = z.strictObject({
+  title: name,
+  caption: z.string().optional(),
+  columns: z.array(column).min(1).describe("metrics, in order"),
+  rows: z.array(name).optional().describe("labels of routers, in order; default: all, for each point"),
+  ratioTo: name.optional().describe("label of the router whose values the others are divided by"),
+});
+export type TableConfig = z.infer<typeof table>;
+
+const figure = z.discriminatedUnion("kind", [
+  z
+    .strictObject({
+      kind: z.literal("scatter"),
+      title: name,
+      x: name.describe("metric"),
+      y: name.describe("metric"),
+    })
+    .describe("one mark for each router"),
+  z
+    .strictObject({
+      kind: z.literal("percentiles"),
+      title: name,
+      of: z.enum(["ttft", "e2e"]).describe("the latency whose percentiles are drawn"),
+    })
+    .describe("latency at p50, p90, p95, p99, p99.9, a line for each router"),
+  z.strictObject({ kind: z.literal("bars"), title: name, metric: name }).describe("a bar for each router"),
+  z
+    .strictObject({
+      kind: z.literal("sweep"),
+      title: name,
+      axis: name.describe("path of an axis"),
+      metric: name,
+    })
+    .describe("a metric over an axis, a line for each router"),
+  z
+    .strictObject({ kind: z.literal("timeline"), title: name, of: z.enum(["shares", "carbon"]) })
+    .describe("shares of the groups, or intensity of the regions, over a run"),
+]);
+export type FigureConfig = z.infer<typeof figure>;
+
+export const outputsSchema = z
+  .strictObject({
+    tables: z.array(table).default([]),
+    figures: z.array(figure).default([]),
+  })
+  .prefault({})
+  .describe("tables and figures of the report; without tables one of the chief metrics is printed");
+
+const publishedValue = z.strictObject({
+  router: name.describe("label of a router of this experiment"),
+  metric: name,
+  value: z.number(),
+  unit: name.optional().describe("default: the metric's unit"),
+  point: z
+    .union([name, z.record(name, z.json())])
+    .optional()
+    .describe("the point it belongs to: a name, or values of axes; default: every point"),
+  source: z.string().optional().describe("table or figure of the paper"),
+});
+export type PublishedValue = z.infer<typeof publishedValue>;
+
+export const publishedSchema = z.array(publishedValue).default([]).describe("figures of the paper");
+
+export const comparableSchema = z
+  .record(name, z.string().min(1))
+  .default({})
+  .describe("metrics whose absolute values cannot be compared with the paper's, and the arithmetic why");

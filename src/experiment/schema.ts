@@ -1,0 +1,151 @@
+/**
+ * The experiment file: what a run is made of and which runs there are. Every default of the file stands in this
+ * schema and the schemas of its parts. Units are in the names: `S` seconds, `Ms` milliseconds.
+ */
+import { z } from "zod";
+import {
+  batchingSchema,
+  endpointSchema,
+  faultsSchema,
+  kvTransferSchema,
+  networkSchema,
+  regionsSchema,
+} from "./fleet-schema.ts";
+import { comparableSchema, outputsSchema, publishedSchema } from "./output-schema.ts";
+import { count, name, notNegative, positive, share } from "./schema-parts.ts";
+import { signalsSchema, startsSchema } from "./signal-schema.ts";
+import { floorsSchema, tiersSchema, workloadSchema } from "./workload-schema.ts";
+
+export const EXPERIMENT_SCHEMA_ID = "canopy/experiment/1";
+
+const routerFields = z
+  .object({
+    router: name.describe("id in the registry, or path of a file that defines one"),
+    as: name.optional().describe("label in results; default: the id"),
+    artefacts: z
+      .record(name, name)
+      .optional()
+      .describe("files that training left, by the name the router asks for"),
+    parameters: z
+      .record(name, z.json())
+      .optional()
+      .describe("parameters, which may also stand beside router"),
+  })
+  .catchall(z.json())
+  .describe("a router and its parameters");
+
+const routerSchema = z.union([name, routerFields]).transform((given) => {
+  const { router, as, artefacts, parameters, ...more } =
+    typeof given === "string" ? { router: given } : given;
+  return {
+    router,
+    ...(as === undefined ? {} : { as }),
+    artefacts: artefacts ?? {},
+    parameters: { ...parameters, ...more },
+  };
+});
+export type RouterConfig = z.infer<typeof routerSchema>;
+
+const seedsSchema = z
+  .union([count, z.array(z.int().min(0)).min(1)])
+  .default(1)
+  .transform((seeds) => (typeof seeds === "number" ? Array.from({ length: seeds }, (_, i) => i + 1) : seeds))
+  .describe("how many seeds (1, 2, …), or a list of them");
+
+const pointSchema = z.strictObject({
+  name,
+  set: z.record(name, z.json()).default({}).describe("path: value; as --set"),
+  calibrated: z
+    .string()
+    .optional()
+    .describe("what was fitted to which published figure: no agreement is claimed"),
+  note: z.string().optional(),
+});
+export type PointConfig = z.infer<typeof pointSchema>;
+
+/** Keys that make several points of one file; the rest describes one point. */
+const pointKeys = {
+  points: z.array(pointSchema).default([]).describe("named variants"),
+  axes: z
+    .record(name, z.array(z.json()).min(1))
+    .default({})
+    .describe("path: values; every combination is run, for every point"),
+};
+
+const onePoint = {
+  $schema: z.string().optional().describe("for editors"),
+  experiment: z
+    .string()
+    .regex(/^[A-Za-z0-9][A-Za-z0-9._-]*$/, "expected letters, digits, dot, dash or underscore")
+    .describe("id, in results and file names"),
+  description: z.string().optional(),
+  paper: z.string().optional().describe("what it reproduces, e.g. cedar/table-1"),
+
+  workload: workloadSchema,
+  tiers: tiersSchema,
+  floors: floorsSchema,
+  latency: z.enum(["ttft", "e2e"]).default("e2e").describe("which latency the objectives bound"),
+
+  fleet: z.array(endpointSchema).min(1).describe("endpoints"),
+  batching: batchingSchema,
+  regions: regionsSchema,
+  network: networkSchema,
+  kvTransfer: kvTransferSchema,
+  faults: faultsSchema,
+  calibration: z
+    .strictObject({
+      prefillFactor: positive.default(1).describe("multiplies prefill times above the overhead"),
+    })
+    .prefault({})
+    .describe("declared departures from the profiles"),
+
+  signals: signalsSchema,
+  starts: startsSchema,
+  telemetryIntervalS: notNegative.default(0.1).describe("age of telemetry; 0: fresh at every decision"),
+
+  routers: z.array(routerSchema).min(1),
+  seeds: seedsSchema,
+
+  end: z
+    .enum(["drain", "cut"])
+    .default("drain")
+    .describe("drain: until every request has ended; cut: stop at the horizon, the rest counts as violated"),
+  horizon: z
+    .union([z.enum(["auto", "last-finish"]), positive])
+    .default("auto")
+    .describe(
+      "seconds over which idle energy and GPU-hours are counted; auto: last arrival plus the longest objective of a deferrable tier (where steps depend on each other: last-finish)",
+    ),
+  warmup: z
+    .strictObject({ fraction: share.default(0.05), atLeast: z.int().min(0).default(100) })
+    .optional()
+    .describe("requests at the start that latency and service level leave out; default: none"),
+
+  outputs: outputsSchema,
+  baseline: name
+    .optional()
+    .describe("label of the router that the others are compared with; default: the first"),
+  published: publishedSchema,
+  comparable: comparableSchema,
+};
+
+/** A whole file, `extends` already followed. */
+export const experimentSchema = z.strictObject({ ...onePoint, ...pointKeys });
+/** One point of a file: what is left once points and axes are applied. */
+export const pointExperimentSchema = z.strictObject(onePoint);
+
+/** An experiment at one point, every default filled in. */
+export type Experiment = z.infer<typeof pointExperimentSchema>;
+
+/** What stands in one file: every key may also come from the files it extends. */
+export const experimentFileSchema = z
+  .strictObject({
+    extends: z
+      .union([name, z.array(name).min(1)])
+      .optional()
+      .describe(
+        "files this one is laid on, later ones on earlier ones: maps merge, null removes, the rest replaces",
+      ),
+    ...experimentSchema.shape,
+  })
+  .partial();

@@ -1,0 +1,174 @@
+/** The `workload`, `tiers` and `floors` keys of an experiment file. */
+import { z } from "zod";
+import { count, name, notNegative, positive, share } from "./schema-parts.ts";
+
+const distributionLeaf = z.discriminatedUnion("dist", [
+  z
+    .strictObject({
+      dist: z.literal("lognormal"),
+      mu: z.number().describe("mean of the logarithm"),
+      sigma: notNegative.describe("standard deviation of the logarithm"),
+      min: notNegative.optional().describe("smaller draws become this"),
+      max: notNegative.optional().describe("larger draws become this"),
+    })
+    .describe("exp(mu + sigma Z)"),
+  z.strictObject({ dist: z.literal("constant"), value: notNegative }),
+  z.strictObject({ dist: z.literal("uniform"), min: notNegative, max: notNegative }),
+  z.strictObject({
+    dist: z.literal("empirical"),
+    values: z.array(notNegative).min(1),
+    weights: z.array(notNegative).optional().describe("as many as values; all equal when absent"),
+  }),
+]);
+
+const distribution = z
+  .discriminatedUnion("dist", [
+    ...distributionLeaf.options,
+    z.strictObject({
+      dist: z.literal("mixture"),
+      parts: z.array(z.strictObject({ share, of: distributionLeaf })).min(1),
+    }),
+  ])
+  .describe("a distribution of token counts or of seconds");
+
+export type DistributionConfig = z.infer<typeof distribution>;
+
+const arrival = z
+  .strictObject({
+    process: z.enum(["poisson", "constant", "gamma"]).default("poisson"),
+    ratePerS: positive.describe("requests (or sessions) per second outside bursts"),
+    cv: positive.optional().describe("coefficient of variation of the gaps; required by gamma"),
+    burst: z
+      .strictObject({
+        factor: notNegative.describe("multiplies the rate while a burst lasts"),
+        durationS: positive,
+        periodS: positive.optional().describe("from burst to burst; a single burst when absent"),
+        firstAtS: notNegative.default(0),
+      })
+      .optional(),
+    dayShape: z
+      .array(notNegative)
+      .length(24)
+      .optional()
+      .describe("weight of each hour of the day, from midnight"),
+    dayStartHour: z
+      .union([notNegative, z.literal("start")])
+      .default(0)
+      .describe("hour of the day at time 0; start: that of the run's start, in UTC"),
+  })
+  .describe("when requests arrive");
+
+const lengths = {
+  prompt: distribution.optional().describe("prompt tokens"),
+  output: distribution.optional().describe("output tokens"),
+  total: z
+    .strictObject({ of: distribution, outputShare: share })
+    .optional()
+    .describe("prompt and output together, divided: instead of prompt and output"),
+  lengthFactor: positive.default(1).describe("multiplies every length (kappa of CEDAR's calibrated reading)"),
+};
+
+const taskTypes = z
+  .array(z.strictObject({ name, share }))
+  .optional()
+  .describe("kinds of task and their shares");
+const nameOfWorkload = name.optional().describe("shown in tables; default: the kind of workload or the file");
+
+export const syntheticWorkloadSchema = z
+  .strictObject({
+    name: nameOfWorkload,
+    requests: count
+      .optional()
+      .describe("how many requests; this or durationS, or both: whichever ends first"),
+    durationS: positive.optional().describe("seconds in which requests arrive"),
+    arrival,
+    ...lengths,
+    taskTypes,
+  })
+  .describe("requests drawn from distributions");
+
+export const sessionWorkloadSchema = z
+  .strictObject({
+    name: nameOfWorkload,
+    requests: count.optional().describe("how many requests in all sessions; this or durationS, or both"),
+    durationS: positive.optional().describe("seconds in which sessions begin"),
+    arrival: arrival.describe("when sessions begin"),
+    sessions: z
+      .strictObject({
+        calls: z.union([count, distribution]).describe("calls of a session"),
+        dependent: z
+          .boolean()
+          .default(true)
+          .describe("false: the calls of a session are spread as independent arrivals"),
+        thinkS: distribution.optional().describe("seconds between a call's end and the next call; default 0"),
+        growth: z
+          .boolean()
+          .default(true)
+          .describe("each call's prompt holds the conversation so far: a prefix cache can reuse it"),
+        maxPromptTokens: count.optional().describe("prompts stop growing here"),
+      })
+      .describe("agents: each session is a chain of calls"),
+    prompt: distribution.optional().describe("new prompt tokens of a call"),
+    output: distribution.optional().describe("output tokens of a call"),
+    lengthFactor: lengths.lengthFactor,
+    taskTypes,
+  })
+  .describe("sessions of dependent calls");
+
+export const traceWorkloadSchema = z
+  .strictObject({
+    name: nameOfWorkload,
+    trace: name.describe(
+      "CSV, JSON Lines or Parquet file; data:FOLDER/FILE lies in the folder of reference data",
+    ),
+    format: name.optional().describe("layout of the file; default: told from its columns"),
+    columns: z
+      .record(name, name)
+      .optional()
+      .describe(
+        "names of the file's columns, by generic name: arrival_s, prompt_tokens, output_tokens, tier, …",
+      ),
+    requests: count.optional().describe("only the first requests"),
+    fromS: notNegative.optional().describe("drop what arrives before; time 0 moves here"),
+    durationS: positive.optional().describe("drop what arrives later than this after the first"),
+    rateFactor: positive
+      .default(1)
+      .describe("divides the gaps between arrivals: 2 doubles the rate, the same requests in half the time"),
+    copies: count
+      .default(1)
+      .describe("superposes copies shifted in time: multiplies the rate, keeps the pattern"),
+    repeat: count.default(1).describe("plays the trace this many times, one after the other"),
+    drawTiers: z.boolean().optional().describe("draw tiers by their shares; default: when the file has none"),
+    lengthFactor: lengths.lengthFactor,
+    otherwise: syntheticWorkloadSchema
+      .optional()
+      .describe("stands in where the folder of reference data is not there; the result says so"),
+  })
+  .describe("requests of a file");
+
+export const workloadSchema = z.union([syntheticWorkloadSchema, sessionWorkloadSchema, traceWorkloadSchema]);
+export type WorkloadConfig = z.infer<typeof workloadSchema>;
+export type SyntheticWorkloadConfig = z.infer<typeof syntheticWorkloadSchema>;
+export type SessionWorkloadConfig = z.infer<typeof sessionWorkloadSchema>;
+export type TraceWorkloadConfig = z.infer<typeof traceWorkloadSchema>;
+
+export const tiersSchema = z
+  .array(
+    z.strictObject({
+      name,
+      share: share.optional().describe("part of the requests; not needed where the trace names tiers"),
+      sloS: positive.describe("latency objective in seconds"),
+      deferrable: z.boolean().default(false).describe("may wait on purpose, up to its deadline"),
+    }),
+  )
+  .min(1)
+  .optional()
+  .describe("service classes, strictest first; default: one without an objective");
+export type TierConfig = NonNullable<z.infer<typeof tiersSchema>>[number];
+
+export const floorsSchema = z
+  .union([z.enum(["paper", "mixed", "off", "all-large"]), z.record(name, share)])
+  .default("off")
+  .describe(
+    "which requests only a large model may serve: paper (HIGH 1, MED 1, LOW 0), mixed (0, 1, 0.5), off, all-large, or a share for each tier",
+  );

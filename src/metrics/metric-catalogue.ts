@@ -1,0 +1,222 @@
+/** Every metric of a run: its unit, what it is, which way is better, and where it is defined. */
+import { nearest } from "../errors.ts";
+
+export interface MetricInfo {
+  /** Snake case, unit last; `<tier>`, `<model>`, `<group>`, `<region>` stand for a name of the experiment. */
+  readonly name: string;
+  /** Unit as in tables; empty for a ratio. */
+  readonly unit: string;
+  readonly better: "lower" | "higher" | "neither";
+  readonly description: string;
+}
+
+const lower = "lower" as const;
+const higher = "higher" as const;
+const neither = "neither" as const;
+
+function latency(name: "ttft" | "e2e", what: string): MetricInfo[] {
+  const percentiles = [
+    ["p50", "50 %"],
+    ["p90", "90 %"],
+    ["p95", "95 %"],
+    ["p99", "99 %"],
+    ["p999", "99.9 %"],
+  ];
+  return [
+    { name: `${name}_mean_s`, unit: "s", better: lower, description: `mean ${what}` },
+    ...percentiles.map(([key, text]) => ({
+      name: `${name}_${key}_s`,
+      unit: "s",
+      better: lower,
+      description: `${what}, ${text} of the requests at most (type 7 of Hyndman and Fan); unfinished ones enter with horizon - arrival`,
+    })),
+  ];
+}
+
+function boundaries(quantity: "energy" | "carbon", unit: "j" | "g", shown: string): MetricInfo[] {
+  const what = quantity === "energy" ? "energy" : "operational carbon";
+  return [
+    {
+      name: `${quantity}_${unit}_per_request`,
+      unit: shown,
+      better: lower,
+      description: `${what} of GPUs while they run an iteration, per finished request (boundary gpu)`,
+    },
+    {
+      name: `${quantity}_server_${unit}_per_request`,
+      unit: shown,
+      better: lower,
+      description: `${what} of GPUs, idle ones included, and of the host as configured, per finished request (boundary server)`,
+    },
+    {
+      name: `${quantity}_facility_${unit}_per_request`,
+      unit: shown,
+      better: lower,
+      description: `${what} at the server boundary times the region's PUE, per finished request (boundary facility)`,
+    },
+  ];
+}
+
+/** In the order in which tables without a choice of their own show them. */
+export const METRICS: readonly MetricInfo[] = [
+  ...latency("ttft", "time from arrival to first token as the user sees it, network included"),
+  ...latency("e2e", "time from arrival to last token as the user sees it, network included"),
+  {
+    name: "tpot_mean_s",
+    unit: "s",
+    better: lower,
+    description:
+      "mean over finished requests of (last - first token) / (outputs - 1); requests of one output left out",
+  },
+  {
+    name: "slo_violation",
+    unit: "",
+    better: lower,
+    description: "share of requests above their objective; rejected and unfinished ones count as violated",
+  },
+  {
+    name: "slo_violation_<tier>",
+    unit: "",
+    better: lower,
+    description: "the same among requests of the tier",
+  },
+  {
+    name: "goodput_tok_s",
+    unit: "tok/s",
+    better: higher,
+    description: "output tokens of requests that met their objective, per second of the horizon",
+  },
+  {
+    name: "output_tok_s",
+    unit: "tok/s",
+    better: higher,
+    description: "output tokens per second of the horizon",
+  },
+  {
+    name: "requests_per_s_simulated",
+    unit: "1/s",
+    better: higher,
+    description: "finished requests per second of simulated time, first arrival to last finish",
+  },
+  {
+    name: "cost_usd_per_request",
+    unit: "USD",
+    better: lower,
+    description:
+      "price of the time in which replicas ran an iteration, per finished request (cost by occupancy)",
+  },
+  {
+    name: "fleet_cost_usd_per_request",
+    unit: "USD",
+    better: lower,
+    description: "price of all replica-hours of the horizon, busy or not, per finished request",
+  },
+  {
+    name: "token_cost_usd_per_request",
+    unit: "USD",
+    better: lower,
+    description: "price by token (usdPerMillionTokens), per finished request",
+  },
+  {
+    name: "energy_cost_usd_per_request",
+    unit: "USD",
+    better: lower,
+    description: "price of the electricity of the facility at the regions' prices, per finished request",
+  },
+  {
+    name: "cost_usd_per_1k_tokens",
+    unit: "USD",
+    better: lower,
+    description: "cost by occupancy per 1,000 output tokens",
+  },
+  ...boundaries("energy", "j", "J"),
+  { name: "energy_j_per_token", unit: "J", better: lower, description: "energy (gpu) per output token" },
+  ...boundaries("carbon", "g", "g"),
+  {
+    name: "carbon_g_per_1k_tokens",
+    unit: "g",
+    better: lower,
+    description: "operational carbon (gpu) per 1,000 output tokens",
+  },
+  {
+    name: "carbon_g_per_1k_good_tokens",
+    unit: "g",
+    better: lower,
+    description: "operational carbon (gpu) per 1,000 output tokens of requests that met their objective",
+  },
+  {
+    name: "oscillation",
+    unit: "",
+    better: lower,
+    description:
+      "mean change of the realised shares of the groups from one 0.1 s interval to the next (CEDAR eq. 3)",
+  },
+  { name: "oscillation_10s", unit: "", better: lower, description: "the same over intervals of 10 s" },
+  {
+    name: "oscillation_target",
+    unit: "",
+    better: lower,
+    description: "the same of the target shares that the router announced, over intervals of 10 s",
+  },
+  { name: "deferred_fraction", unit: "", better: neither, description: "share of requests held on purpose" },
+  {
+    name: "held_p95_s",
+    unit: "s",
+    better: lower,
+    description: "95 % of the deferred requests were held on purpose for at most this long",
+  },
+  {
+    name: "tokens_share_<model>",
+    unit: "",
+    better: neither,
+    description: "share of all tokens computed on the model",
+  },
+  { name: "share_<group>", unit: "", better: neither, description: "share of placements in the group" },
+  {
+    name: "outside_grid_fraction",
+    unit: "",
+    better: lower,
+    description: "share of iterations outside the profile's measured grid, or of energy where that is larger",
+  },
+  {
+    name: "utilisation",
+    unit: "",
+    better: neither,
+    description: "time in iterations over time up, all replicas",
+  },
+  { name: "preemptions_per_request", unit: "", better: lower, description: "preemptions per request" },
+  { name: "finished", unit: "", better: higher, description: "requests that ended with their last token" },
+  {
+    name: "rejected",
+    unit: "",
+    better: lower,
+    description: "requests refused by the router or unable to run",
+  },
+  { name: "unfinished", unit: "", better: lower, description: "requests in the system when the run was cut" },
+  { name: "truncated", unit: "", better: lower, description: "requests cut to the model's longest context" },
+  {
+    name: "horizon_s",
+    unit: "s",
+    better: neither,
+    description: "time over which idle energy and the fleet's price run",
+  },
+  { name: "end_s", unit: "s", better: lower, description: "time of the last finish" },
+];
+
+const byName = new Map(METRICS.map((metric) => [metric.name, metric]));
+const patterns = METRICS.filter((metric) => metric.name.includes("<")).map((metric) => ({
+  metric,
+  prefix: metric.name.slice(0, metric.name.indexOf("<")),
+}));
+
+/** What a metric of a run is; undefined for a name that no run has. */
+export function metricInfo(name: string): MetricInfo | undefined {
+  const exact = byName.get(name);
+  if (exact !== undefined) return exact;
+  return patterns.find(({ prefix }) => name.startsWith(prefix) && name.length > prefix.length)?.metric;
+}
+
+/** The nearest name of the catalogue. */
+export function nearestMetric(name: string): string | undefined {
+  return nearest(name, byName.keys());
+}
