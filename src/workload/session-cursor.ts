@@ -117,7 +117,7 @@ export class SessionCursor implements RequestCursor {
   #write(at: number, steps: number): void {
     const { contextGrowth, lengthFactor, maxContextTokens, classesPer } = this.#p;
     const chunk = this.#chunk;
-    const limit = maxContextTokens ?? MAX_TOKENS;
+    const limit = Math.min(maxContextTokens, MAX_TOKENS);
     const first = Math.min(Math.round(this.#firstContext.next() * lengthFactor), MAX_TOKENS);
     let context = 0;
     let tier = 0;

@@ -35,7 +35,10 @@ export interface SessionParameters {
    * every prompt is the first context and the step's own tokens.
    */
   readonly contextGrowth?: boolean;
-  /** A step whose prompt would be longer begins again from the first context, and reuses no prefix. */
+  /**
+   * A step whose prompt would be longer begins again from the first context and reuses no prefix; default
+   * 200,000, the window of most models in the sessions that the other defaults are from.
+   */
   readonly maxContextTokens?: number;
   /** Multiplies every length before rounding. */
   readonly lengthFactor?: number;
@@ -75,6 +78,7 @@ export type ResolvedSessions = SessionParameters &
       | "output"
       | "think"
       | "contextGrowth"
+      | "maxContextTokens"
       | "lengthFactor"
       | "classesPer"
       | "tiers"
@@ -104,6 +108,7 @@ export class SessionWorkload implements Workload {
     this.#resolved = {
       ...AGENT_SESSIONS,
       contextGrowth: true,
+      maxContextTokens: 200_000,
       lengthFactor: 1,
       classesPer: "session",
       tiers: [{ ...DEFAULT_TIER, share: 1 }],

@@ -7,6 +7,7 @@ import { average, cedar, columnsOf, standardDeviation } from "./rows.ts";
 const agents: SessionParameters = {
   seed: 3,
   sessions: 200,
+  maxContextTokens: 1e9,
   arrival: { process: "poisson", ratePerSecond: 0.5 },
   tiers: cedar.tiers ?? [],
   floors: "mixed",
@@ -171,6 +172,17 @@ describe("contexts", () => {
       promptTokens: [1200, 1450, 1700, 1200, 1450],
       prefixTokens: [0, 1250, 1500, 0, 1250],
     });
+  });
+
+  test("stay within 200,000 tokens by default, near the measured median of 104 k", () => {
+    const { promptTokens } = columnsOf(
+      new SessionWorkload({ seed: 1, sessions: 1000, arrival: fixed.arrival }),
+    );
+    expect(Math.max(...promptTokens)).toBe(200_000);
+    promptTokens.sort((a, b) => a - b);
+    const median = promptTokens[promptTokens.length >> 1];
+    expect(median).toBeGreaterThan(80_000);
+    expect(median).toBeLessThan(140_000);
   });
 
   test("the length factor scales every part", () => {
