@@ -167,13 +167,14 @@ export abstract class PlacingRouter implements Router {
   }
 
   /**
-   * Strict tiers, and the earlier deadline (to 10 ms) inside, as one whole number for hosts whose batching order is
+   * Strict tiers, and the earlier deadline or arrival (to 10 ms) inside, as one whole number for hosts whose batching order is
    * `priority`; 0 for routers that know no tiers. Whole, since a fraction would be boxed in every call.
    */
   #priorityOf(request: number): number {
     if (this.#options.queue !== "tiers") return 0;
-    const { tier, deadlineSeconds } = this.world.requests;
-    const rank = Math.min(this.#prioritySpan - 1, 100 * deadlineSeconds[request]) | 0;
+    const { tier, deadlineSeconds, arrivalSeconds } = this.world.requests;
+    const key = this.#options.order === "fifo" ? arrivalSeconds : deadlineSeconds;
+    const rank = Math.min(this.#prioritySpan - 1, 100 * key[request]) | 0;
     return (0 - tier[request] * this.#prioritySpan - rank) | 0;
   }
 

@@ -1,12 +1,22 @@
 import type { z } from "zod";
 import { suggestion, UserError } from "../errors.ts";
 import { leastLoaded } from "./baselines/least-loaded.ts";
+import { performanceOnly } from "./baselines/performance-only.ts";
 import { roundRobin } from "./baselines/round-robin.ts";
+import { cedarHeuristic, cedarNoCarbon, cedarNoModel, cedarNoQueue } from "./cedar/definitions.ts";
 import type { ClairvoyantWorld, Router, RouterDefinition } from "./contract.ts";
 import { describeParameterIssue } from "./parameter-message.ts";
 
 /** Every router that Canopy brings, in the order in which lists show them. */
-const definitions: readonly RouterDefinition[] = [roundRobin, leastLoaded];
+const definitions: readonly RouterDefinition[] = [
+  cedarHeuristic,
+  cedarNoCarbon,
+  cedarNoQueue,
+  cedarNoModel,
+  roundRobin,
+  leastLoaded,
+  performanceOnly,
+];
 
 /** All registered routers, in a stable order. */
 export function listRouters(): readonly RouterDefinition[] {

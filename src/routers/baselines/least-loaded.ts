@@ -1,9 +1,8 @@
 import { z } from "zod";
 import { defineRouter } from "../contract.ts";
+import { type LoadMeasure, leastLoadedOf, loadColumn } from "../least-load.ts";
 import { PlacingRouter } from "../placing-router.ts";
 import { retrySecondsParameter } from "./parameters.ts";
-
-export type LoadMeasure = "outstanding" | "utilisation" | "tokens";
 
 /**
  * The endpoint with the least load, by one of three measures; ties by outstanding tokens, then by index
@@ -25,32 +24,12 @@ export class LeastLoadedRouter extends PlacingRouter {
   }
 
   protected override pick(request: number): number {
-    const { telemetry } = this.world;
-    const { up, replicas, outstandingTokens: tokens } = telemetry;
-    const load =
-      this.#by === "outstanding"
-        ? telemetry.outstanding
-        : this.#by === "tokens"
-          ? tokens
-          : telemetry.utilisation;
-    const candidates = this.candidatesOf(request);
-    let best = -1;
-    let bestLoad = Number.POSITIVE_INFINITY;
-    for (let i = 0; i < candidates.length; i++) {
-      const e = candidates[i];
-      if (up[e] === 0 || this.blocked[e] === 1) continue;
-      // Without a serving replica an endpoint is idle in every column, and the last to be asked.
-      const value = replicas[e] > 0 ? load[e] : Number.POSITIVE_INFINITY;
-      if (best >= 0 && !(value < bestLoad || (value === bestLoad && tokens[e] < tokens[best]))) continue;
-      best = e;
-      bestLoad = value;
-    }
-    return best;
+    return leastLoadedOf(this.world.telemetry, this.#by, this.candidatesOf(request), this.blocked);
   }
 
   protected override explain(request: number, endpoint: number): void {
     const { telemetry } = this.world;
-    const load = this.#by === "tokens" ? telemetry.outstandingTokens : telemetry[this.#by];
+    const load = loadColumn(telemetry, this.#by);
     this.#scores.fill(Number.NaN);
     for (const e of this.candidatesOf(request)) {
       if (telemetry.up[e] === 1) this.#scores[e] = load[e];

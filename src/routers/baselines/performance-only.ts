@@ -1,0 +1,86 @@
+import { z } from "zod";
+import { ServiceEstimate } from "../cedar/estimate.ts";
+import { defineRouter, type FleetChange } from "../contract.ts";
+import { PlacingRouter } from "../placing-router.ts";
+
+/**
+ * The endpoint with the least estimated latency, network included: est + round trip (CEDAR section 4, Baselines).
+ * The queues are CEDAR's; cost and carbon are not seen and nothing is deferred.
+ */
+export class PerformanceOnlyRouter extends PlacingRouter {
+  override readonly needs = { telemetry: true, completions: true };
+  #estimate!: ServiceEstimate;
+  #seconds!: Float64Array;
+
+  constructor(parameters: { readonly dispatchSeconds: number }) {
+    super({ queue: "tiers", order: "edf", retrySeconds: parameters.dispatchSeconds });
+  }
+
+  protected override prepare(): void {
+    this.#estimate = new ServiceEstimate(this.world, { queue: true, meanModel: false });
+    this.#seconds = new Float64Array(this.world.endpoints.count);
+  }
+
+  completion(_request: number): void {
+    this.#estimate.completed();
+  }
+
+  fleet(_endpoint: number, _change: FleetChange): void {
+    this.#estimate.refreshAll();
+  }
+
+  protected override pick(request: number): number {
+    this.#estimate.refresh();
+    const { telemetry, endpoints, requests } = this.world;
+    const { up, queuedPrefillTokens } = telemetry;
+    const { roundTripSeconds } = endpoints;
+    const { fixed, wait, prompt, step, meanOutput } = this.#estimate;
+    const seconds = this.#seconds;
+    const produced = requests.producedTokens[request];
+    const tokens = requests.promptTokens[request] + produced;
+    const outputs = Math.max(1, meanOutput[0] - produced);
+    const candidates = this.candidatesOf(request);
+    let best = -1;
+    let least = Number.POSITIVE_INFINITY;
+    for (let i = 0; i < candidates.length; i++) {
+      const e = candidates[i];
+      if (up[e] === 0 || this.blocked[e] === 1) continue;
+      const estimate = fixed[e] + queuedPrefillTokens[e] * wait[e] + tokens * prompt[e] + outputs * step[e];
+      seconds[e] = estimate + roundTripSeconds[e];
+      if (seconds[e] < least) {
+        least = seconds[e];
+        best = e;
+      }
+    }
+    return best;
+  }
+
+  protected override explain(request: number, endpoint: number): void {
+    const candidates = this.candidatesOf(request);
+    for (let e = 0; e < this.#seconds.length; e++) {
+      const known = candidates.includes(e) && this.world.telemetry.up[e] === 1 && this.blocked[e] === 0;
+      if (!known) this.#seconds[e] = Number.NaN;
+    }
+    const name = this.world.endpoints.names[endpoint];
+    this.host.explain(request, `least estimated latency in seconds at ${name}`, this.#seconds);
+  }
+}
+
+const parameters = z.strictObject({
+  dispatchSeconds: z
+    .number()
+    .positive()
+    .default(0.1)
+    .describe("Seconds between two dispatches of held requests"),
+});
+
+export const performanceOnly = defineRouter({
+  id: "performance-only",
+  family: "cedar",
+  group: "baseline",
+  status: "as specified",
+  source: "CEDAR, section 4, Baselines",
+  summary: "The endpoint with the least estimated latency, network included",
+  parameters,
+  create: (values: z.output<typeof parameters>) => new PerformanceOnlyRouter(values),
+});

@@ -1,0 +1,214 @@
+import type { FleetChange } from "../contract.ts";
+import { leastLoadedOf, loadColumn } from "../least-load.ts";
+import { PlacingRouter } from "../placing-router.ts";
+import { WeightController } from "./controller.ts";
+import { ServiceEstimate } from "./estimate.ts";
+import type { CedarParameters } from "./parameters.ts";
+import { RealisedShares } from "./realised-shares.ts";
+import { ReplicaScaling } from "./scaling.ts";
+import { BUDGET, EndpointScore, OUTPUTS, type ScoreOptions, TOKENS } from "./score.ts";
+import { ViolationWindow } from "./violation-window.ts";
+
+const CONTROL_TIMER = 1;
+
+/** What an ablation takes away. */
+export interface CedarVariant {
+  /** False: no slack, no backlog, no deferral; FIFO inside a tier; estimates from the utilisation. */
+  readonly queue: boolean;
+  /** True: estimate, cost and energy of every endpoint are the fleet's means over the models. */
+  readonly meanModel: boolean;
+  /** With `meanModel`: draw the model uniformly among those of the chosen region. */
+  readonly uniformWithinRegion: boolean;
+}
+
+/**
+ * CEDAR's heuristic policy: virtual queues per tier, earliest deadline first, a weighted score per endpoint, and a
+ * controller of target weights every ten seconds (CEDAR section 3.6 and Algorithm 1; the paper names a "validated
+ * heuristic" and does not give it: the score is ours, see docs/routers.md).
+ *
+ * A deferrable request whose endpoint is full stays in its queue as long as one more interval and the estimate fit
+ * before its deadline. While a tier breaks its budget of violations, requests go to the least loaded endpoint.
+ */
+export class CedarRouter extends PlacingRouter {
+  override readonly needs = { telemetry: true, completions: true };
+  readonly #parameters: CedarParameters;
+  readonly #variant: CedarVariant;
+  #estimate!: ServiceEstimate;
+  #score!: EndpointScore;
+  #shares!: RealisedShares;
+  #violations!: ViolationWindow;
+  #controller!: WeightController;
+  #scaling: ReplicaScaling | undefined;
+  /** Seconds per bucket of the realised shares. */
+  #bucketSeconds = 1;
+  #explained!: Float64Array;
+  #bestOfModel!: Int32Array;
+  #intervals = 0;
+  #fallbackIntervals = 0;
+
+  constructor(parameters: CedarParameters, variant: CedarVariant) {
+    super({
+      queue: "tiers",
+      order: variant.queue ? "edf" : "fifo",
+      retrySeconds: parameters.dispatchSeconds,
+    });
+    this.#parameters = parameters;
+    this.#variant = variant;
+  }
+
+  /** Share of the control intervals so far that began in fallback; 0 before the first. */
+  get fallbackShare(): number {
+    return this.#intervals === 0 ? 0 : this.#fallbackIntervals / this.#intervals;
+  }
+
+  protected override prepare(): void {
+    const { world, host } = this;
+    const p = this.#parameters;
+    const { queue, meanModel } = this.#variant;
+    const options: ScoreOptions = { ...p, slack: queue, meanModel };
+    this.#estimate = new ServiceEstimate(world, { queue, meanModel });
+    this.#score = new EndpointScore(world, this.#estimate, options);
+    this.#controller = new WeightController(world, this.#score, [this.all, this.large], p);
+    const buckets = Math.max(1, Math.round(p.shareWindowSeconds / p.dispatchSeconds));
+    this.#bucketSeconds = p.shareWindowSeconds / buckets;
+    this.#shares = new RealisedShares(world.tiers.length, world.groups.length, buckets);
+    this.#violations = new ViolationWindow(
+      world.tiers.length,
+      Math.max(1, Math.round(p.violationWindowSeconds / p.controlSeconds)),
+      p.epsilon === "off" ? Number.POSITIVE_INFINITY : p.epsilon,
+      { enterAfter: p.fallbackAfterIntervals, leaveAfter: p.recoverAfterIntervals },
+    );
+    this.#scaling = p.scaling ? new ReplicaScaling(world, host, this.#estimate, p) : undefined;
+    this.#explained = new Float64Array(world.endpoints.count);
+    this.#bestOfModel = new Int32Array(1 + world.endpoints.model.reduce((a, b) => Math.max(a, b), 0));
+    this.#intervals = 0;
+    this.#fallbackIntervals = 0;
+    host.every(CONTROL_TIMER, p.controlSeconds);
+  }
+
+  completion(request: number): void {
+    this.#estimate.completed();
+    this.#violations.record(this.world.requests.tier[request], this.world.completed.sloMet);
+  }
+
+  fleet(_endpoint: number, _change: FleetChange): void {
+    this.#estimate.refreshAll();
+  }
+
+  protected override arrived(request: number): void {
+    this.#controller.arrived(request);
+  }
+
+  protected override pick(request: number): number {
+    const candidates = this.candidatesOf(request);
+    const tier = this.world.requests.tier[request];
+    this.#estimate.refresh();
+    this.#ask(request);
+    if (this.#violations.active) {
+      return leastLoadedOf(this.world.telemetry, this.#parameters.fallbackBy, candidates, this.blocked);
+    }
+    this.#penalise(tier);
+    const endpoint = this.#score.choose(candidates, this.blocked, tier);
+    return this.#variant.uniformWithinRegion && endpoint >= 0
+      ? this.#drawModel(candidates, endpoint)
+      : endpoint;
+  }
+
+  protected override postpones(request: number, endpoint: number): boolean {
+    if (!this.#variant.queue) return false;
+    const { requests, tiers, telemetry } = this.world;
+    if (!tiers[requests.tier[request]].deferrable) return false;
+    const { fixed, wait, prompt, step } = this.#estimate;
+    const { query } = this.#score;
+    const waitSeconds = telemetry.queuedPrefillTokens[endpoint] * wait[endpoint];
+    if (waitSeconds <= this.#parameters.queueFullSeconds) return false;
+    const seconds =
+      fixed[endpoint] + waitSeconds + query[TOKENS] * prompt[endpoint] + query[OUTPUTS] * step[endpoint];
+    return this.host.now + this.#parameters.dispatchSeconds + seconds <= requests.deadlineSeconds[request];
+  }
+
+  protected override placed(tier: number, endpoint: number): void {
+    this.#shares.advanceTo(Math.floor(this.host.now / this.#bucketSeconds));
+    this.#shares.add(tier, this.world.endpoints.group[endpoint]);
+  }
+
+  protected override tick(_id: number): void {
+    if (this.host.now === 0) return;
+    this.#intervals++;
+    if (this.#violations.active) this.#fallbackIntervals++;
+    this.#violations.close();
+    this.#estimate.refreshAll();
+    this.#controller.update(this.#estimate.meanOutput[0], this.#violations.active);
+    for (let tier = 0; tier < this.world.tiers.length; tier++) {
+      this.host.setWeights(tier, this.#controller.targets[tier]);
+    }
+    this.#scaling?.update();
+  }
+
+  protected override explain(request: number, endpoint: number): void {
+    const { telemetry, endpoints } = this.world;
+    const active = this.#violations.active;
+    const byScore = this.#score.choice === "score";
+    const column = active
+      ? loadColumn(telemetry, this.#parameters.fallbackBy)
+      : byScore
+        ? this.#score.scores
+        : this.#score.estimates;
+    this.#explained.fill(Number.NaN);
+    for (const e of this.candidatesOf(request)) {
+      const known = telemetry.up[e] === 1 && this.blocked[e] === 0 && Number.isFinite(column[e]);
+      if (known) this.#explained[e] = column[e];
+    }
+    const why = active
+      ? `fallback, a tier is beyond epsilon: least ${this.#parameters.fallbackBy}`
+      : byScore
+        ? "lowest score"
+        : "no endpoint leaves the slack: lowest estimate in seconds";
+    this.host.explain(request, `${why} at ${endpoints.names[endpoint]}`, this.#explained);
+  }
+
+  /** Writes the question about a request that {@link EndpointScore.choose} answers. */
+  #ask(request: number): void {
+    const { promptTokens, producedTokens, deadlineSeconds } = this.world.requests;
+    const { query } = this.#score;
+    const produced = producedTokens[request];
+    query[TOKENS] = promptTokens[request] + produced;
+    query[OUTPUTS] = Math.max(1, this.#estimate.meanOutput[0] - produced);
+    query[BUDGET] = deadlineSeconds[request] - this.host.now;
+  }
+
+  /** h * max(0, realised - target) of every group, for a tier. */
+  #penalise(tier: number): void {
+    const { penalty } = this.#score;
+    const { counts, totals, groups } = this.#shares;
+    this.#shares.advanceTo(Math.floor(this.host.now / this.#bucketSeconds));
+    const h = this.#parameters.oscillationWeight;
+    const target = this.#controller.targets[tier];
+    const total = totals[tier];
+    for (let g = 0; g < groups; g++) {
+      const above = total > 0 ? counts[tier * groups + g] / total - target[g] : 0;
+      penalty[g] = above > 0 ? h * above : 0;
+    }
+  }
+
+  /** An endpoint of the chosen one's region, its model drawn uniformly, the best one of that model. */
+  #drawModel(candidates: Int32Array, chosen: number): number {
+    const { region, model } = this.world.endpoints;
+    const { up } = this.world.telemetry;
+    const column = this.#score.choice === "score" ? this.#score.scores : this.#score.estimates;
+    const best = this.#bestOfModel.fill(-1);
+    let models = 0;
+    for (let i = 0; i < candidates.length; i++) {
+      const e = candidates[i];
+      if (region[e] !== region[chosen] || up[e] === 0 || this.blocked[e] === 1) continue;
+      const other = best[model[e]];
+      if (other < 0) models++;
+      if (other < 0 || column[e] < column[other]) best[model[e]] = e;
+    }
+    let left = this.world.random.below(models);
+    for (let m = 0; m < best.length; m++) {
+      if (best[m] >= 0 && left-- === 0) return best[m];
+    }
+    return chosen;
+  }
+}
