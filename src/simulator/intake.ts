@@ -1,0 +1,83 @@
+import type { RequestChunk, RequestCursor, Workload } from "../workload/requests.ts";
+import { AT, type RequestTable } from "./request-table.ts";
+
+const NONE = -1;
+
+/** Brings the workload's requests into the table, one session (or lone request) at a time. */
+export class Intake {
+  /** Arrival of the next session or request, Infinity at the end. */
+  nextArrivalSeconds = Number.POSITIVE_INFINITY;
+  /** Number of the next request. */
+  nextId = 0;
+  readonly #cursor: RequestCursor;
+  readonly #table: RequestTable;
+  readonly #slo: Float64Array;
+  #chunk: RequestChunk | undefined;
+  #row = 0;
+
+  constructor(workload: Workload, table: RequestTable) {
+    this.#cursor = workload.open();
+    this.#table = table;
+    this.#slo = Float64Array.from(workload.tiers, (tier) => tier.sloSeconds);
+    this.#chunk = this.#nextChunk();
+    this.#peek();
+  }
+
+  /** Makes the next request, and the later steps of its session, and returns its slot. */
+  take(): number {
+    const first = this.#read();
+    let last = first;
+    while (this.#chunk !== undefined && Number.isNaN(this.#chunk.arrivalSeconds[this.#row])) {
+      const step = this.#read();
+      this.#table.at[step] = AT.future;
+      this.#table.nextStep[last] = step;
+      last = step;
+    }
+    this.#peek();
+    return first;
+  }
+
+  /** A later step of a session arrives. */
+  arrive(request: number, atSeconds: number): void {
+    const table = this.#table;
+    table.arrivalSeconds[request] = atSeconds;
+    table.deadlineSeconds[request] = atSeconds + this.#slo[table.tier[request]];
+  }
+
+  #read(): number {
+    const table = this.#table;
+    const chunk = this.#chunk as RequestChunk;
+    const row = this.#row;
+    const slot = table.allocate();
+    const arrival = chunk.arrivalSeconds[row];
+    const tier = chunk.tier[row];
+    table.id[slot] = this.nextId++;
+    table.arrivalSeconds[slot] = arrival;
+    table.deadlineSeconds[slot] = arrival + this.#slo[tier];
+    table.promptTokens[slot] = chunk.promptTokens[row];
+    table.outputTokens[slot] = chunk.outputTokens[row];
+    table.tier[slot] = tier;
+    table.needsLarge[slot] = chunk.needsLarge[row];
+    table.taskType[slot] = chunk.taskType === undefined ? 0 : chunk.taskType[row];
+    table.session[slot] = chunk.session === undefined ? NONE : chunk.session[row];
+    table.step[slot] = chunk.step === undefined ? 0 : chunk.step[row];
+    table.thinkSeconds[slot] = chunk.thinkSeconds === undefined ? 0 : chunk.thinkSeconds[row];
+    table.prefixTokens[slot] = chunk.prefixTokens === undefined ? 0 : chunk.prefixTokens[row];
+    table.recordedEndpoint[slot] = chunk.endpoint === undefined ? NONE : chunk.endpoint[row];
+    this.#row++;
+    if (this.#row === chunk.count) this.#chunk = this.#nextChunk();
+    return slot;
+  }
+
+  #nextChunk(): RequestChunk | undefined {
+    this.#row = 0;
+    let chunk = this.#cursor.next();
+    while (chunk !== undefined && chunk.count === 0) chunk = this.#cursor.next();
+    return chunk;
+  }
+
+  #peek(): void {
+    this.nextArrivalSeconds =
+      this.#chunk === undefined ? Number.POSITIVE_INFINITY : this.#chunk.arrivalSeconds[this.#row];
+  }
+}

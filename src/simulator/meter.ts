@@ -1,0 +1,98 @@
+import type { Endpoint, Region } from "../fleet/fleet.ts";
+import type { Track } from "../signal/series.ts";
+
+/** Joules in a kilowatt-hour. */
+const JOULES_PER_KWH = 3.6e6;
+
+/**
+ * Energy, carbon and cost of one replica, by segments of constant power, and the running sums per decoding
+ * request from which a request's share is a difference of two readings. Rules: simulation-rules.md section 10.
+ */
+export class Meter {
+  activeJoules = 0;
+  activeGrams = 0;
+  idleJoules = 0;
+  idleGrams = 0;
+  hostJoules = 0;
+  hostGrams = 0;
+  busySeconds = 0;
+  energyUsd = 0;
+  /** Sums over time of what one decoding request of the batch is charged. */
+  joulesPerDecode = 0;
+  gramsPerDecode = 0;
+  usdPerDecode = 0;
+  /** Charge of the segment measured last. */
+  segmentJoules = 0;
+  segmentGrams = 0;
+  segmentUsd = 0;
+
+  readonly #usdPerSecond: number;
+  readonly #carbon: TrackCursor;
+  readonly #hostCarbon: TrackCursor;
+  readonly #price: TrackCursor | null;
+
+  constructor(endpoint: Endpoint, region: Region) {
+    this.#usdPerSecond = endpoint.usdPerReplicaHour / 3600;
+    this.#carbon = new TrackCursor(region.carbon);
+    this.#hostCarbon = new TrackCursor(region.carbon);
+    this.#price = region.energyPrice === null ? null : new TrackCursor(region.energyPrice);
+  }
+
+  /** Charges the segment [from, to] at `watts`. Segments come in order of time. */
+  busy(from: number, to: number, watts: number): void {
+    const seconds = to - from;
+    this.busySeconds += seconds;
+    this.segmentUsd = seconds * this.#usdPerSecond;
+    this.segmentJoules = watts * seconds;
+    this.activeJoules += this.segmentJoules;
+    this.segmentGrams = this.#carbon.charge(from, to, watts);
+    this.activeGrams += this.segmentGrams;
+    if (this.#price !== null) this.energyUsd += this.#price.charge(from, to, watts);
+  }
+
+  /** Adds the last segment's charge to the sums of its `decoding` requests, in equal parts. */
+  shareAmongDecoding(decoding: number): void {
+    this.joulesPerDecode += this.segmentJoules / decoding;
+    this.gramsPerDecode += this.segmentGrams / decoding;
+    this.usdPerDecode += this.segmentUsd / decoding;
+  }
+
+  /** Charges the host's power over a time in which the replica was up. */
+  host(from: number, to: number, watts: number): void {
+    this.hostJoules += watts * (to - from);
+    this.hostGrams += this.#hostCarbon.charge(from, to, watts);
+  }
+
+  idle(from: number, to: number, watts: number): void {
+    this.idleJoules += watts * (to - from);
+    this.idleGrams += this.#carbon.charge(from, to, watts);
+    if (this.#price !== null) this.energyUsd += this.#price.charge(from, to, watts);
+  }
+}
+
+/** Walks a track in order of time and prices energy by it, exactly over its steps. */
+class TrackCursor {
+  readonly #track: Track;
+  #piece = 0;
+
+  constructor(track: Track) {
+    this.#track = track;
+  }
+
+  /** Energy of `watts` over [from, to] times the track's value per kWh. `from` never goes back. */
+  charge(from: number, to: number, watts: number): number {
+    const { times, values } = this.#track;
+    let piece = this.#piece;
+    while (piece + 1 < times.length && times[piece + 1] <= from) piece++;
+    let sum = 0;
+    let low = from;
+    while (piece + 1 < times.length && times[piece + 1] < to) {
+      const high = times[piece + 1];
+      sum += (watts * (high - low) * values[piece]) / JOULES_PER_KWH;
+      low = high;
+      piece++;
+    }
+    this.#piece = piece;
+    return sum + (watts * (to - low) * values[piece]) / JOULES_PER_KWH;
+  }
+}

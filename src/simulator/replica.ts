@@ -1,0 +1,704 @@
+import { ConservationError } from "../errors.ts";
+import type { Endpoint, Region } from "../fleet/fleet.ts";
+import type { Law } from "../profile/law.ts";
+import { FinishWheel } from "./finish-wheel.ts";
+import { EMPTY, formBatch, PURE_DECODE } from "./forming.ts";
+import { Meter } from "./meter.ts";
+import { PrefixCache } from "./prefix-cache.ts";
+import { RequestList } from "./request-list.ts";
+import { AT, type RequestTable } from "./request-table.ts";
+
+const NONE = -1;
+
+/** Off draws nothing; starting and draining ones take no requests; all but off ones draw power. */
+export type Phase = "off" | "starting" | "serving" | "draining";
+
+/** What a replica reports while it is advanced. Times lie between the last call and this one. */
+export interface ReplicaOwner {
+  finished(replica: Replica, request: number, atSeconds: number): void;
+  /** A prefill endpoint has computed a prompt whose outputs are made elsewhere. */
+  prefilled(replica: Replica, request: number, atSeconds: number): void;
+  /** The batch in which the router asked for the request back has ended. */
+  takenBack(replica: Replica, request: number): void;
+}
+
+/**
+ * One serving engine: iteration-level continuous batching by the rules of simulation-rules.md section 4.
+ *
+ * Nothing outside happens to a replica between two calls, so it is advanced lazily. All decoding requests
+ * progress together: a step number stands for the tokens of each, a wheel knows who finishes at which step, a
+ * ring of `blockTokens` counters knows how many need a new KV block at each step. An iteration thus costs O(1)
+ * plus O(1) per prompt in it, and a run of decode steps is a loop of one multiply-add.
+ */
+export class Replica {
+  readonly index: number;
+  readonly endpoint: Endpoint;
+  readonly law: Law;
+  readonly table: RequestTable;
+  readonly owner: ReplicaOwner;
+  readonly meter: Meter;
+  readonly cache: PrefixCache | null;
+  readonly waiting: RequestList;
+  readonly running: RequestList;
+
+  phase: Phase = "off";
+  /** When it is ready, while starting. */
+  readySeconds = Number.NaN;
+  upSince = 0;
+  upSeconds = 0;
+  /** Iterations started from now on: multiply times and powers. */
+  timeFactor = 1;
+  powerFactor = 1;
+
+  /** End of the last batch, or the arrival that ended idleness. Batches start here. */
+  now = 0;
+  /** End of the batch in progress, Infinity without one. */
+  endAt = Number.POSITIVE_INFINITY;
+  freeBlocks: number;
+  /** Decoding requests, the tokens they hold, and the number of decode steps done. */
+  decoding = 0;
+  contextTokens = 0;
+  steps = 0;
+  queuedPrefillTokens = 0;
+  outstandingTokens = 0;
+  /** Finished requests of a static batch that keep their places, and the blocks they keep. */
+  lingering = 0;
+  lingeringBlocks = 0;
+  /** Requests that the router wants back at the end of the batch. */
+  takeBacks = 0;
+
+  /** The batch being formed: prompts with their chunks, decoding members, those left out, stamp of members. */
+  readonly batchRequests: Int32Array;
+  readonly batchChunks: Int32Array;
+  batchPrompts = 0;
+  batchTokens = 0;
+  batchDecoding = 0;
+  readonly stalled: Int32Array;
+  stalledCount = 0;
+  stamp = 0;
+  preemptedWhileForming = false;
+  /** Requests that hold a place and are not decoding yet, in running order. */
+  readonly prefilling: Int32Array;
+  prefillingCount = 0;
+
+  iterations = 0;
+  outsideIterations = 0;
+  outsideJoules = 0;
+  preemptions = 0;
+  readonly horizonSeconds: number;
+
+  readonly wheel: FinishWheel;
+  /** Decoding requests by (tokens held - steps) modulo blockTokens. */
+  readonly blockRing: Int32Array;
+
+  #inDecodeRun = false;
+  #segmentStart = Number.NaN;
+  #segmentTimeFactor = 1;
+  #segmentPowerFactor = 1;
+  #batchStart = 0;
+  #batchWatts = 0;
+  #batchOutside = false;
+  #idleFrom = 0;
+
+  /** @param horizonSeconds idle power counts up to here; Infinity when only the end of the run tells */
+  constructor(
+    index: number,
+    endpoint: Endpoint,
+    region: Region,
+    table: RequestTable,
+    owner: ReplicaOwner,
+    horizonSeconds: number,
+  ) {
+    const { batching } = endpoint;
+    this.index = index;
+    this.endpoint = endpoint;
+    this.law = endpoint.law;
+    this.table = table;
+    this.owner = owner;
+    this.horizonSeconds = horizonSeconds;
+    this.meter = new Meter(endpoint, region);
+    this.cache = batching.prefixReuse ? new PrefixCache() : null;
+    this.waiting = new RequestList(table);
+    this.running = new RequestList(table);
+    this.freeBlocks = batching.kvBlocks;
+    this.batchRequests = new Int32Array(batching.maxRequests);
+    this.batchChunks = new Int32Array(batching.maxRequests);
+    this.stalled = new Int32Array(batching.maxRequests);
+    this.prefilling = new Int32Array(batching.maxRequests);
+    this.wheel = new FinishWheel(table);
+    this.blockRing = new Int32Array(batching.blockTokens);
+  }
+
+  /** Requests that hold a place in the batch. */
+  get places(): number {
+    return this.running.length + this.lingering;
+  }
+
+  /** Waiting and running requests that have not finished. */
+  get outstanding(): number {
+    return this.running.length + this.waiting.length;
+  }
+
+  /** Whether a batch may start at `now` (it starts once everything else of that instant has happened). */
+  get startPending(): boolean {
+    return this.endAt === Number.POSITIVE_INFINITY && this.outstanding > 0;
+  }
+
+  /** Applies all batch ends up to and including `t`, and starts batches before `t`. */
+  advance(t: number): void {
+    for (;;) {
+      if (this.endAt < Number.POSITIVE_INFINITY) {
+        if (this.endAt > t) return;
+        this.#completeBatch();
+      }
+      if (this.now >= t || this.outstanding === 0) return;
+      this.#startBatch(t);
+    }
+  }
+
+  /** Starts the batch that is pending at `t`, after everything else of that instant. */
+  startAt(t: number): void {
+    if (this.startPending && this.now === t) this.#startBatch(t);
+  }
+
+  /** A request reaches the replica at `t`, to which the replica has been advanced. */
+  enqueue(request: number, t: number): void {
+    const table = this.table;
+    if (this.outstanding === 0 && this.now < t) this.now = t;
+    table.at[request] = AT.waiting;
+    table.replica[request] = this.index;
+    table.batchStamp[request] = 0;
+    if (table.transferred[request] === 0) {
+      table.target[request] = table.promptTokens[request] + table.producedTokens[request];
+      table.computed[request] = 0;
+    } else {
+      table.computed[request] = table.target[request];
+    }
+    this.queuedPrefillTokens += table.target[request] - table.computed[request];
+    this.outstandingTokens += table.promptTokens[request] + table.producedTokens[request];
+    const list = this.waiting;
+    let place = list.tail;
+    const order = this.endpoint.batching.order;
+    if (order === "edf") {
+      while (place !== NONE && table.deadlineSeconds[place] > table.deadlineSeconds[request])
+        place = table.previous[place];
+    } else if (order === "priority") {
+      while (place !== NONE && table.priority[place] < table.priority[request]) place = table.previous[place];
+    }
+    list.insertAfter(place, request);
+  }
+
+  /** Takes a waiting request off the queue. */
+  withdraw(request: number): void {
+    const table = this.table;
+    this.waiting.remove(request);
+    this.queuedPrefillTokens -= table.target[request] - table.computed[request];
+    this.outstandingTokens -= table.promptTokens[request] + table.producedTokens[request];
+    table.transferred[request] = 0;
+  }
+
+  /** Takes a running request out between two batches; its blocks and computed tokens are lost. */
+  detach(request: number): void {
+    const table = this.table;
+    this.closeSegment();
+    if (table.computed[request] === table.target[request]) {
+      const held = this.#leaveDecoding(request);
+      table.producedTokens[request] = held - table.promptTokens[request];
+      this.freeBlocks += Math.ceil((held - 1) / this.blockRing.length);
+    } else {
+      this.freeBlocks += table.blocks[request];
+      this.queuedPrefillTokens -= table.target[request] - table.computed[request];
+      const at = this.prefilling.indexOf(request);
+      this.prefilling.copyWithin(at, at + 1, this.prefillingCount);
+      this.prefillingCount--;
+    }
+    table.transferred[request] = 0;
+    this.outstandingTokens -= table.promptTokens[request] + table.producedTokens[request];
+    this.running.remove(request);
+  }
+
+  /** Preempts a running request while a batch is formed: it waits again, in front. */
+  preempt(request: number): void {
+    const table = this.table;
+    this.detach(request);
+    this.preemptions++;
+    this.preemptedWhileForming = true;
+    table.preemptions[request]++;
+    table.at[request] = AT.waiting;
+    table.target[request] = table.promptTokens[request] + table.producedTokens[request];
+    table.computed[request] = 0;
+    this.queuedPrefillTokens += table.target[request];
+    this.outstandingTokens += table.target[request];
+    const list = this.waiting;
+    const order = this.endpoint.batching.order;
+    let before = list.head;
+    if (order === "edf") {
+      while (before !== NONE && table.deadlineSeconds[before] < table.deadlineSeconds[request])
+        before = table.next[before];
+    } else if (order === "priority") {
+      while (before !== NONE && table.priority[before] > table.priority[request]) before = table.next[before];
+    }
+    list.insertAfter(before === NONE ? list.tail : table.previous[before], request);
+  }
+
+  /** Moves a waiting request into the running list. Its blocks are taken by the caller. */
+  admit(request: number): void {
+    const table = this.table;
+    this.waiting.remove(request);
+    table.at[request] = AT.running;
+    if (Number.isNaN(table.startedSeconds[request])) table.startedSeconds[request] = this.now;
+    let place = this.running.tail;
+    if (this.endpoint.batching.policy !== "vllm-v1") {
+      while (place !== NONE && table.reachedOrder[place] > table.reachedOrder[request])
+        place = table.previous[place];
+    }
+    this.running.insertAfter(place, request);
+    if (table.computed[request] < table.target[request]) this.#addPrefilling(request);
+  }
+
+  /** A running request whose prompt is computed begins to decode; it holds prompt + produced tokens. */
+  beginDecoding(request: number): void {
+    const table = this.table;
+    this.closeSegment();
+    const held = table.promptTokens[request] + table.producedTokens[request];
+    const offset = held - this.steps;
+    table.heldOffset[request] = offset;
+    this.blockRing[residue(offset, this.blockRing.length)]++;
+    this.wheel.insert(request, this.steps + table.outputTokens[request] - table.producedTokens[request]);
+    this.decoding++;
+    this.contextTokens += held;
+    table.joulesMark[request] = this.meter.joulesPerDecode;
+    table.gramsMark[request] = this.meter.gramsPerDecode;
+    table.usdMark[request] = this.meter.usdPerDecode;
+  }
+
+  /** KV blocks that the decode step now due takes if all decoding requests take part. */
+  blocksForDecodeStep(): number {
+    return this.blockRing[residue(1 - this.steps, this.blockRing.length)];
+  }
+
+  /** Whether a decoding request needs a new block for the step now due. */
+  needsBlock(request: number): boolean {
+    return (this.table.heldOffset[request] + this.steps - 1) % this.blockRing.length === 0;
+  }
+
+  /** Takes KV blocks that are free; cached prefixes make room. */
+  takeBlocks(count: number): void {
+    this.freeBlocks -= count;
+    this.cache?.shrinkTo(this.freeBlocks);
+  }
+
+  /** Adds a prompt's chunk to the batch being formed. */
+  addChunk(request: number, chunk: number): void {
+    this.batchRequests[this.batchPrompts] = request;
+    this.batchChunks[this.batchPrompts++] = chunk;
+    this.batchTokens += chunk;
+    this.table.batchStamp[request] = this.stamp;
+  }
+
+  /** Ends a run of decode steps as a metered segment; called before its members or its power change. */
+  closeSegment(): void {
+    if (Number.isNaN(this.#segmentStart)) return;
+    const watts = this.law.decodeWatts[this.decoding] * this.#segmentPowerFactor;
+    this.meter.busy(this.#segmentStart, this.now, watts);
+    this.meter.shareAmongDecoding(this.decoding);
+    this.#segmentStart = Number.NaN;
+  }
+
+  /** Begins to draw power at `t`, in the phase given. */
+  switchOn(t: number, phase: "starting" | "serving"): void {
+    this.phase = phase;
+    this.upSince = t;
+    this.#idleFrom = t;
+    if (this.now < t) this.now = t;
+  }
+
+  /** Ends being up at `t`; nothing may be in progress. */
+  switchOff(t: number): void {
+    this.#idleUntil(t);
+    this.phase = "off";
+    const from = Math.min(this.upSince, this.horizonSeconds);
+    const to = Math.min(t, this.horizonSeconds);
+    if (to > from) {
+      this.upSeconds += to - from;
+      this.meter.host(from, to, this.endpoint.hostWattsPerReplica);
+    }
+    this.cache?.clear();
+  }
+
+  /** Loses the batch in progress at `t`: charged and shared as if it had ended, without its tokens. */
+  abort(t: number): void {
+    if (this.endAt === Number.POSITIVE_INFINITY) return;
+    this.endAt = Number.POSITIVE_INFINITY;
+    this.now = t;
+    this.#idleFrom = t;
+    if (this.#inDecodeRun) {
+      this.closeSegment();
+      return;
+    }
+    this.#chargeBatch();
+    this.batchPrompts = 0;
+    this.stalledCount = 0;
+  }
+
+  /** Charges what is in progress up to `t` and settles the shares of the decoding requests. */
+  settleAt(t: number): void {
+    this.abort(t);
+    this.closeSegment();
+    const { computed, target, next, producedTokens, promptTokens, heldOffset } = this.table;
+    for (let request = this.running.head; request !== NONE; request = next[request]) {
+      if (computed[request] < target[request]) continue;
+      this.#settleShare(request);
+      producedTokens[request] = heldOffset[request] + this.steps - promptTokens[request];
+    }
+  }
+
+  /** Drops what KV state is left when all requests have been taken away. */
+  forget(): void {
+    this.freeBlocks = this.endpoint.batching.kvBlocks;
+    this.lingering = 0;
+    this.lingeringBlocks = 0;
+    this.takeBacks = 0;
+    this.cache?.clear();
+  }
+
+  #addPrefilling(request: number): void {
+    const { reachedOrder } = this.table;
+    let at = this.prefillingCount++;
+    if (this.endpoint.batching.policy !== "vllm-v1") {
+      while (at > 0 && reachedOrder[this.prefilling[at - 1]] > reachedOrder[request]) {
+        this.prefilling[at] = this.prefilling[at - 1];
+        at--;
+      }
+    }
+    this.prefilling[at] = request;
+  }
+
+  /** Takes a request out of the decoding ones, settles its share, and returns the tokens it holds. */
+  #leaveDecoding(request: number): number {
+    const table = this.table;
+    const offset = table.heldOffset[request];
+    const held = offset + this.steps;
+    this.blockRing[residue(offset, this.blockRing.length)]--;
+    this.wheel.remove(request);
+    this.decoding--;
+    this.contextTokens -= held;
+    this.#settleShare(request);
+    return held;
+  }
+
+  /** What a request has been charged since it began to decode. */
+  #settleShare(request: number): void {
+    const { meter, table } = this;
+    table.energyJoules[request] += meter.joulesPerDecode - table.joulesMark[request];
+    table.carbonGrams[request] += meter.gramsPerDecode - table.gramsMark[request];
+    table.costUsd[request] += meter.usdPerDecode - table.usdMark[request];
+  }
+
+  #startBatch(limit: number): void {
+    this.#idleUntil(this.now);
+    do {
+      this.preemptedWhileForming = false;
+      const formed = formBatch(this);
+      if (formed === PURE_DECODE) {
+        this.#decodeRun(limit);
+        return;
+      }
+      if (formed !== EMPTY) {
+        this.#startMixedBatch();
+        return;
+      }
+    } while (this.preemptedWhileForming);
+    throw new ConservationError(
+      `replica ${this.index} of ${this.endpoint.name} holds ${this.outstanding} requests and can run none`,
+    );
+  }
+
+  /** Decode steps of all decoding requests, up to the next finish, the end of sure blocks, or `limit`. */
+  #decodeRun(limit: number): void {
+    const { law, decoding } = this;
+    if (
+      !Number.isNaN(this.#segmentStart) &&
+      (this.#segmentTimeFactor !== this.timeFactor || this.#segmentPowerFactor !== this.powerFactor)
+    ) {
+      this.closeSegment();
+    }
+    if (Number.isNaN(this.#segmentStart)) {
+      this.#segmentStart = this.now;
+      this.#segmentTimeFactor = this.timeFactor;
+      this.#segmentPowerFactor = this.powerFactor;
+    }
+    const blockTokens = this.blockRing.length;
+    const sureSteps = Math.floor((this.freeBlocks - 1) / decoding) * blockTokens;
+    const steps = Math.max(1, Math.min(this.wheel.distanceAfter(this.steps), sureSteps));
+
+    const factor = this.timeFactor;
+    let now = this.now;
+    let context = this.contextTokens;
+    let segment = law.rowStart[decoding];
+    while (context > law.bound[segment]) segment++;
+    let bound = law.bound[segment];
+    let base = law.base[segment];
+    let slope = law.slope[segment];
+    let markedSteps = 0;
+    let markedNow = now;
+    let done = 0;
+    let end = now;
+    for (; done < steps; done++) {
+      if (context > bound) {
+        if (law.outsideGrid[segment] === 1) this.#countOutside(done - markedSteps, now - markedNow);
+        markedSteps = done;
+        markedNow = now;
+        do bound = law.bound[++segment];
+        while (context > bound);
+        base = law.base[segment];
+        slope = law.slope[segment];
+      }
+      end = now + (base + slope * context) * factor;
+      if (end > limit) break;
+      now = end;
+      context += decoding;
+    }
+    const outside = law.outsideGrid[segment] === 1;
+    if (outside) this.#countOutside(done - markedSteps, now - markedNow);
+    this.#takeDecodeBlocks(done < steps ? done + 1 : done);
+    this.iterations += done;
+    this.outstandingTokens += decoding * done;
+    this.now = now;
+    this.#idleFrom = now;
+    this.steps += done;
+    this.contextTokens = context;
+    if (done < steps) {
+      this.endAt = end;
+      this.#inDecodeRun = true;
+      this.#batchStart = now;
+      this.#batchOutside = outside;
+    } else {
+      this.#finishDecoded();
+    }
+  }
+
+  #countOutside(steps: number, seconds: number): void {
+    this.outsideIterations += steps;
+    this.outsideJoules += this.law.decodeWatts[this.decoding] * this.powerFactor * seconds;
+  }
+
+  /** Takes the blocks of `count` decode steps from the one now due, all decoding requests taking part. */
+  #takeDecodeBlocks(count: number): void {
+    const ring = this.blockRing;
+    const blockTokens = ring.length;
+    const rounds = Math.floor(count / blockTokens);
+    let taken = rounds * this.decoding;
+    let at = residue(1 - this.steps, blockTokens);
+    for (let left = count - rounds * blockTokens; left > 0; left--) {
+      taken += ring[at];
+      at = at === 0 ? blockTokens - 1 : at - 1;
+    }
+    this.takeBlocks(taken);
+  }
+
+  #startMixedBatch(): void {
+    this.closeSegment();
+    const { law, table } = this;
+    let context = this.contextTokens;
+    for (let i = 0; i < this.stalledCount; i++) context -= table.heldOffset[this.stalled[i]] + this.steps;
+    const seconds = law.seconds(this.batchTokens, this.batchDecoding, context);
+    this.#batchWatts = law.watts(this.batchTokens, this.batchDecoding, context, seconds) * this.powerFactor;
+    this.#batchOutside = law.isOutside(this.batchTokens, this.batchDecoding, context);
+    this.#batchStart = this.now;
+    this.#inDecodeRun = false;
+    this.endAt = this.now + seconds * this.timeFactor;
+  }
+
+  #completeBatch(): void {
+    this.now = this.endAt;
+    this.endAt = Number.POSITIVE_INFINITY;
+    this.#idleFrom = this.now;
+    this.iterations++;
+    if (this.#inDecodeRun) {
+      if (this.#batchOutside) this.#countOutside(1, this.now - this.#batchStart);
+      this.steps++;
+      this.contextTokens += this.decoding;
+      this.outstandingTokens += this.decoding;
+    } else {
+      this.#chargeBatch();
+      if (this.#batchOutside) {
+        this.outsideIterations++;
+        this.outsideJoules += this.meter.segmentJoules;
+      }
+      if (this.batchDecoding > 0) this.#stepDecoding();
+      this.#applyChunks();
+    }
+    this.#finishDecoded();
+    if (this.takeBacks > 0) this.#giveBack();
+  }
+
+  /** Meters the batch that ends now and shares it among its members. */
+  #chargeBatch(): void {
+    const { meter, table } = this;
+    meter.busy(this.#batchStart, this.now, this.#batchWatts);
+    const tokens = this.batchDecoding + this.batchTokens;
+    const joules = meter.segmentJoules / tokens;
+    const grams = meter.segmentGrams / tokens;
+    const usd = meter.segmentUsd / (this.batchDecoding + this.batchPrompts);
+    if (this.batchDecoding > 0) {
+      meter.joulesPerDecode += joules;
+      meter.gramsPerDecode += grams;
+      meter.usdPerDecode += usd;
+      for (let i = 0; i < this.stalledCount; i++) {
+        const request = this.stalled[i];
+        table.joulesMark[request] += joules;
+        table.gramsMark[request] += grams;
+        table.usdMark[request] += usd;
+      }
+    }
+    for (let i = 0; i < this.batchPrompts; i++) {
+      const request = this.batchRequests[i];
+      const chunk = this.batchChunks[i];
+      table.energyJoules[request] += chunk * joules;
+      table.carbonGrams[request] += chunk * grams;
+      table.costUsd[request] += usd;
+    }
+  }
+
+  /** One decode step of all decoding requests but the stalled, which fall one step behind. */
+  #stepDecoding(): void {
+    const { table, blockRing } = this;
+    const blockTokens = blockRing.length;
+    for (let i = 0; i < this.stalledCount; i++) {
+      const request = this.stalled[i];
+      const offset = table.heldOffset[request]--;
+      blockRing[residue(offset, blockTokens)]--;
+      blockRing[residue(offset - 1, blockTokens)]++;
+      this.wheel.remove(request);
+      this.wheel.insert(request, table.finishStep[request] + 1);
+    }
+    this.steps++;
+    this.contextTokens += this.batchDecoding;
+    this.outstandingTokens += this.batchDecoding;
+  }
+
+  #applyChunks(): void {
+    const table = this.table;
+    const prompts = this.batchPrompts;
+    this.batchPrompts = 0;
+    this.stalledCount = 0;
+    let completed = 0;
+    for (let i = 0; i < prompts; i++) {
+      const request = this.batchRequests[i];
+      const chunk = this.batchChunks[i];
+      table.computed[request] += chunk;
+      this.queuedPrefillTokens -= chunk;
+      if (table.computed[request] === table.target[request]) completed++;
+    }
+    if (completed === 0) return;
+    let kept = 0;
+    for (let i = 0; i < this.prefillingCount; i++) {
+      const request = this.prefilling[i];
+      if (table.computed[request] < table.target[request]) this.prefilling[kept++] = request;
+    }
+    this.prefillingCount = kept;
+    for (let i = 0; i < prompts; i++) {
+      const request = this.batchRequests[i];
+      if (table.computed[request] === table.target[request]) this.#afterPrefill(request);
+    }
+  }
+
+  /** The batch that computed the last of the target yields the next output token. */
+  #afterPrefill(request: number): void {
+    const table = this.table;
+    table.producedTokens[request]++;
+    this.outstandingTokens++;
+    if (Number.isNaN(table.firstTokenSeconds[request])) {
+      table.firstTokenSeconds[request] = this.now;
+      table.ttftSeconds[request] =
+        this.now - table.arrivalSeconds[request] + this.endpoint.roundTripSeconds / 2;
+    }
+    const finished = table.producedTokens[request] === table.outputTokens[request];
+    if (finished) {
+      this.#end(request, table.blocks[request]);
+    } else if (this.endpoint.role === "prefill") {
+      this.running.remove(request);
+      this.freeBlocks += table.blocks[request];
+      this.outstandingTokens -= table.promptTokens[request] + table.producedTokens[request];
+      this.owner.prefilled(this, request, this.now);
+    } else {
+      this.beginDecoding(request);
+    }
+  }
+
+  /** Ends the decoding requests whose last token came with this step. */
+  #finishDecoded(): void {
+    const { finishStep, wheelNext } = this.table;
+    let request = this.decoding === 0 ? NONE : this.wheel.headAt(this.steps);
+    while (request !== NONE) {
+      const next = wheelNext[request];
+      if (finishStep[request] === this.steps) {
+        this.closeSegment();
+        const held = this.#leaveDecoding(request);
+        this.table.producedTokens[request] = this.table.outputTokens[request];
+        this.#end(request, Math.ceil((held - 1) / this.blockRing.length));
+      }
+      request = next;
+    }
+    if (this.lingering > 0 && this.running.length === 0) {
+      this.freeBlocks += this.lingeringBlocks;
+      this.lingering = 0;
+      this.lingeringBlocks = 0;
+    }
+  }
+
+  #end(request: number, blocks: number): void {
+    const table = this.table;
+    this.running.remove(request);
+    this.outstandingTokens -= table.promptTokens[request] + table.producedTokens[request];
+    if (this.endpoint.batching.policy === "static" && this.endpoint.role !== "prefill") {
+      this.lingering++;
+      this.lingeringBlocks += blocks;
+    } else {
+      this.freeBlocks += blocks;
+    }
+    if (table.takeBack[request] === 1) {
+      table.takeBack[request] = 0;
+      this.takeBacks--;
+    }
+    if (this.cache !== null && table.session[request] >= 0) {
+      const full = Math.floor(
+        (table.promptTokens[request] + table.producedTokens[request] - 1) / this.blockRing.length,
+      );
+      this.cache.keep(table.session[request], full);
+      this.cache.shrinkTo(this.freeBlocks);
+    }
+    this.owner.finished(this, request, this.now);
+  }
+
+  /** Hands back the running requests that the router asked for, in running order. */
+  #giveBack(): void {
+    const table = this.table;
+    let request = this.running.head;
+    while (request !== NONE && this.takeBacks > 0) {
+      const next = table.next[request];
+      if (table.takeBack[request] === 1) {
+        table.takeBack[request] = 0;
+        this.takeBacks--;
+        this.detach(request);
+        this.owner.takenBack(this, request);
+      }
+      request = next;
+    }
+  }
+
+  /** Charges idle power from the last busy time to `t`, inside the horizon. */
+  #idleUntil(t: number): void {
+    const from = Math.min(this.#idleFrom, this.horizonSeconds);
+    const to = Math.min(t, this.horizonSeconds);
+    if (this.phase !== "off" && to > from) this.meter.idle(from, to, this.law.idleWatts);
+    this.#idleFrom = t;
+  }
+}
+
+/** x modulo n, in 0..n-1 for negative x too. */
+function residue(x: number, n: number): number {
+  const r = x % n;
+  return r < 0 ? r + n : r;
+}

@@ -1,0 +1,205 @@
+/**
+ * The requests that are in the system, as columns indexed by slot. Slots are recycled: memory follows the
+ * number of requests in flight, not the length of the run.
+ */
+import type { RequestView } from "../routers/contract.ts";
+import type { RecordColumns } from "./options.ts";
+
+/** Where a request is. */
+export const AT = {
+  /** A later step of a session, not yet arrived. */
+  future: 0,
+  /** With the router. */
+  router: 1,
+  /** On the network to its endpoint, or in its shared queue. */
+  inFlight: 2,
+  waiting: 3,
+  running: 4,
+  /** Finished in a static batch, keeping its place until the batch is over. */
+  lingering: 5,
+  /** On its way to a decode endpoint as KV. */
+  kv: 6,
+  ended: 7,
+} as const;
+
+const FLOATS = [
+  "id",
+  "arrivalSeconds",
+  "deadlineSeconds",
+  "dispatchedSeconds",
+  "heldSeconds",
+  "holdStartSeconds",
+  "startedSeconds",
+  "firstTokenSeconds",
+  "finishedSeconds",
+  "ttftSeconds",
+  "e2eSeconds",
+  "session",
+  "thinkSeconds",
+  "energyJoules",
+  "costUsd",
+  "carbonGrams",
+  "joulesMark",
+  "usdMark",
+  "gramsMark",
+  "reachedOrder",
+  "deliverySeconds",
+] as const;
+const INTS = [
+  "promptTokens",
+  "outputTokens",
+  "producedTokens",
+  "step",
+  "prefixTokens",
+  "recordedEndpoint",
+  "endpoint",
+  "decodeAt",
+  "replica",
+  "preemptions",
+  "priority",
+  "target",
+  "computed",
+  "blocks",
+  "heldOffset",
+  "finishStep",
+  "previous",
+  "next",
+  "wheelPrevious",
+  "wheelNext",
+  "nextStep",
+  "batchStamp",
+] as const;
+const BYTES = ["tier", "needsLarge", "taskType", "at", "takeBack", "transferred"] as const;
+
+type Columns = { [K in (typeof FLOATS)[number]]: Float64Array } & {
+  [K in (typeof INTS)[number]]: Int32Array;
+} & {
+  [K in (typeof BYTES)[number]]: Uint8Array;
+};
+
+export class RequestTable implements Columns, RequestView, RecordColumns {
+  /** Number in workload order. */
+  id = new Float64Array(0);
+  arrivalSeconds = new Float64Array(0);
+  deadlineSeconds = new Float64Array(0);
+  dispatchedSeconds = new Float64Array(0);
+  heldSeconds = new Float64Array(0);
+  /** When the router first held it on purpose since it came; NaN if it did not. */
+  holdStartSeconds = new Float64Array(0);
+  startedSeconds = new Float64Array(0);
+  firstTokenSeconds = new Float64Array(0);
+  finishedSeconds = new Float64Array(0);
+  ttftSeconds = new Float64Array(0);
+  e2eSeconds = new Float64Array(0);
+  session = new Float64Array(0);
+  thinkSeconds = new Float64Array(0);
+  energyJoules = new Float64Array(0);
+  costUsd = new Float64Array(0);
+  carbonGrams = new Float64Array(0);
+  /** The replica's counters per decoding request when this one began to decode. */
+  joulesMark = new Float64Array(0);
+  usdMark = new Float64Array(0);
+  gramsMark = new Float64Array(0);
+  /** Order in which requests reach replicas: the fifo key. */
+  reachedOrder = new Float64Array(0);
+  /** When it reaches the endpoint, while it is on the network. */
+  deliverySeconds = new Float64Array(0);
+
+  promptTokens = new Int32Array(0);
+  outputTokens = new Int32Array(0);
+  producedTokens = new Int32Array(0);
+  step = new Int32Array(0);
+  prefixTokens = new Int32Array(0);
+  recordedEndpoint = new Int32Array(0);
+  endpoint = new Int32Array(0);
+  decodeAt = new Int32Array(0);
+  replica = new Int32Array(0);
+  preemptions = new Int32Array(0);
+  priority = new Int32Array(0);
+  /** Prompt tokens to compute: prompt, and what was produced before a preemption. */
+  target = new Int32Array(0);
+  computed = new Int32Array(0);
+  /** KV blocks held while prefilling. */
+  blocks = new Int32Array(0);
+  /** While decoding: tokens held minus the replica's decode-step number. */
+  heldOffset = new Int32Array(0);
+  /** While decoding: the replica's decode-step number at which it finishes. */
+  finishStep = new Int32Array(0);
+  /** Links of the waiting queue or the running list. */
+  previous = new Int32Array(0);
+  next = new Int32Array(0);
+  wheelPrevious = new Int32Array(0);
+  wheelNext = new Int32Array(0);
+  /** Slot of the session's next step, -1 for none. */
+  nextStep = new Int32Array(0);
+  /** Stamp of the last batch that took it in. */
+  batchStamp = new Int32Array(0);
+
+  tier = new Uint8Array(0);
+  needsLarge = new Uint8Array(0);
+  taskType = new Uint8Array(0);
+  at = new Uint8Array(0);
+  /** 1 while the router waits to have it back at the end of the batch. */
+  takeBack = new Uint8Array(0);
+  /** 1 when its prefill was computed at another endpoint. */
+  transferred = new Uint8Array(0);
+
+  capacity = 0;
+  /** Slots in use. */
+  live = 0;
+  #free = new Int32Array(0);
+
+  constructor() {
+    this.#grow(256);
+  }
+
+  /** An unused slot; every column that a run reads before writing is reset. */
+  allocate(): number {
+    if (this.live === this.capacity) this.#grow(this.capacity * 2);
+    const slot = this.#free[this.live++];
+    this.dispatchedSeconds[slot] = Number.NaN;
+    this.heldSeconds[slot] = 0;
+    this.holdStartSeconds[slot] = Number.NaN;
+    this.startedSeconds[slot] = Number.NaN;
+    this.firstTokenSeconds[slot] = Number.NaN;
+    this.finishedSeconds[slot] = Number.NaN;
+    this.ttftSeconds[slot] = Number.NaN;
+    this.e2eSeconds[slot] = Number.NaN;
+    this.energyJoules[slot] = 0;
+    this.costUsd[slot] = 0;
+    this.carbonGrams[slot] = 0;
+    this.producedTokens[slot] = 0;
+    this.endpoint[slot] = -1;
+    this.decodeAt[slot] = -1;
+    this.preemptions[slot] = 0;
+    this.priority[slot] = 0;
+    this.nextStep[slot] = -1;
+    this.batchStamp[slot] = 0;
+    this.takeBack[slot] = 0;
+    this.transferred[slot] = 0;
+    return slot;
+  }
+
+  release(slot: number): void {
+    this.at[slot] = AT.ended;
+    this.#free[--this.live] = slot;
+  }
+
+  #grow(capacity: number): void {
+    const columns = this as Columns;
+    for (const name of FLOATS) columns[name] = widened(columns[name], new Float64Array(capacity));
+    for (const name of INTS) columns[name] = widened(columns[name], new Int32Array(capacity));
+    for (const name of BYTES) columns[name] = widened(columns[name], new Uint8Array(capacity));
+    this.#free = widened(this.#free, new Int32Array(capacity));
+    for (let slot = this.capacity; slot < capacity; slot++) {
+      this.#free[slot] = slot;
+      this.at[slot] = AT.ended;
+    }
+    this.capacity = capacity;
+  }
+}
+
+function widened<A extends Float64Array | Int32Array | Uint8Array>(from: A, to: A): A {
+  to.set(from);
+  return to;
+}

@@ -1,0 +1,248 @@
+import type { RouterHost } from "../routers/contract.ts";
+import { fitRequest } from "./admission.ts";
+import { orderReplicas } from "./fleet-events.ts";
+import { AT } from "./request-table.ts";
+import { EVENT, ORDER, packEvent, type RunState } from "./run-state.ts";
+
+interface PeriodicTimer {
+  readonly intervalSeconds: number;
+  readonly onlyWhileHolding: boolean;
+  /** Multiple of the interval at which it fires next. */
+  k: number;
+  armed: boolean;
+}
+
+/** What the router may do, done to a run. Misuse by a router ends the run with an error that names it. */
+export class Host implements RouterHost {
+  readonly #run: RunState;
+  readonly #timers = new Map<number, PeriodicTimer>();
+  readonly #whileHolding: number[] = [];
+
+  constructor(run: RunState) {
+    this.#run = run;
+  }
+
+  get now(): number {
+    return this.#run.now;
+  }
+
+  get held(): number {
+    return this.#run.held;
+  }
+
+  get explaining(): boolean {
+    return this.#run.options.explain;
+  }
+
+  place(request: number, endpointIndex: number, decodeAt = -1, priority = 0): boolean {
+    const run = this.#run;
+    const { table } = run;
+    const endpoint = run.endpoints[endpointIndex];
+    this.#checkHeld(request, "place");
+    if (endpoint === undefined)
+      throw misuse(`placed a request on endpoint ${endpointIndex}, which does not exist`);
+    const split = decodeAt !== -1 && decodeAt !== endpointIndex;
+    this.#checkTarget(request, endpointIndex, split ? decodeAt : endpointIndex);
+    if (!endpoint.up || (split && !run.endpoints[decodeAt].up)) return false;
+    if (endpoint.definition.maxOutstanding < Number.POSITIVE_INFINITY) {
+      endpoint.advance(run.now);
+      if (endpoint.atCap) return false;
+    }
+    const decodeDefinition = split ? run.endpoints[decodeAt].definition : null;
+    const fit = fitRequest(table, request, endpoint.definition, decodeDefinition);
+    run.held--;
+    if (fit.refusal !== null) {
+      run.reject(request, fit.refusal);
+      return true;
+    }
+    if (fit.truncated) run.truncatedCount++;
+    if (Number.isNaN(table.dispatchedSeconds[request])) {
+      table.dispatchedSeconds[request] = run.now;
+      if (!Number.isNaN(table.holdStartSeconds[request])) {
+        table.heldSeconds[request] = run.now - table.holdStartSeconds[request];
+      }
+    }
+    table.priority[request] = priority;
+    table.endpoint[request] = endpointIndex;
+    table.decodeAt[request] = split ? decodeAt : endpointIndex;
+    endpoint.outstanding++;
+    endpoint.placed++;
+    if (table.nextStep[request] !== -1) endpoint.followed++;
+    run.lastProgressSeconds = run.now;
+    run.telemetry.placed(endpointIndex, table.promptTokens[request] + table.producedTokens[request]);
+    run.sink.placed(request, endpointIndex, run.now);
+    endpoint.send(request, run.now);
+    if (run.mayCouple(endpoint)) run.recouple(endpoint);
+    return true;
+  }
+
+  hold(request: number): void {
+    this.#checkHeld(request, "hold");
+    const { table } = this.#run;
+    if (!Number.isNaN(table.holdStartSeconds[request]) || !Number.isNaN(table.dispatchedSeconds[request]))
+      return;
+    table.holdStartSeconds[request] = this.#run.now;
+    this.#run.deferredCount++;
+  }
+
+  reject(request: number, reason: string): void {
+    this.#checkHeld(request, "reject");
+    this.#run.held--;
+    this.#run.reject(request, reason);
+  }
+
+  preempt(request: number): void {
+    const run = this.#run;
+    const { table } = run;
+    const endpoint = run.endpoints[table.endpoint[request]];
+    if (endpoint === undefined) throw misuse(`took back request ${table.id[request]}, which is not placed`);
+    endpoint.advance(run.now);
+    const at = table.at[request];
+    if (at === AT.ended || at === AT.router) return;
+    if (at === AT.running) {
+      const replica = endpoint.replicas[table.replica[request]];
+      if (replica.endAt < Number.POSITIVE_INFINITY) {
+        if (table.takeBack[request] === 0) {
+          table.takeBack[request] = 1;
+          replica.takeBacks++;
+        }
+        run.recouple(endpoint);
+        return;
+      }
+      replica.detach(request);
+      endpoint.left(request);
+      table.preemptions[request]++;
+    } else {
+      endpoint.withdraw(request);
+    }
+    run.telemetry.touch(endpoint.index);
+    run.giveToRouter(request);
+    if (run.mayCouple(endpoint)) run.recouple(endpoint);
+    this.armWhileHolding();
+    run.router.returned?.(request, "preempted");
+  }
+
+  setWeights(requestClass: number, weights: Float64Array): void {
+    this.#run.sink.weights(requestClass, weights, this.#run.now);
+  }
+
+  setReplicas(endpoint: number, replicas: number): void {
+    orderReplicas(this.#run, this.#run.endpoints[endpoint], replicas);
+  }
+
+  setPowerState(endpointIndex: number, state: number): void {
+    const endpoint = this.#run.endpoints[endpointIndex];
+    const powerState = endpoint.definition.powerStates[state];
+    if (powerState === undefined) {
+      throw misuse(`set power state ${state} of ${endpoint.definition.name}, which has none of that number`);
+    }
+    endpoint.advance(this.#run.now);
+    endpoint.setPowerState(powerState);
+    this.#run.telemetry.timeFactor[endpointIndex] = endpoint.timeFactor;
+  }
+
+  every(id: number, intervalSeconds: number, onlyWhileHolding = false): void {
+    if (!(intervalSeconds > 0)) throw misuse(`set timer ${id} to every ${intervalSeconds} s`);
+    this.#timers.set(id, { intervalSeconds, onlyWhileHolding, k: 0, armed: false });
+    if (onlyWhileHolding) this.#whileHolding.push(id);
+    else this.#arm(id);
+    this.armWhileHolding();
+  }
+
+  at(id: number, atSeconds: number): void {
+    const run = this.#run;
+    if (!(atSeconds >= run.now))
+      throw misuse(`set timer ${id} to ${atSeconds} s, which is before ${run.now} s`);
+    run.events.push(atSeconds, ORDER.timer, id, packEvent(EVENT.once, id));
+  }
+
+  watchCapacity(on: boolean): void {
+    const run = this.#run;
+    if (run.watching === on) return;
+    run.watching = on;
+    for (const endpoint of run.endpoints) {
+      if (endpoint.definition.maxOutstanding < Number.POSITIVE_INFINITY) {
+        endpoint.advance(run.now);
+        run.recouple(endpoint);
+      }
+    }
+  }
+
+  explain(request: number, reason: string, scores?: Float64Array): void {
+    const run = this.#run;
+    if (!run.options.explain) return;
+    run.explanations.push({
+      id: run.table.id[request],
+      atSeconds: run.now,
+      endpoint: run.table.endpoint[request],
+      reason,
+      scores: scores === undefined ? null : Array.from(scores),
+    });
+  }
+
+  /** Sets the timers that run only while the router holds something, when it does. */
+  armWhileHolding(): void {
+    if (this.#run.held === 0) return;
+    for (let i = 0; i < this.#whileHolding.length; i++) {
+      const id = this.#whileHolding[i];
+      if (!(this.#timers.get(id) as PeriodicTimer).armed) this.#arm(id);
+    }
+  }
+
+  /** A periodic timer is due: fires it, and sets its next time. */
+  firePeriodic(id: number): void {
+    const run = this.#run;
+    const timer = this.#timers.get(id) as PeriodicTimer;
+    timer.armed = false;
+    if (!timer.onlyWhileHolding || run.held > 0) {
+      run.observe();
+      run.router.timer?.(id);
+    }
+    if (!timer.armed && (!timer.onlyWhileHolding || run.held > 0)) this.#arm(id);
+  }
+
+  /** Sets a periodic timer to its first multiple that is still to come. */
+  #arm(id: number): void {
+    const run = this.#run;
+    const timer = this.#timers.get(id) as PeriodicTimer;
+    const { intervalSeconds } = timer;
+    const thisInstantToo = run.phase < ORDER.timer && timer.k === 0;
+    let k = Math.max(timer.k, Math.floor(run.now / intervalSeconds));
+    while (k > timer.k && (k - 1) * intervalSeconds >= run.now) k--;
+    while (k * intervalSeconds < run.now || (!thisInstantToo && k * intervalSeconds === run.now)) k++;
+    timer.k = k;
+    timer.armed = true;
+    run.events.push(k * intervalSeconds, ORDER.timer, id, packEvent(EVENT.periodic, id));
+  }
+
+  #checkHeld(request: number, action: string): void {
+    if (this.#run.table.at[request] !== AT.router) {
+      throw misuse(`called ${action} for request ${this.#run.table.id[request]}, which it does not hold`);
+    }
+  }
+
+  #checkTarget(request: number, at: number, decodeAt: number): void {
+    const run = this.#run;
+    const split = at !== decodeAt;
+    const first = run.endpoints[at].definition;
+    const last = run.endpoints[decodeAt]?.definition;
+    if (last === undefined)
+      throw misuse(`placed a request's decode on endpoint ${decodeAt}, which does not exist`);
+    if (split && (first.role !== "prefill" || last.role !== "decode")) {
+      throw misuse(`split a request over ${first.name} (${first.role}) and ${last.name} (${last.role})`);
+    }
+    if (!split && first.role !== "mixed") {
+      throw misuse(`placed a whole request on ${first.name}, which has the role ${first.role}`);
+    }
+    if (run.table.needsLarge[request] === 1 && !run.options.fleet.models[last.model].large) {
+      throw misuse(
+        `placed request ${run.table.id[request]}, which needs a large model, on ${last.name}, which serves a small one`,
+      );
+    }
+  }
+}
+
+/** A router that broke its contract: the run fails, the others go on. */
+function misuse(what: string): Error {
+  return new Error(`the router ${what}`);
+}

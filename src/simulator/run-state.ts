@@ -1,0 +1,295 @@
+import { IndexedHeap, TimeHeap } from "../numeric/heap.ts";
+import { Stream } from "../numeric/random.ts";
+import type { ClairvoyantWorld, Router, World } from "../routers/contract.ts";
+import { valueAt } from "../signal/series.ts";
+import { CompletionQueue } from "./completion-queue.ts";
+import { type EndpointOwner, EndpointState } from "./endpoint-state.ts";
+import { Intake } from "./intake.ts";
+import type { Explanation, RecordSink, RunOptions } from "./options.ts";
+import { AT, RequestTable } from "./request-table.ts";
+import { Telemetry } from "./telemetry.ts";
+import { Completion, endpointView, Signals } from "./views.ts";
+
+/**
+ * Classes of events at equal times, in order. The one place that states it; simulation-rules.md section 1.
+ * Batch starts come last because what happens at an instant is there for the batch that starts at it.
+ */
+export const ORDER = { batchEnd: 1, fleet: 2, signal: 3, timer: 4, arrival: 5, batchStart: 6 } as const;
+
+/** Kinds of entries in the event heap; the value is packed beside the kind in the payload. */
+export const EVENT = { fault: 0, ready: 1, signal: 2, periodic: 3, once: 4, step: 5, kv: 6 } as const;
+const VALUE_BITS = 27;
+const VALUE_MASK = (1 << VALUE_BITS) - 1;
+
+export function packEvent(kind: number, value: number): number {
+  return (kind << VALUE_BITS) | value;
+}
+
+export function eventKind(payload: number): number {
+  return payload >>> VALUE_BITS;
+}
+
+export function eventValue(payload: number): number {
+  return payload & VALUE_MASK;
+}
+
+/** Everything of a run that changes, and the bookkeeping that every part of the simulator needs. */
+export class RunState implements EndpointOwner {
+  readonly options: RunOptions;
+  readonly router: Router;
+  readonly sink: RecordSink;
+  readonly table = new RequestTable();
+  readonly endpoints: readonly EndpointState[];
+  readonly intake: Intake;
+  readonly events = new TimeHeap();
+  /** Endpoints that must go batch by batch because something waits for what happens there. */
+  readonly coupled: IndexedHeap;
+  readonly telemetry: Telemetry;
+  readonly signals: Signals;
+  readonly world: World;
+
+  now = 0;
+  /** Class of the event being handled. */
+  phase: number = ORDER.batchEnd;
+  /** Requests with the router. */
+  held = 0;
+  watching = false;
+  finishedCount = 0;
+  rejectedCount = 0;
+  truncatedCount = 0;
+  deferredCount = 0;
+  routerCalls = 0;
+  lastFinishSeconds = 0;
+  /** Energy carried by the requests that have ended. */
+  attributedJoules = 0;
+  /** Time of the last arrival or placement. */
+  lastProgressSeconds = 0;
+  readonly explanations: Explanation[] = [];
+
+  readonly #completions: CompletionQueue;
+  readonly #completed = new Completion();
+  readonly #slo: Float64Array;
+  #nextSnapshotSeconds: number;
+  /** Requests to hand back to the router once the endpoints are at rest. */
+  readonly #returns: number[] = [];
+  /** Endpoints that stopped being at their cap. */
+  readonly #roomAgain: number[] = [];
+
+  constructor(options: RunOptions, sink: RecordSink) {
+    const { fleet, workload, router } = options;
+    this.options = options;
+    this.router = router;
+    this.sink = sink;
+    const horizon = options.horizonSeconds ?? Number.POSITIVE_INFINITY;
+    this.endpoints = fleet.endpoints.map(
+      (endpoint, e) =>
+        new EndpointState(e, endpoint, fleet.regions[endpoint.region], this.table, this, horizon),
+    );
+    for (const endpoint of this.endpoints) {
+      for (let i = 0; i < endpoint.definition.replicas; i++) endpoint.replicas[i].switchOn(0, "serving");
+    }
+    this.coupled = new IndexedHeap(this.endpoints.length);
+    this.intake = new Intake(workload, this.table);
+    this.#completions = new CompletionQueue(this.table);
+    this.#slo = Float64Array.from(workload.tiers, (tier) => tier.sloSeconds);
+    this.telemetry = new Telemetry(this.endpoints, this.table);
+    this.signals = new Signals(options, this);
+    const observes = router.needs?.telemetry === true || router.needs?.completions === true;
+    this.#nextSnapshotSeconds = observes ? 0 : Number.POSITIVE_INFINITY;
+    const world: World = {
+      requests: this.table,
+      endpoints: endpointView(fleet),
+      telemetry: this.telemetry,
+      signals: this.signals,
+      completed: this.#completed,
+      tiers: workload.tiers,
+      taskTypes: workload.taskTypes,
+      groups: fleet.groups,
+      latency: options.latency,
+      meanPromptTokens: workload.meanPromptTokens,
+      meanOutputTokens: workload.meanOutputTokens,
+      random: new Stream(options.seed, "router policy"),
+      artefacts: options.artefacts,
+    };
+    this.world = options.clairvoyant ? clairvoyant(world, this.table, options) : world;
+    sink.begin(this.table);
+  }
+
+  /**
+   * Brings the router's picture up to date for a call at `now`: the snapshot of the last multiple of the
+   * telemetry interval, then the completions in it.
+   */
+  observe(): void {
+    this.routerCalls++;
+    if (this.now >= this.#nextSnapshotSeconds) this.takeSnapshot();
+  }
+
+  /** Takes the snapshot that is due, if one is. Called before anything later than its time happens. */
+  takeSnapshot(): void {
+    if (this.now < this.#nextSnapshotSeconds) return;
+    const interval = this.options.telemetryIntervalSeconds;
+    let taken = this.now;
+    if (interval > 0) {
+      let k = Math.floor(this.now / interval);
+      while ((k + 1) * interval <= this.now) k++;
+      while (k * interval > this.now) k--;
+      taken = k * interval;
+      this.#nextSnapshotSeconds = (k + 1) * interval;
+    } else {
+      this.#nextSnapshotSeconds = nextAfter(this.now);
+    }
+    this.telemetry.snapshot(this.endpoints, taken);
+    this.reportCompletions(taken);
+  }
+
+  /** Tells the router of the requests that finished up to `t`. */
+  reportCompletions(t: number): void {
+    const { table } = this;
+    const completed = this.#completed;
+    for (;;) {
+      const request = this.#completions.takeUntil(t);
+      if (request === -1) return;
+      completed.endpoint = table.endpoint[request];
+      completed.ttftSeconds = table.ttftSeconds[request];
+      completed.e2eSeconds = table.e2eSeconds[request];
+      completed.finishedAtSeconds = table.finishedSeconds[request];
+      completed.promptTokens = table.promptTokens[request];
+      completed.outputTokens = table.outputTokens[request];
+      completed.energyJoules = table.energyJoules[request];
+      completed.costUsd = table.costUsd[request];
+      completed.carbonGrams = table.carbonGrams[request];
+      const latency = this.options.latency === "ttft" ? completed.ttftSeconds : completed.e2eSeconds;
+      completed.sloMet = latency <= this.#slo[table.tier[request]];
+      this.router.completion?.(request);
+      table.release(request);
+    }
+  }
+
+  /** Requests that have ended and of which the router has not been told. */
+  get unreported(): number {
+    return this.#completions.size;
+  }
+
+  /** Makes the router calls that the last batch ends gave rise to: requests handed back, room again. */
+  callAfterBatchEnds(): void {
+    while (this.#returns.length > 0) {
+      const request = this.#returns.shift() as number;
+      this.observe();
+      this.router.returned?.(request, "preempted");
+    }
+    while (this.#roomAgain.length > 0) {
+      const endpoint = this.#roomAgain.shift() as number;
+      if (!this.watching) continue;
+      this.observe();
+      this.router.capacity?.(endpoint);
+    }
+  }
+
+  /** Whether {@link callAfterBatchEnds} has anything to do. */
+  get callsDue(): boolean {
+    return this.#returns.length > 0 || this.#roomAgain.length > 0;
+  }
+
+  /** The request is with the router from now on. */
+  giveToRouter(request: number): void {
+    this.table.at[request] = AT.router;
+    this.held++;
+  }
+
+  /** Whether {@link recouple} has anything to do for an endpoint: a quick look for the common case. */
+  mayCouple(endpoint: EndpointState): boolean {
+    return (
+      endpoint.followed > 0 ||
+      this.watching ||
+      endpoint.definition.role === "prefill" ||
+      this.coupled.has(endpoint.index)
+    );
+  }
+
+  /** Puts an endpoint into the heap of coupled ones, with its next event, or takes it out. */
+  recouple(endpoint: EndpointState): void {
+    const coupled =
+      endpoint.followed > 0 ||
+      (this.watching && endpoint.atCap) ||
+      (endpoint.definition.role === "prefill" && endpoint.outstanding > 0) ||
+      endpoint.waitsToGiveBack;
+    const time = coupled ? endpoint.nextEventTime() : Number.POSITIVE_INFINITY;
+    if (time === Number.POSITIVE_INFINITY) this.coupled.remove(endpoint.index);
+    else this.coupled.set(endpoint.index, time, endpoint.hasEndAt(time) ? ORDER.batchEnd : ORDER.batchStart);
+  }
+
+  finished(endpoint: EndpointState, request: number, atSeconds: number): void {
+    const { table } = this;
+    const back = endpoint.definition.roundTripSeconds / 2;
+    table.finishedSeconds[request] = atSeconds;
+    table.e2eSeconds[request] = atSeconds - table.arrivalSeconds[request] + back;
+    this.finishedCount++;
+    this.attributedJoules += table.energyJoules[request];
+    if (atSeconds > this.lastFinishSeconds) this.lastFinishSeconds = atSeconds;
+    this.sink.finished(request);
+    const step = table.nextStep[request];
+    if (step !== -1) {
+      const arrival = atSeconds + back + table.thinkSeconds[step];
+      this.events.push(arrival, ORDER.arrival, table.id[step], packEvent(EVENT.step, step));
+    }
+    if (this.router.needs?.completions === true) this.#completions.add(request);
+    else table.release(request);
+    table.at[request] = AT.ended;
+  }
+
+  prefilled(endpoint: EndpointState, request: number, atSeconds: number): void {
+    const { table } = this;
+    const { kvTransfer } = this.options.fleet;
+    const to = this.endpoints[table.decodeAt[request]];
+    const tokens = table.promptTokens[request] + table.producedTokens[request];
+    const bytes = (tokens - 1) * endpoint.definition.kvBytesPerToken;
+    const arrival = atSeconds + kvTransfer.latencySeconds + bytes / kvTransfer.bytesPerSecond;
+    to.expectKv(request, arrival);
+    this.telemetry.touch(to.index);
+    this.events.push(arrival, ORDER.arrival, table.id[request], packEvent(EVENT.kv, request));
+  }
+
+  takenBack(_endpoint: EndpointState, request: number): void {
+    this.table.preemptions[request]++;
+    this.giveToRouter(request);
+    this.#returns.push(request);
+  }
+
+  hasRoomAgain(endpoint: EndpointState): void {
+    if (this.watching) this.#roomAgain.push(endpoint.index);
+  }
+
+  /** Ends a request without an answer, and the later steps of its session with it. */
+  reject(request: number, reason: string): void {
+    const { table } = this;
+    let current = request;
+    let why = reason;
+    while (current !== -1) {
+      const step = table.nextStep[current];
+      this.rejectedCount++;
+      this.attributedJoules += table.energyJoules[current];
+      this.sink.rejected(current, why);
+      table.release(current);
+      current = step;
+      why = "earlier step of the session rejected";
+    }
+  }
+}
+
+function clairvoyant(world: World, table: RequestTable, options: RunOptions): ClairvoyantWorld {
+  const hidden = {
+    get outputTokens() {
+      return table.outputTokens;
+    },
+    futureCarbon: (region: number, atSeconds: number) =>
+      valueAt(options.fleet.regions[region].carbon, atSeconds),
+  };
+  return { ...world, hidden };
+}
+
+/** The smallest float64 above a non-negative x. */
+function nextAfter(x: number): number {
+  const view = new Float64Array([x]);
+  new BigInt64Array(view.buffer)[0]++;
+  return view[0];
+}

@@ -1,0 +1,150 @@
+import { applyFault, replicaReady, scheduleFaults } from "./fleet-events.ts";
+import type { RecordSink, RunOptions, RunTotals } from "./options.ts";
+import { AT } from "./request-table.ts";
+import { Host } from "./router-host.ts";
+import { EVENT, eventKind, eventValue, ORDER, packEvent, RunState } from "./run-state.ts";
+import { closeRun } from "./totals.ts";
+
+/** Simulated time without an arrival or a placement after which a router is taken to hold its requests for ever. */
+const PATIENCE_SECONDS = 7 * 24 * 3600;
+
+/**
+ * Simulates one run: a workload on a fleet under a router. Rules: docs/reference/simulation-rules.md.
+ *
+ * @param sink receives every request as it ends, in an order that depends on the inputs alone
+ * @throws ConservationError when requests, tokens, KV blocks or energy do not add up at the end
+ */
+export function simulate(options: RunOptions, sink: RecordSink): RunTotals {
+  const run = new RunState(options, sink);
+  const host = new Host(run);
+  const faults = scheduleFaults(run);
+  run.signals.fetch(0);
+  if (options.signalIntervalSeconds > 0) {
+    run.events.push(0, ORDER.signal, 0, packEvent(EVENT.signal, 0));
+  }
+  run.router.start(run.world, host);
+
+  const limit =
+    options.end === "cut" ? (options.horizonSeconds ?? Number.POSITIVE_INFINITY) : Number.POSITIVE_INFINITY;
+  const { events, coupled, intake } = run;
+  for (;;) {
+    const arrivalTime = intake.nextArrivalSeconds;
+    const eventTime = events.peekTime();
+    const coupledTime = coupled.peekTime();
+    const time = Math.min(arrivalTime, eventTime, coupledTime);
+    if (time > limit || time === Number.POSITIVE_INFINITY) break;
+    if (arrivalTime === Number.POSITIVE_INFINITY && isOver(run, time)) break;
+    run.now = time;
+
+    let order: number = ORDER.batchStart + 1;
+    let source = 0;
+    if (coupledTime === time) {
+      order = coupled.peekPriority();
+      source = 1;
+    }
+    if (eventTime === time && events.peekPriority() < order) {
+      order = events.peekPriority();
+      source = 2;
+    }
+    if (
+      arrivalTime === time &&
+      (order > ORDER.arrival || (order === ORDER.arrival && isEarlierArrival(run)))
+    ) {
+      order = ORDER.arrival;
+      source = 3;
+    }
+    run.phase = order;
+    run.takeSnapshot();
+    if (source === 3) arrive(run, host, intake.take());
+    else if (source === 2) handleEvent(run, host, faults, events.pop());
+    else advanceCoupled(run, order);
+    if (run.callsDue) run.callAfterBatchEnds();
+    host.armWhileHolding();
+  }
+  return closeRun(run, limit);
+}
+
+/** Whether the next arrival of the workload has a smaller number than the event of the same time and class. */
+function isEarlierArrival(run: RunState): boolean {
+  return run.events.peekTime() !== run.now || run.intake.nextId < run.events.peekSequence();
+}
+
+/** With no more arrivals: whether everything has ended before `time`, or can never end. */
+function isOver(run: RunState, time: number): boolean {
+  let outstanding = 0;
+  for (const endpoint of run.endpoints) {
+    if (endpoint.outstanding > 0) endpoint.advance(time);
+    outstanding += endpoint.outstanding;
+  }
+  if (outstanding > 0 || run.callsDue) return false;
+  return run.table.live - run.unreported === 0 || time > run.lastProgressSeconds + PATIENCE_SECONDS;
+}
+
+function arrive(run: RunState, host: Host, request: number): void {
+  run.lastProgressSeconds = run.now;
+  run.giveToRouter(request);
+  run.observe();
+  run.router.arrival(request);
+  host.armWhileHolding();
+}
+
+function advanceCoupled(run: RunState, order: number): void {
+  const endpoint = run.endpoints[run.coupled.peekIndex()];
+  if (order === ORDER.batchStart) endpoint.startAt(run.now);
+  else endpoint.advance(run.now);
+  run.recouple(endpoint);
+}
+
+function handleEvent(
+  run: RunState,
+  host: Host,
+  faults: ReturnType<typeof scheduleFaults>,
+  payload: number,
+): void {
+  const value = eventValue(payload);
+  switch (eventKind(payload)) {
+    case EVENT.fault:
+      applyFault(run, faults[value]);
+      break;
+    case EVENT.ready:
+      replicaReady(run, value);
+      break;
+    case EVENT.signal:
+      fetchSignals(run, value);
+      break;
+    case EVENT.periodic:
+      host.firePeriodic(value);
+      break;
+    case EVENT.once:
+      run.observe();
+      run.router.timer?.(value);
+      break;
+    case EVENT.step:
+      run.intake.arrive(value, run.now);
+      arrive(run, host, value);
+      break;
+    case EVENT.kv:
+      receiveKv(run, value);
+      break;
+  }
+}
+
+function fetchSignals(run: RunState, k: number): void {
+  const interval = run.options.signalIntervalSeconds;
+  run.signals.fetch(run.now);
+  run.events.push((k + 1) * interval, ORDER.signal, 0, packEvent(EVENT.signal, k + 1));
+  if (run.router.signal === undefined) return;
+  for (let region = 0; region < run.signals.regions.length; region++) {
+    run.observe();
+    run.router.signal(region);
+  }
+}
+
+/** KV has reached its decode endpoint, unless the request was taken back or lost on the way. */
+function receiveKv(run: RunState, request: number): void {
+  const { table } = run;
+  if (table.at[request] !== AT.kv || table.deliverySeconds[request] !== run.now) return;
+  const endpoint = run.endpoints[table.endpoint[request]];
+  endpoint.receive(request, run.now);
+  if (run.mayCouple(endpoint)) run.recouple(endpoint);
+}

@@ -1,0 +1,136 @@
+import { ConservationError } from "../errors.ts";
+import type { EndpointState } from "./endpoint-state.ts";
+import type { EndpointTotals, RunTotals } from "./options.ts";
+import { AT } from "./request-table.ts";
+import type { RunState } from "./run-state.ts";
+
+/** Relative error allowed between attributed energy and the integral of power. */
+const ENERGY_TOLERANCE = 1e-9;
+
+/** Ends a run: what is left is reported unfinished, the meters are closed, the books are checked. */
+export function closeRun(run: RunState, limit: number): RunTotals {
+  const cut = limit < Number.POSITIVE_INFINITY;
+  for (const endpoint of run.endpoints) endpoint.advance(cut ? limit : Number.POSITIVE_INFINITY);
+  run.reportCompletions(Number.POSITIVE_INFINITY);
+  const end = cut ? limit : run.lastFinishSeconds;
+  const horizon = run.options.horizonSeconds ?? end;
+  const unfinished = reportUnfinished(run, end);
+  for (const endpoint of run.endpoints) {
+    for (const replica of endpoint.replicas)
+      if (replica.phase !== "off") replica.switchOff(Math.max(horizon, end));
+  }
+  const totals: RunTotals = {
+    requests: run.intake.nextId,
+    finished: run.finishedCount,
+    rejected: run.rejectedCount,
+    unfinished,
+    truncated: run.truncatedCount,
+    deferred: run.deferredCount,
+    horizonSeconds: horizon,
+    endSeconds: end,
+    endpoints: run.endpoints.map(endpointTotals),
+    routerCalls: run.routerCalls,
+    telemetrySnapshots: run.telemetry.snapshots,
+    explanations: run.explanations,
+  };
+  checkConservation(run, totals);
+  return totals;
+}
+
+/** Settles and reports every request still in the system, in order of request number. */
+function reportUnfinished(run: RunState, end: number): number {
+  const { table } = run;
+  const left: number[] = [];
+  for (const endpoint of run.endpoints) endpoint.settleAt(end);
+  for (let slot = 0; slot < table.capacity; slot++) if (table.at[slot] !== AT.ended) left.push(slot);
+  left.sort((a, b) => table.id[a] - table.id[b]);
+  for (const request of left) {
+    run.attributedJoules += table.energyJoules[request];
+    run.sink.unfinished(request);
+  }
+  return left.length;
+}
+
+function endpointTotals(endpoint: EndpointState): EndpointTotals {
+  const { definition } = endpoint;
+  const totals: EndpointTotals = {
+    busySeconds: 0,
+    upSeconds: 0,
+    activeJoules: 0,
+    idleJoules: 0,
+    hostJoules: 0,
+    activeGrams: 0,
+    idleGrams: 0,
+    hostGrams: 0,
+    busyUsd: 0,
+    fleetUsd: 0,
+    energyUsd: 0,
+    iterations: 0,
+    outsideIterations: 0,
+    outsideJoules: 0,
+    preemptions: 0,
+    placed: endpoint.placed,
+    finished: endpoint.finishedCount,
+    promptTokens: endpoint.promptTokens,
+    outputTokens: endpoint.outputTokens,
+  };
+  for (const replica of endpoint.replicas) {
+    const { meter } = replica;
+    totals.busySeconds += meter.busySeconds;
+    totals.upSeconds += replica.upSeconds;
+    totals.activeJoules += meter.activeJoules;
+    totals.idleJoules += meter.idleJoules;
+    totals.hostJoules += meter.hostJoules;
+    totals.activeGrams += meter.activeGrams;
+    totals.idleGrams += meter.idleGrams;
+    totals.hostGrams += meter.hostGrams;
+    totals.energyUsd += meter.energyUsd;
+    totals.iterations += replica.iterations;
+    totals.outsideIterations += replica.outsideIterations;
+    totals.outsideJoules += replica.outsideJoules;
+    totals.preemptions += replica.preemptions;
+  }
+  const usdPerSecond = definition.usdPerReplicaHour / 3600;
+  totals.busyUsd = totals.busySeconds * usdPerSecond;
+  totals.fleetUsd = totals.upSeconds * usdPerSecond;
+  return totals;
+}
+
+/** Fails the run when something was lost or invented. */
+export function checkConservation(run: RunState, totals: RunTotals): void {
+  const ended = totals.finished + totals.rejected + totals.unfinished;
+  if (ended !== totals.requests) {
+    throw new ConservationError(
+      `${totals.requests} requests came in, but ${totals.finished} finished + ${totals.rejected} rejected + ${totals.unfinished} unfinished = ${ended}`,
+    );
+  }
+  if (totals.unfinished === 0) for (const endpoint of run.endpoints) checkEmpty(endpoint);
+  const active = totals.endpoints.reduce((sum, e) => sum + e.activeJoules, 0);
+  const attributed = run.attributedJoules;
+  if (Math.abs(attributed - active) > ENERGY_TOLERANCE * Math.max(1, active)) {
+    throw new ConservationError(
+      `requests carry ${attributed} J, but the replicas used ${active} J while busy (relative difference ${(attributed - active) / active})`,
+    );
+  }
+}
+
+function checkEmpty(endpoint: EndpointState): void {
+  for (const replica of endpoint.replicas) {
+    const name = `replica ${replica.index} of ${endpoint.definition.name}`;
+    const { kvBlocks } = endpoint.definition.batching;
+    if (replica.freeBlocks !== kvBlocks) {
+      throw new ConservationError(`${name} ends with ${replica.freeBlocks} of ${kvBlocks} KV blocks free`);
+    }
+    const tokens = [
+      replica.contextTokens,
+      replica.queuedPrefillTokens,
+      replica.outstandingTokens,
+      replica.decoding,
+    ];
+    if (tokens.some((count) => count !== 0)) {
+      throw new ConservationError(
+        `${name} is empty, but counts ${replica.contextTokens} context, ${replica.queuedPrefillTokens} queued and ${replica.outstandingTokens} outstanding tokens, ${replica.decoding} decoding requests`,
+      );
+    }
+  }
+}
