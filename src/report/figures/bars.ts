@@ -1,6 +1,5 @@
-import { textWidth } from "./font.ts";
 import { type AxisSpec, axisLabel, drawFigure, type FrameSpec, type KeyEntry } from "./frame.ts";
-import { assignStyles, INKS, SIZES } from "./style.ts";
+import { assignStyles, INKS } from "./style.ts";
 import { resolveAxis } from "./ticks.ts";
 
 /** One bar: a value with its interval, and the published value as a hollow diamond. */
@@ -24,7 +23,7 @@ export interface BarsSpec extends FrameSpec {
   /** With one series the bars take the colours of their categories, with several those of the series. */
   readonly series: readonly BarSeries[];
   readonly x: AxisSpec;
-  /** A line at a value that the bars are compared with. */
+  /** A line at a value that the bars are compared with, named in the key. */
   readonly reference?: { readonly value: number; readonly label: string };
 }
 
@@ -60,11 +59,14 @@ export async function barsFigure(spec: BarsSpec): Promise<string> {
   if (bars.some((b) => b.paper !== undefined)) {
     key.push({ label: "paper", colour: INKS.text, symbol: DIAMOND, hollow: true });
   }
+  if (reference !== undefined) key.push({ label: reference.label, colour: INKS.text, line: "dashed" });
   const names = categories.map((c) => c.label ?? c.id);
   const middleOf = (s: number, c: number): number =>
     c * group + group / 2 + (s - (series.length - 1) / 2) * thickness;
   const placed = series.flatMap((s, si) =>
-    s.bars.slice(0, categories.length).map((bar, ci) => ({ ...bar, si, ci, at: middleOf(si, ci) })),
+    s.bars
+      .slice(0, categories.length)
+      .map((bar, c) => ({ ...bar, colour: colourOf(si, c), middle: middleOf(si, c) })),
   );
   const half = thickness / 2 - (single ? 0 : 0.5);
   return drawFigure({
@@ -73,6 +75,7 @@ export async function barsFigure(spec: BarsSpec): Promise<string> {
       kind: "linear",
       domain: spec.x.domain,
       format: spec.x.format,
+      tickStep: spec.x.tickStep,
       fromZero: true,
       count: 7,
     }),
@@ -93,9 +96,9 @@ export async function barsFigure(spec: BarsSpec): Promise<string> {
               plot.rect([bar], {
                 x1: Math.min(0, bar.value),
                 x2: Math.max(0, bar.value),
-                y1: bar.at - half,
-                y2: bar.at + half,
-                fill: colourOf(bar.si, bar.ci),
+                y1: bar.middle - half,
+                y2: bar.middle + half,
+                fill: bar.colour,
               }),
             ],
       ),
@@ -104,30 +107,22 @@ export async function barsFigure(spec: BarsSpec): Promise<string> {
         ? []
         : [plot.ruleX([reference.value], { stroke: INKS.text, strokeDasharray: "3 3" })]),
     ],
-    over: ({ canvas, x, y, area }) => {
+    over: ({ canvas, x, y }) => {
       for (const bar of placed) {
-        const at = y(bar.at);
+        const at = y(bar.middle);
         if (bar.value === null) {
           canvas.text(x(0) + 5, at, "–", { fill: INKS.quiet });
           continue;
         }
         if (bar.ci !== undefined) {
           const [low, high] = [x(bar.ci[0]), x(bar.ci[1])];
-          canvas.line(low, at, high, at, INKS.paper, 3);
-          canvas.line(low, at, high, at, INKS.text, 1.2);
-          for (const end of [low, high]) canvas.line(end, at - 3, end, at + 3, INKS.text, 1.2);
+          // A light rim first: a dark bar would hide the inner half of its interval.
+          for (const [ink, thick] of [[INKS.paper, 3.2] as const, [INKS.text, 1.2] as const]) {
+            canvas.line(low, at, high, at, ink, thick);
+            for (const end of [low, high]) canvas.line(end, at - 3, end, at + 3, ink, thick);
+          }
         }
         if (bar.paper !== undefined) canvas.mark(x(bar.paper), at, DIAMOND, INKS.text, true);
-      }
-      if (reference !== undefined) {
-        const width = textWidth(reference.label, SIZES.small);
-        const right = x(reference.value) + 4 + width <= area.right;
-        canvas.text(x(reference.value) + (right ? 4 : -4), area.bottom - 8, reference.label, {
-          anchor: right ? "start" : "end",
-          size: SIZES.small,
-          fill: INKS.quiet,
-          halo: true,
-        });
       }
     },
   });

@@ -21,7 +21,7 @@ export interface CdfSpec extends FrameSpec {
   readonly limits?: readonly { readonly value: number; readonly label: string }[];
 }
 
-const STEPS = 500;
+const STEPS = 300;
 
 /**
  * Empirical distribution functions: the share of the sample at or below x.
@@ -38,6 +38,7 @@ export async function cdfFigure(spec: CdfSpec): Promise<string> {
     domain: spec.x.domain,
     format: spec.x.format,
     count: 9,
+    tickStep: spec.x.tickStep,
   });
   return drawFigure({
     frame: spec,
@@ -97,7 +98,7 @@ export async function cdfFigure(spec: CdfSpec): Promise<string> {
   });
 }
 
-/** Steps of the empirical distribution function: all of a small sample, 500 evenly spaced of a large one. */
+/** Steps of the empirical distribution function: all of a small sample, 300 evenly spaced of a large one. */
 export function distribution(values: ArrayLike<number>): { x: number; y: number }[] {
   const finite = Float64Array.from(values).filter(Number.isFinite).sort();
   const n = finite.length;

@@ -26,6 +26,8 @@ export interface AxisSpec {
   /** Both ends fixed; default the data's extent with a margin. */
   readonly domain?: readonly [number, number];
   readonly format?: (value: number) => string;
+  /** Distance of the ticks of a linear axis, e.g. 24 for hours; default a 1, 2 or 5 times a power of ten. */
+  readonly tickStep?: number;
 }
 
 /** An entry of the key above the plot. */
@@ -93,7 +95,7 @@ export async function drawFigure(parts: FigureParts): Promise<string> {
   const keyTop = subtitleTop + subtitle.length * SUBTITLE_ROW + (keyRows.length > 0 ? 4 : 0);
   const yLabelTop = keyTop + keyRows.length * KEY_ROW + (subtitle.length + keyRows.length > 0 ? 4 : 0);
   const tickWidth = Math.max(0, ...parts.y.ticks.map(({ label }) => textWidth(label, SIZES.small)));
-  const top = yLabelTop + (parts.yLabel === "" ? 0 : 16);
+  const top = yLabelTop + (parts.yLabel === "" ? 0 : 20);
   const bottom = top + (frame.plotHeight ?? SIZES.plotHeight);
   const foot = (parts.xLabel === "" ? 24 : 43) + (notes.length > 0 ? 8 : 0) + notes.length * NOTE_ROW;
   const height = Math.ceil(bottom + foot + EDGE / 2);

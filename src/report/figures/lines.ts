@@ -1,5 +1,5 @@
 import { drawEndLabels, endLabelWidth } from "./end-labels.ts";
-import { type AxisSpec, axisLabel, drawFigure, type FrameSpec, type KeyEntry } from "./frame.ts";
+import { type AxisSpec, axisLabel, drawFigure, type FrameSpec } from "./frame.ts";
 import { assignStyles, INKS, SIZES } from "./style.ts";
 import { type SeriesColumns, thinOut } from "./thin-out.ts";
 import { resolveAxis } from "./ticks.ts";
@@ -39,24 +39,17 @@ export async function linesFigure(spec: LinesSpec): Promise<string> {
   const longest = Math.max(0, ...series.map((s) => s.x.length));
   const marked = spec.marks ?? longest <= 24;
   const all = points.flat();
+  const ends = series.flatMap((s) => (s.x.length === 0 ? [] : [s.x[0], s.x[s.x.length - 1]]));
   const named = series.length > 1;
-  const key: KeyEntry[] = [];
   return drawFigure({
     frame: spec,
-    x: {
-      ...resolveAxis([], {
-        kind: spec.x.scale ?? "linear",
-        domain:
-          spec.x.domain ??
-          tightDomain(
-            all.map((p) => p.x),
-            spec.x.scale === "log",
-            marked,
-          ),
-        format: spec.x.format,
-        count: 8,
-      }),
-    },
+    x: resolveAxis([], {
+      kind: spec.x.scale ?? "linear",
+      domain: spec.x.domain ?? tightDomain(ends, spec.x.scale === "log", marked),
+      format: spec.x.format,
+      count: 8,
+      tickStep: spec.x.tickStep,
+    }),
     y: resolveAxis(
       all.flatMap((p) => [p.y, p.low, p.high]),
       {
@@ -64,11 +57,11 @@ export async function linesFigure(spec: LinesSpec): Promise<string> {
         domain: spec.y.domain,
         format: spec.y.format,
         fromZero: spec.fromZero ?? false,
+        tickStep: spec.y.tickStep,
       },
     ),
     xLabel: axisLabel(spec.x),
     yLabel: axisLabel(spec.y),
-    key,
     ...(named ? { marginRight: endLabelWidth(series.map((s) => s.label ?? s.id)) } : {}),
     marks: (plot) => [
       ...series.flatMap((s, i) =>

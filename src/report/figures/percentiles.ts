@@ -52,13 +52,15 @@ export async function percentilesFigure(spec: PercentilesSpec): Promise<string> 
     frame: spec,
     x: {
       kind: "linear",
-      domain: [-0.3, percentiles.length - 0.7],
+      // Room left of the first percentile for the names of the limits.
+      domain: [limits.length > 0 ? -0.75 : -0.3, percentiles.length - 0.7],
       ticks: percentiles.map((p, value) => ({ value, label: percentileName(p) })),
     },
     y: resolveAxis(values, {
       kind: spec.y.scale ?? "log",
       domain: spec.y.domain,
       format: spec.y.format,
+      tickStep: spec.y.tickStep,
       count: 9,
     }),
     xLabel: "percentile of requests",

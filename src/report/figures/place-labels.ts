@@ -34,6 +34,8 @@ const DIRECTIONS = [
 ] as const;
 const DISTANCES = [3, 9, 17, 27, 40, 56, 76, 100];
 const SWEEPS = 30;
+/** As bad as a way of some 30 pixels. */
+const AMBIGUOUS = 60;
 
 interface Candidate extends PlacedLabel {
   readonly fixedCost: number;
@@ -51,7 +53,7 @@ export function placeLabels(
   frame: Box,
 ): PlacedLabel[] {
   const marks = requests.map(({ x, y, radius }) => around(x, y, radius, radius));
-  const candidates = requests.map((request) => candidatesOf(request, marks, obstacles, frame));
+  const candidates = requests.map((_, i) => candidatesOf(i, requests, marks, obstacles, frame));
   const chosen: Candidate[] = [];
   for (let sweep = 0; sweep < SWEEPS; sweep++) {
     let moved = false;
@@ -77,11 +79,13 @@ export function placeLabels(
 }
 
 function candidatesOf(
-  request: LabelRequest,
+  own: number,
+  requests: readonly LabelRequest[],
   marks: readonly Box[],
   obstacles: readonly Box[],
   frame: Box,
 ): Candidate[] {
+  const request = requests[own];
   const halfWidth = request.width / 2;
   const halfHeight = request.height / 2;
   return DISTANCES.flatMap((distance, far) =>
@@ -102,13 +106,27 @@ function candidatesOf(
         Math.max(0, box.right - frame.right) +
         Math.max(0, frame.top - box.top) +
         Math.max(0, box.bottom - frame.bottom);
-      return { box, leader: far > 1, fixedCost: cost + 1000 * outside };
+      // Beside a mark that is not its own, a label would be read as that one's name.
+      const reached = distanceTo(box, request) * 1.25 + 1;
+      const ambiguous = requests.some((other, j) => j !== own && distanceTo(box, other) <= reached);
+      return {
+        box,
+        leader: far > 1 || ambiguous,
+        fixedCost: cost + (ambiguous ? AMBIGUOUS : 0) + 1000 * outside,
+      };
     }),
   );
 }
 
 function around(x: number, y: number, halfWidth: number, halfHeight: number): Box {
   return { left: x - halfWidth, right: x + halfWidth, top: y - halfHeight, bottom: y + halfHeight };
+}
+
+/** From a point to the nearest part of a box, pixels. */
+function distanceTo(box: Box, point: { readonly x: number; readonly y: number }): number {
+  const dx = Math.max(box.left - point.x, 0, point.x - box.right);
+  const dy = Math.max(box.top - point.y, 0, point.y - box.bottom);
+  return Math.hypot(dx, dy);
 }
 
 /** Common area of two boxes, the first grown by `margin`, in square pixels. */

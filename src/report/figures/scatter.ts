@@ -55,11 +55,13 @@ export async function scatterFigure(spec: ScatterSpec): Promise<string> {
       kind: spec.x.scale ?? "linear",
       domain: spec.x.domain,
       format: spec.x.format,
+      tickStep: spec.x.tickStep,
     }),
     y: resolveAxis(along("y"), {
       kind: spec.y.scale ?? "linear",
       domain: spec.y.domain,
       format: spec.y.format,
+      tickStep: spec.y.tickStep,
     }),
     xLabel: axisLabel(spec.x),
     yLabel: axisLabel(spec.y),

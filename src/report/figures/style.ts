@@ -44,7 +44,7 @@ const HUES: Readonly<Record<string, string>> = {
   planner: "#C98500",
   classic: "#6B7280",
 };
-const FURTHER_HUES = ["#3A9BD9", "#111827", "#8A7A00", "#7A4A21"];
+const FURTHER_HUES = ["#111827", "#8A7A00", "#7A4A21", "#3A9BD9"];
 
 /** The order of a family's members gives their shade and mark, whichever of them a figure shows. */
 const MEMBERS: Readonly<Record<string, readonly string[]>> = {
@@ -74,9 +74,11 @@ const MEMBERS: Readonly<Record<string, readonly string[]>> = {
 };
 
 const FAMILIES = Object.keys(HUES);
+/** For series that are no routers, in an order that keeps neighbours apart. */
+const PLAIN_HUES = [HUES.cedar, HUES.planner, HUES.gar, HUES.marlin, HUES.caps, HUES.classic];
 
 /** Mixture with black (below 0) or white (above 0) for the members of a family. */
-const SHADES = [0, -0.42, 0.34, -0.66, 0.16, -0.22];
+const SHADES = [0, -0.42, 0.34, -0.62, 0.17, -0.22];
 
 const SYMBOLS: readonly SymbolShape[] = [
   "circle",
@@ -91,9 +93,19 @@ const SYMBOLS: readonly SymbolShape[] = [
 
 /**
  * Styles for the series of one figure. Known routers always look the same; others take the hue of their
- * family (given, or the first word of the id) and the next free shade and mark in it.
+ * family (given, or the first word of the id) and the next free shade and mark in it. Where no series is a
+ * known router or has a family (regions, tiers), each takes a hue of its own.
  */
 export function assignStyles(series: readonly StyleKey[]): SeriesStyle[] {
+  if (series.every((key) => key.family === undefined && knownFamily(key.id) === undefined)) {
+    return series.map((_, i) => ({
+      colour: shade(
+        PLAIN_HUES[i % PLAIN_HUES.length],
+        SHADES[Math.floor(i / PLAIN_HUES.length) % SHADES.length],
+      ),
+      symbol: SYMBOLS[i % SYMBOLS.length],
+    }));
+  }
   const taken = new Map<string, Set<number>>();
   const familyOf = (key: StyleKey): string => knownFamily(key.id) ?? key.family ?? prefixFamily(key.id);
   const families = [...FAMILIES];

@@ -18,6 +18,7 @@ export interface ExtentOptions {
   /** Labels that the axis has room for. */
   readonly count?: number;
   readonly format?: ((value: number) => string) | undefined;
+  readonly tickStep?: number | undefined;
 }
 
 /**
@@ -28,7 +29,7 @@ export function resolveAxis(values: Iterable<number>, options: ExtentOptions = {
   const kind = options.kind ?? "linear";
   const count = options.count ?? 6;
   const domain = options.domain ?? paddedExtent(values, kind, options.fromZero ?? false);
-  const places = kind === "log" ? logTicks(domain, count) : linearTicks(domain, count);
+  const places = kind === "log" ? logTicks(domain, count) : linearTicks(domain, count, options.tickStep);
   const step = places.length > 1 ? Math.abs(places[1] - places[0]) : Math.abs(places[0] ?? 1);
   const format = options.format ?? (kind === "log" ? (v: number) => formatShort(v) : linearFormat(step));
   return { kind, domain, ticks: places.map((value) => ({ value, label: format(value) })) };
@@ -55,8 +56,8 @@ function paddedExtent(values: Iterable<number>, kind: ScaleKind, fromZero: boole
   return [fromZero && low === 0 ? 0 : low - 0.06 * span, fromZero && high === 0 ? 0 : high + 0.06 * span];
 }
 
-function linearTicks([low, high]: readonly [number, number], count: number): number[] {
-  const step = niceStep((high - low) / count);
+function linearTicks([low, high]: readonly [number, number], count: number, fixed?: number): number[] {
+  const step = fixed ?? niceStep((high - low) / count);
   const ticks: number[] = [];
   const slack = step * 1e-9;
   for (let i = Math.ceil((low - slack) / step); i * step <= high + slack; i++) {
