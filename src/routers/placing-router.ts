@@ -36,6 +36,8 @@ export abstract class PlacingRouter implements Router {
   /** 1 for endpoints that have refused a placement during this call of the router. */
   protected blocked!: Uint8Array;
   protected queues!: TierQueues;
+  /** One score per endpoint for {@link reason}. */
+  protected explained!: Float64Array;
   readonly #options: PlacingOptions;
   /** What a request has to outrank: priorities fall by this much from tier to tier. */
   #prioritySpan = 1;
@@ -61,6 +63,7 @@ export abstract class PlacingRouter implements Router {
     this.all = Int32Array.from(mixed);
     this.large = Int32Array.from(mixed.filter((e) => large[e] === 1));
     this.blocked = new Uint8Array(count);
+    this.explained = new Float64Array(count);
     const tiers = Math.max(1, world.tiers.length);
     this.queues =
       this.#options.queue === "tiers"
@@ -111,8 +114,13 @@ export abstract class PlacingRouter implements Router {
   /** Called after a request of the tier has gone to the endpoint. */
   protected placed(_tier: number, _endpoint: number): void {}
 
-  /** Keeps reasons and scores; called only while the host asks for them. */
-  protected explain(_request: number, _endpoint: number): void {}
+  /**
+   * Why the endpoint was picked, asked before the placement and only while the host keeps reasons. Writes the score
+   * of each endpoint looked at into {@link explained}, which holds NaN everywhere.
+   */
+  protected reason(_request: number, _endpoint: number): string {
+    return "";
+  }
 
   /** Candidates of a request, by its need for the large model alone. */
   protected candidatesOf(request: number): Int32Array {
@@ -156,14 +164,20 @@ export abstract class PlacingRouter implements Router {
         return false;
       }
       const tier = requests.tier[request];
-      if (this.host.explaining) this.explain(request, endpoint);
+      const reason = this.host.explaining ? this.#reasonOf(request, endpoint) : "";
       if (this.host.place(request, endpoint, -1, this.#priorityOf(request))) {
+        if (reason !== "") this.host.explain(request, reason, this.explained);
         this.placed(tier, endpoint);
         return true;
       }
       this.blocked[endpoint] = 1;
       this.#anyBlocked = true;
     }
+  }
+
+  #reasonOf(request: number, endpoint: number): string {
+    this.explained.fill(Number.NaN);
+    return this.reason(request, endpoint);
   }
 
   /**

@@ -115,7 +115,7 @@ describe("least-loaded", () => {
     host.world.telemetry.outstanding[0] = 3;
     host.arrive({ needsLarge: true });
     expect(host.explanations).toEqual([
-      { request: 0, reason: "least outstanding at endpoint 0", scores: [3, Number.NaN] },
+      { request: 0, reason: "least outstanding at e0", scores: [3, Number.NaN] },
     ]);
   });
 });

@@ -12,29 +12,23 @@ import { retrySecondsParameter } from "./parameters.ts";
 export class LeastLoadedRouter extends PlacingRouter {
   override readonly needs = { telemetry: true };
   readonly #by: LoadMeasure;
-  #scores!: Float64Array;
 
   constructor(parameters: { readonly by: LoadMeasure; readonly retrySeconds: number }) {
     super({ queue: "arrival", retrySeconds: parameters.retrySeconds });
     this.#by = parameters.by;
   }
 
-  protected override prepare(): void {
-    this.#scores = new Float64Array(this.world.endpoints.count);
-  }
-
   protected override pick(request: number): number {
     return leastLoadedOf(this.world.telemetry, this.#by, this.candidatesOf(request), this.blocked);
   }
 
-  protected override explain(request: number, endpoint: number): void {
-    const { telemetry } = this.world;
+  protected override reason(request: number, endpoint: number): string {
+    const { telemetry, endpoints } = this.world;
     const load = loadColumn(telemetry, this.#by);
-    this.#scores.fill(Number.NaN);
     for (const e of this.candidatesOf(request)) {
-      if (telemetry.up[e] === 1) this.#scores[e] = load[e];
+      if (telemetry.up[e] === 1) this.explained[e] = load[e];
     }
-    this.host.explain(request, `least ${this.#by} at endpoint ${endpoint}`, this.#scores);
+    return `least ${this.#by} at ${endpoints.names[endpoint]}`;
   }
 }
 

@@ -55,14 +55,11 @@ export class PerformanceOnlyRouter extends PlacingRouter {
     return best;
   }
 
-  protected override explain(request: number, endpoint: number): void {
-    const candidates = this.candidatesOf(request);
-    for (let e = 0; e < this.#seconds.length; e++) {
-      const known = candidates.includes(e) && this.world.telemetry.up[e] === 1 && this.blocked[e] === 0;
-      if (!known) this.#seconds[e] = Number.NaN;
+  protected override reason(request: number, endpoint: number): string {
+    for (const e of this.candidatesOf(request)) {
+      if (this.world.telemetry.up[e] === 1 && this.blocked[e] === 0) this.explained[e] = this.#seconds[e];
     }
-    const name = this.world.endpoints.names[endpoint];
-    this.host.explain(request, `least estimated latency in seconds at ${name}`, this.#seconds);
+    return `least estimated latency in seconds at ${this.world.endpoints.names[endpoint]}`;
   }
 }
 

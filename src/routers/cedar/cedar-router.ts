@@ -41,7 +41,6 @@ export class CedarRouter extends PlacingRouter {
   #scaling: ReplicaScaling | undefined;
   /** Seconds per bucket of the realised shares. */
   #bucketSeconds = 1;
-  #explained!: Float64Array;
   #bestOfModel!: Int32Array;
   #intervals = 0;
   #fallbackIntervals = 0;
@@ -79,7 +78,6 @@ export class CedarRouter extends PlacingRouter {
       { enterAfter: p.fallbackAfterIntervals, leaveAfter: p.recoverAfterIntervals },
     );
     this.#scaling = p.scaling ? new ReplicaScaling(world, host, this.#estimate, p) : undefined;
-    this.#explained = new Float64Array(world.endpoints.count);
     this.#bestOfModel = new Int32Array(1 + world.endpoints.model.reduce((a, b) => Math.max(a, b), 0));
     this.#intervals = 0;
     this.#fallbackIntervals = 0;
@@ -145,26 +143,22 @@ export class CedarRouter extends PlacingRouter {
     this.#scaling?.update();
   }
 
-  protected override explain(request: number, endpoint: number): void {
+  protected override reason(request: number, endpoint: number): string {
     const { telemetry, endpoints } = this.world;
-    const active = this.#violations.active;
-    const byScore = this.#score.choice === "score";
-    const column = active
-      ? loadColumn(telemetry, this.#parameters.fallbackBy)
-      : byScore
-        ? this.#score.scores
-        : this.#score.estimates;
-    this.#explained.fill(Number.NaN);
-    for (const e of this.candidatesOf(request)) {
-      const known = telemetry.up[e] === 1 && this.blocked[e] === 0 && Number.isFinite(column[e]);
-      if (known) this.#explained[e] = column[e];
+    const { rivals, rivalCount, scores, estimates } = this.#score;
+    const { fallbackBy } = this.#parameters;
+    const name = endpoints.names[endpoint];
+    if (!this.#violations.active && rivalCount > 0) {
+      for (let i = 0; i < rivalCount; i++) this.explained[rivals[i]] = scores[rivals[i]];
+      return `lowest score at ${name}`;
     }
-    const why = active
-      ? `fallback, a tier is beyond epsilon: least ${this.#parameters.fallbackBy}`
-      : byScore
-        ? "lowest score"
-        : "no endpoint leaves the slack: lowest estimate in seconds";
-    this.host.explain(request, `${why} at ${endpoints.names[endpoint]}`, this.#explained);
+    const column = this.#violations.active ? loadColumn(telemetry, fallbackBy) : estimates;
+    for (const e of this.candidatesOf(request)) {
+      if (telemetry.up[e] === 1 && this.blocked[e] === 0) this.explained[e] = column[e];
+    }
+    return this.#violations.active
+      ? `fallback, a tier is beyond epsilon: least ${fallbackBy} at ${name}`
+      : `no endpoint leaves the slack: lowest estimate in seconds at ${name}`;
   }
 
   /** Writes the question about a request that {@link EndpointScore.choose} answers. */
@@ -195,11 +189,14 @@ export class CedarRouter extends PlacingRouter {
   #drawModel(candidates: Int32Array, chosen: number): number {
     const { region, model } = this.world.endpoints;
     const { up } = this.world.telemetry;
-    const column = this.#score.choice === "score" ? this.#score.scores : this.#score.estimates;
+    const { rivals, rivalCount, scores, estimates } = this.#score;
+    const column = rivalCount > 0 ? scores : estimates;
+    const among = rivalCount > 0 ? rivals : candidates;
+    const count = rivalCount > 0 ? rivalCount : candidates.length;
     const best = this.#bestOfModel.fill(-1);
     let models = 0;
-    for (let i = 0; i < candidates.length; i++) {
-      const e = candidates[i];
+    for (let i = 0; i < count; i++) {
+      const e = among[i];
       if (region[e] !== region[chosen] || up[e] === 0 || this.blocked[e] === 1) continue;
       const other = best[model[e]];
       if (other < 0) models++;

@@ -104,15 +104,20 @@ export class WeightController {
     const candidates = this.#candidates[needsLarge];
     this.#score.penalty.fill(0);
     if (this.#score.choose(candidates, this.#noneBlocked, tier) < 0) return false;
-    const byScore = this.#score.choice === "score";
-    const column = byScore ? this.#score.scores : this.#score.estimates;
-    const scale = byScore ? 1 : 1 / this.#world.tiers[tier].sloSeconds;
+    const { rivals, rivalCount, scores, estimates } = this.#score;
     this.#groupScores.fill(Number.POSITIVE_INFINITY);
-    for (let i = 0; i < candidates.length; i++) {
-      const e = candidates[i];
-      if (up[e] === 1) this.#groupScores[group[e]] = Math.min(this.#groupScores[group[e]], scale * column[e]);
+    for (let i = 0; i < rivalCount; i++) this.#lower(group[rivals[i]], scores[rivals[i]]);
+    if (rivalCount === 0) {
+      const slo = this.#world.tiers[tier].sloSeconds;
+      for (let i = 0; i < candidates.length; i++) {
+        if (up[candidates[i]] === 1) this.#lower(group[candidates[i]], estimates[candidates[i]] / slo);
+      }
     }
     return softmin(this.#groupScores, this.#options.softminTemperature, this.#shares);
+  }
+
+  #lower(group: number, score: number): void {
+    if (score < this.#groupScores[group]) this.#groupScores[group] = score;
   }
 
   /** Least-loaded weights: proportional to the places free in the batches of each group. */

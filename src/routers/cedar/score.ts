@@ -22,9 +22,6 @@ export interface ScoreOptions {
   readonly meanModel: boolean;
 }
 
-/** How {@link EndpointScore.choose} came to its endpoint. */
-export type Choice = "score" | "estimate";
-
 /** Places of a question in {@link EndpointScore.query}. */
 export const TOKENS = 0;
 export const OUTPUTS = 1;
@@ -53,11 +50,13 @@ export class EndpointScore {
   readonly query = new Float64Array(3);
   /** Estimated seconds of each endpoint looked at by the last {@link choose}. */
   readonly estimates: Float64Array;
-  /** Scores of those; Infinity where the slack was missing. Not written when nobody left it. */
+  /** Scores of the {@link rivals}. */
   readonly scores: Float64Array;
+  /** Endpoints that left the slack in the last {@link choose}, and so competed by score: the first {@link rivalCount}. */
+  readonly rivals: Int32Array;
+  rivalCount = 0;
   /** Added to the score of the endpoints of a group. */
   readonly penalty: Float64Array;
-  choice: Choice = "score";
   readonly #world: World;
   readonly #estimate: ServiceEstimate;
   readonly #slack: boolean;
@@ -80,6 +79,7 @@ export class EndpointScore {
     const { count, usdPerReplicaSecond, law, maxRequests } = world.endpoints;
     this.estimates = new Float64Array(count);
     this.scores = new Float64Array(count);
+    this.rivals = new Int32Array(count);
     this.penalty = new Float64Array(world.groups.length);
     this.#usd = new Float64Array(count);
     this.#grams = new Float64Array(count);
@@ -128,7 +128,7 @@ export class EndpointScore {
     const { region, group, roundTripSeconds } = endpoints;
     const { carbon } = signals;
     const { fixed, wait, prompt, step } = this.#estimate;
-    const { estimates, scores, penalty } = this;
+    const { estimates, scores, penalty, rivals } = this;
     const usd = this.#usd;
     const grams = this.#grams;
     const usdPerToken = this.#usdPerToken;
@@ -164,28 +164,20 @@ export class EndpointScore {
         fastest = e;
       }
       if (seconds + roundTripSeconds[e] <= limit) {
-        competing++;
+        rivals[competing++] = e;
         if (cost < minUsd) minUsd = cost;
         if (co2 < minGrams) minGrams = co2;
       }
     }
-    if (competing === 0) {
-      this.choice = "estimate";
-      return fastest;
-    }
-    this.choice = "score";
+    this.rivalCount = competing;
+    if (competing === 0) return fastest;
     const latencyWeight = this.#latencyWeight[tier];
     const costWeight = sumUsd > 0 ? (this.#costWeight[tier] * admissible) / sumUsd : 0;
     const carbonWeight = sumGrams > 0 ? (this.#carbonWeight[tier] * admissible) / sumGrams : 0;
     let best = -1;
     let bestScore = Number.POSITIVE_INFINITY;
-    for (let i = 0; i < candidates.length; i++) {
-      const e = candidates[i];
-      if (up[e] === 0 || blocked[e] === 1) continue;
-      if (estimates[e] + roundTripSeconds[e] > limit) {
-        scores[e] = Number.POSITIVE_INFINITY;
-        continue;
-      }
+    for (let i = 0; i < competing; i++) {
+      const e = rivals[i];
       const score =
         latencyWeight * estimates[e] +
         costWeight * (usd[e] - minUsd) +
