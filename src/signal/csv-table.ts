@@ -1,6 +1,6 @@
 /** A small CSV reader: header and rows of cells, quotes where a line has any, line numbers kept for messages. */
-import { readFileSync } from "node:fs";
 import { UserError } from "../errors.ts";
+import { readTextFile } from "../files.ts";
 
 export interface CsvTable {
   readonly columns: readonly string[];
@@ -16,18 +16,11 @@ export interface CsvRow {
 /**
  * Reads a comma-separated file; empty lines are passed over.
  *
- * @throws UserError CANOPY_FILE when it cannot be read, CANOPY_SIGNAL_EMPTY when it holds no row
+ * @throws UserError CANOPY_FILE_MISSING, CANOPY_FILE_UNREADABLE, or CANOPY_SIGNAL_EMPTY when it holds no row
  */
-export function readCsvTable(path: string): CsvTable {
-  let text: string;
-  try {
-    text = readFileSync(path, "utf8");
-  } catch (cause) {
-    const missing = (cause as NodeJS.ErrnoException).code === "ENOENT";
-    const why = missing ? "there is no such file" : (cause as Error).message;
-    throw new UserError("CANOPY_FILE", `cannot read signal file ${path}: ${why}`, { cause });
-  }
-  const lines = text.replace(/^\uFEFF/, "").split(/\r?\n/);
+export async function readCsvTable(path: string): Promise<CsvTable> {
+  const text = await readTextFile(path, "signal file");
+  const lines = text.split(/\r?\n/);
   const rows: CsvRow[] = [];
   for (const [i, line] of lines.entries()) {
     if (line.trim() !== "") rows.push({ line: i + 1, cells: splitCsvLine(line) });

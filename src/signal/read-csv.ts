@@ -22,14 +22,14 @@ export interface ReadSignalOptions extends LayoutWish {
  * and from names such as `moer_g_per_kwh` or `price_usd_per_mwh.csv` unless the options say them.
  *
  * @param path the file
- * @throws UserError CANOPY_FILE, CANOPY_SIGNAL_EMPTY, CANOPY_SIGNAL_COLUMN, CANOPY_SIGNAL_ZONE, CANOPY_SIGNAL_TIME,
+ * @throws UserError CANOPY_FILE_MISSING, CANOPY_SIGNAL_EMPTY, CANOPY_SIGNAL_COLUMN, CANOPY_SIGNAL_ZONE, CANOPY_SIGNAL_TIME,
  *   CANOPY_SIGNAL_VALUE, CANOPY_SIGNAL_TIME_ORDER, CANOPY_SIGNAL_DUPLICATE_TIME, CANOPY_SIGNAL_GAP, CANOPY_TIME_ZONE
  * @example
- * readSignalCsv("DE_2024_hourly.csv", { accounting: "direct" });
- * readSignalCsv("prices_usd_per_mwh.csv", { zone: "US-MIDA-PJM", fill: "hold" });
+ * await readSignalCsv("DE_2024_hourly.csv", { accounting: "direct" });
+ * await readSignalCsv("prices_usd_per_mwh.csv", { zone: "US-MIDA-PJM", fill: "hold" });
  */
-export function readSignalCsv(path: string, options: ReadSignalOptions = {}): StepSeries {
-  const table = readCsvTable(path);
+export async function readSignalCsv(path: string, options: ReadSignalOptions = {}): Promise<StepSeries> {
+  const table = await readCsvTable(path);
   const layout = findLayout(path, table.columns, options);
   const rows = rowsOfZone(path, table.rows, layout, options.zone);
   const timeName = table.columns[layout.timeColumn];

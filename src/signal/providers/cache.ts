@@ -1,8 +1,8 @@
 /** Providers' answers on disk: saves requests, and serves the last good answer while a provider is down. */
-import { createHash, randomUUID } from "node:crypto";
-import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join } from "node:path";
+import { sha256OfText, writeFileAtomically } from "../../files.ts";
 import { type Clock, HttpFailure, systemClock } from "./http.ts";
 
 /** A value and where it stands in time. */
@@ -62,7 +62,8 @@ export class ResponseCache {
     try {
       const body = await request();
       const value = read(body);
-      await this.#store({ key, storedSeconds: this.#clock.nowSeconds(), body });
+      const fresh: Entry = { key, storedSeconds: this.#clock.nowSeconds(), body };
+      await writeFileAtomically(this.#path(key), JSON.stringify(fresh));
       return { value, stale: false, ageSeconds: 0 };
     } catch (error) {
       if (entry === undefined || !(error instanceof HttpFailure && error.passing)) throw error;
@@ -80,16 +81,7 @@ export class ResponseCache {
     }
   }
 
-  async #store(entry: Entry): Promise<void> {
-    await mkdir(this.#directory, { recursive: true });
-    const path = this.#path(entry.key);
-    const temporary = `${path}.${randomUUID()}`;
-    await writeFile(temporary, JSON.stringify(entry));
-    await rename(temporary, path);
-  }
-
   #path(key: string): string {
-    const name = createHash("sha256").update(key).digest("hex").slice(0, 32);
-    return join(this.#directory, `${name}.json`);
+    return join(this.#directory, `${sha256OfText(key).slice(0, 32)}.json`);
   }
 }
