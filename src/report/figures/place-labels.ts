@@ -31,6 +31,10 @@ const DIRECTIONS = [
   [1, 1],
   [-1, -1],
   [-1, 1],
+  [0.45, -1],
+  [0.45, 1],
+  [-0.45, -1],
+  [-0.45, 1],
 ] as const;
 const DISTANCES = [3, 9, 17, 27, 40, 56, 76, 100];
 const SWEEPS = 30;
@@ -43,7 +47,8 @@ interface Candidate extends PlacedLabel {
 
 /**
  * Labels beside their marks that avoid each other, all marks, the obstacles and the frame: each label takes
- * the cheapest of 64 places given the others, in turn, until none moves. Deterministic.
+ * the cheapest of 96 places given the others, in turn, until none moves, and the best of ten such rounds is
+ * kept. Deterministic.
  *
  * @param obstacles thin things that a label should rather not cover: error bars, links
  */
@@ -54,17 +59,37 @@ export function placeLabels(
 ): PlacedLabel[] {
   const marks = requests.map(({ x, y, radius }) => around(x, y, radius, radius));
   const candidates = requests.map((_, i) => candidatesOf(i, requests, marks, obstacles, frame));
-  const chosen: Candidate[] = [];
+  let best: Arrangement | undefined;
+  for (const order of startingOrders(requests)) {
+    const arrangement = settle(candidates, order);
+    if (best === undefined || arrangement.cost < best.cost) best = arrangement;
+  }
+  return (best?.chosen ?? []).map(({ box, leader }) => ({ box, leader }));
+}
+
+interface Arrangement {
+  readonly chosen: readonly Candidate[];
+  readonly cost: number;
+}
+
+/** Each label in `order` takes its cheapest place given the others', until none moves. */
+function settle(candidates: readonly (readonly Candidate[])[], order: readonly number[]): Arrangement {
+  const chosen = new Array<Candidate | undefined>(candidates.length).fill(undefined);
+  const costAt = (i: number, candidate: Candidate, limit: number): number => {
+    let cost = candidate.fixedCost;
+    for (let j = 0; j < chosen.length && cost < limit; j++) {
+      const other = chosen[j];
+      if (j !== i && other !== undefined) cost += 20 * overlap(candidate.box, other.box, 2);
+    }
+    return cost;
+  };
   for (let sweep = 0; sweep < SWEEPS; sweep++) {
     let moved = false;
-    for (let i = 0; i < requests.length; i++) {
+    for (const i of order) {
       let best = candidates[i][0];
       let bestCost = Number.POSITIVE_INFINITY;
       for (const candidate of candidates[i]) {
-        let cost = candidate.fixedCost;
-        for (let j = 0; j < requests.length && cost < bestCost; j++) {
-          if (j !== i && chosen[j] !== undefined) cost += 20 * overlap(candidate.box, chosen[j].box, 2);
-        }
+        const cost = costAt(i, candidate, bestCost);
         if (cost < bestCost) {
           best = candidate;
           bestCost = cost;
@@ -75,7 +100,27 @@ export function placeLabels(
     }
     if (!moved) break;
   }
-  return chosen.map(({ box, leader }) => ({ box, leader }));
+  const settled = chosen as Candidate[];
+  const cost = settled.reduce((sum, candidate, i) => sum + costAt(i, candidate, Number.POSITIVE_INFINITY), 0);
+  return { chosen: settled, cost };
+}
+
+/** Orders to begin with, since where labels end depends on which chose first: as given, outer first, by x, by y. */
+function startingOrders(requests: readonly LabelRequest[]): number[][] {
+  const mean = (of: (r: LabelRequest) => number): number =>
+    requests.reduce((sum, r) => sum + of(r), 0) / Math.max(1, requests.length);
+  const [middleX, middleY] = [mean((r) => r.x), mean((r) => r.y)];
+  const keys: ((r: LabelRequest) => number)[] = [
+    () => 0,
+    (r) => -Math.hypot(r.x - middleX, r.y - middleY),
+    (r) => r.x,
+    (r) => r.y,
+    (r) => -r.width,
+  ];
+  return keys.flatMap((key) => {
+    const order = requests.map((_, i) => i).sort((a, b) => key(requests[a]) - key(requests[b]) || a - b);
+    return [order, [...order].reverse()];
+  });
 }
 
 function candidatesOf(

@@ -52,7 +52,10 @@ function paddedExtent(values: Iterable<number>, kind: ScaleKind, fromZero: boole
     low = Math.min(0, low);
     high = Math.max(0, high);
   }
-  const span = high - low || Math.abs(high) || 1;
+  const magnitude = Math.max(Math.abs(low), Math.abs(high));
+  // Values that differ by rounding only are one value: ticks between them would not be told apart.
+  const span =
+    high - low > 1e-9 * magnitude && magnitude > 1e-300 ? high - low : magnitude > 1e-300 ? magnitude : 1;
   return [fromZero && low === 0 ? 0 : low - 0.06 * span, fromZero && high === 0 ? 0 : high + 0.06 * span];
 }
 
@@ -102,7 +105,7 @@ function linearFormat(step: number): (value: number) => string {
   const decimals = Math.max(0, -Math.floor(Math.log10(step) + 1e-9));
   return (value) => {
     const size = Math.abs(value);
-    if (value !== 0 && (size >= 1e6 || decimals > 5)) return formatShort(value, 4);
+    if (size >= 1e6 || decimals > 5) return formatShort(value, 4);
     return value.toFixed(decimals).replace(/^-(0(\.0*)?)$/, "$1");
   };
 }
