@@ -44,7 +44,7 @@ const HUES: Readonly<Record<string, string>> = {
   planner: "#C98500",
   classic: "#6B7280",
 };
-const FURTHER_HUES = ["#111827", "#8A7A00", "#7A4A21", "#3A9BD9"];
+const FURTHER_HUES = ["#8A7A00", "#111827", "#7A4A21", "#3A9BD9"];
 
 /** The order of a family's members gives their shade and mark, whichever of them a figure shows. */
 const MEMBERS: Readonly<Record<string, readonly string[]>> = {
