@@ -15,15 +15,21 @@ export function ranks(values: ArrayLike<number>): Float64Array {
  * Kendall's tau-b of pairs (x[i], y[i]), corrected for ties: 1 for the same order, -1 for the reverse; NaN when all
  * x or all y are equal or there are fewer than two pairs. O(n^2), meant for tables.
  *
+ * @param counts leaves out the comparison of pairs i and j where it says false; default: none
  * @throws RangeError if the lengths differ
  */
-export function kendallTau(x: ArrayLike<number>, y: ArrayLike<number>): number {
+export function kendallTau(
+  x: ArrayLike<number>,
+  y: ArrayLike<number>,
+  counts: (i: number, j: number) => boolean = () => true,
+): number {
   if (x.length !== y.length) throw new RangeError(`kendallTau: ${x.length} values against ${y.length}`);
   let score = 0;
   let untiedX = 0;
   let untiedY = 0;
   for (let i = 0; i < x.length; i++) {
     for (let j = i + 1; j < x.length; j++) {
+      if (!counts(i, j)) continue;
       const dx = Math.sign(x[i] - x[j]);
       const dy = Math.sign(y[i] - y[j]);
       score += dx * dy;
