@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { FIXED, NETWORK, PROMPT, ROW, STEP, WAIT } from "../cedar/coefficients.ts";
 import { ServiceEstimate } from "../cedar/estimate.ts";
 import { defineRouter, type FleetChange } from "../contract.ts";
 import { PlacingRouter } from "../placing-router.ts";
@@ -31,10 +32,9 @@ export class PerformanceOnlyRouter extends PlacingRouter {
 
   protected override pick(request: number): number {
     this.#estimate.refresh();
-    const { telemetry, endpoints, requests } = this.world;
+    const { telemetry, requests } = this.world;
     const { up, queuedPrefillTokens } = telemetry;
-    const { roundTripSeconds } = endpoints;
-    const { fixed, wait, prompt, step, meanOutput } = this.#estimate;
+    const { table, meanOutput } = this.#estimate;
     const seconds = this.#seconds;
     const produced = requests.producedTokens[request];
     const tokens = requests.promptTokens[request] + produced;
@@ -45,8 +45,13 @@ export class PerformanceOnlyRouter extends PlacingRouter {
     for (let i = 0; i < candidates.length; i++) {
       const e = candidates[i];
       if (up[e] === 0 || this.blocked[e] === 1) continue;
-      const estimate = fixed[e] + queuedPrefillTokens[e] * wait[e] + tokens * prompt[e] + outputs * step[e];
-      seconds[e] = estimate + roundTripSeconds[e];
+      const row = ROW * e;
+      seconds[e] =
+        table[row + FIXED] +
+        queuedPrefillTokens[e] * table[row + WAIT] +
+        tokens * table[row + PROMPT] +
+        outputs * table[row + STEP] +
+        table[row + NETWORK];
       if (seconds[e] < least) {
         least = seconds[e];
         best = e;

@@ -1,6 +1,7 @@
 import type { FleetChange } from "../contract.ts";
 import { leastLoadedOf, loadColumn } from "../least-load.ts";
 import { PlacingRouter } from "../placing-router.ts";
+import { ROW, WAIT } from "./coefficients.ts";
 import { WeightController } from "./controller.ts";
 import { ServiceEstimate } from "./estimate.ts";
 import type { CedarParameters } from "./parameters.ts";
@@ -41,7 +42,9 @@ export class CedarRouter extends PlacingRouter {
   #scaling: ReplicaScaling | undefined;
   /** Seconds per bucket of the realised shares. */
   #bucketSeconds = 1;
+  /** Best endpoint of each model in a region, and its score. */
   #bestOfModel!: Int32Array;
+  #leastOfModel!: Float64Array;
   #intervals = 0;
   #fallbackIntervals = 0;
 
@@ -78,7 +81,9 @@ export class CedarRouter extends PlacingRouter {
       { enterAfter: p.fallbackAfterIntervals, leaveAfter: p.recoverAfterIntervals },
     );
     this.#scaling = p.scaling ? new ReplicaScaling(world, host, this.#estimate, p) : undefined;
-    this.#bestOfModel = new Int32Array(1 + world.endpoints.model.reduce((a, b) => Math.max(a, b), 0));
+    const models = 1 + world.endpoints.model.reduce((a, b) => Math.max(a, b), 0);
+    this.#bestOfModel = new Int32Array(models);
+    this.#leastOfModel = new Float64Array(models);
     this.#intervals = 0;
     this.#fallbackIntervals = 0;
     host.every(CONTROL_TIMER, p.controlSeconds);
@@ -87,6 +92,10 @@ export class CedarRouter extends PlacingRouter {
   completion(request: number): void {
     this.#estimate.completed();
     this.#violations.record(this.world.requests.tier[request], this.world.completed.sloMet);
+  }
+
+  signal(_region: number): void {
+    this.#score.refreshCarbon();
   }
 
   fleet(_endpoint: number, _change: FleetChange): void {
@@ -116,13 +125,11 @@ export class CedarRouter extends PlacingRouter {
     if (!this.#variant.queue) return false;
     const { requests, tiers, telemetry } = this.world;
     if (!tiers[requests.tier[request]].deferrable) return false;
-    const { fixed, wait, prompt, step } = this.#estimate;
-    const { query } = this.#score;
-    const waitSeconds = telemetry.queuedPrefillTokens[endpoint] * wait[endpoint];
-    if (waitSeconds <= this.#parameters.queueFullSeconds) return false;
-    const seconds =
-      fixed[endpoint] + waitSeconds + query[TOKENS] * prompt[endpoint] + query[OUTPUTS] * step[endpoint];
-    return this.host.now + this.#parameters.dispatchSeconds + seconds <= requests.deadlineSeconds[request];
+    const { queueFullSeconds, dispatchSeconds } = this.#parameters;
+    const waitSeconds = telemetry.queuedPrefillTokens[endpoint] * this.#estimate.table[ROW * endpoint + WAIT];
+    if (waitSeconds <= queueFullSeconds) return false;
+    const seconds = this.#score.estimateOf(endpoint);
+    return this.host.now + dispatchSeconds + seconds <= requests.deadlineSeconds[request];
   }
 
   protected override placed(tier: number, endpoint: number): void {
@@ -145,16 +152,17 @@ export class CedarRouter extends PlacingRouter {
 
   protected override reason(request: number, endpoint: number): string {
     const { telemetry, endpoints } = this.world;
-    const { rivals, rivalCount, scores, estimates } = this.#score;
+    const { rivals, rivalCount } = this.#score;
     const { fallbackBy } = this.#parameters;
     const name = endpoints.names[endpoint];
     if (!this.#violations.active && rivalCount > 0) {
-      for (let i = 0; i < rivalCount; i++) this.explained[rivals[i]] = scores[rivals[i]];
+      for (let i = 0; i < rivalCount; i++) this.explained[rivals[i]] = this.#score.scoreOf(i);
       return `lowest score at ${name}`;
     }
-    const column = this.#violations.active ? loadColumn(telemetry, fallbackBy) : estimates;
+    const load = loadColumn(telemetry, fallbackBy);
     for (const e of this.candidatesOf(request)) {
-      if (telemetry.up[e] === 1 && this.blocked[e] === 0) this.explained[e] = column[e];
+      if (telemetry.up[e] === 0 || this.blocked[e] === 1) continue;
+      this.explained[e] = this.#violations.active ? load[e] : this.#score.estimateOf(e);
     }
     return this.#violations.active
       ? `fallback, a tier is beyond epsilon: least ${fallbackBy} at ${name}`
@@ -189,22 +197,25 @@ export class CedarRouter extends PlacingRouter {
   #drawModel(candidates: Int32Array, chosen: number): number {
     const { region, model } = this.world.endpoints;
     const { up } = this.world.telemetry;
-    const { rivals, rivalCount, scores, estimates } = this.#score;
-    const column = rivalCount > 0 ? scores : estimates;
-    const among = rivalCount > 0 ? rivals : candidates;
-    const count = rivalCount > 0 ? rivalCount : candidates.length;
-    const best = this.#bestOfModel.fill(-1);
+    const { rivals, rivalCount } = this.#score;
+    const byScore = rivalCount > 0;
+    const among = byScore ? rivals : candidates;
+    const count = byScore ? rivalCount : candidates.length;
+    this.#bestOfModel.fill(-1);
     let models = 0;
     for (let i = 0; i < count; i++) {
       const e = among[i];
       if (region[e] !== region[chosen] || up[e] === 0 || this.blocked[e] === 1) continue;
-      const other = best[model[e]];
-      if (other < 0) models++;
-      if (other < 0 || column[e] < column[other]) best[model[e]] = e;
+      const m = model[e];
+      const value = byScore ? this.#score.scoreOf(i) : this.#score.estimateOf(e);
+      if (this.#bestOfModel[m] < 0) models++;
+      else if (value >= this.#leastOfModel[m]) continue;
+      this.#bestOfModel[m] = e;
+      this.#leastOfModel[m] = value;
     }
     let left = this.world.random.below(models);
-    for (let m = 0; m < best.length; m++) {
-      if (best[m] >= 0 && left-- === 0) return best[m];
+    for (let m = 0; m < this.#bestOfModel.length; m++) {
+      if (this.#bestOfModel[m] >= 0 && left-- === 0) return this.#bestOfModel[m];
     }
     return chosen;
   }

@@ -104,13 +104,14 @@ export class WeightController {
     const candidates = this.#candidates[needsLarge];
     this.#score.penalty.fill(0);
     if (this.#score.choose(candidates, this.#noneBlocked, tier) < 0) return false;
-    const { rivals, rivalCount, scores, estimates } = this.#score;
+    const { rivals, rivalCount } = this.#score;
     this.#groupScores.fill(Number.POSITIVE_INFINITY);
-    for (let i = 0; i < rivalCount; i++) this.#lower(group[rivals[i]], scores[rivals[i]]);
+    for (let i = 0; i < rivalCount; i++) this.#lower(group[rivals[i]], this.#score.scoreOf(i));
     if (rivalCount === 0) {
       const slo = this.#world.tiers[tier].sloSeconds;
       for (let i = 0; i < candidates.length; i++) {
-        if (up[candidates[i]] === 1) this.#lower(group[candidates[i]], estimates[candidates[i]] / slo);
+        const e = candidates[i];
+        if (up[e] === 1) this.#lower(group[e], this.#score.estimateOf(e) / slo);
       }
     }
     return softmin(this.#groupScores, this.#options.softminTemperature, this.#shares);

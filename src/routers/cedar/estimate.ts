@@ -1,5 +1,6 @@
 import type { Law } from "../../profile/law.ts";
 import type { World } from "../contract.ts";
+import { FIXED, NETWORK, PROMPT, ROW, STEP, WAIT } from "./coefficients.ts";
 
 /** Added to the estimate of an endpoint that has no serving replica: it is asked last, never divided by zero. */
 const NO_REPLICA_SECONDS = 1e6;
@@ -14,19 +15,17 @@ export interface EstimateOptions {
 }
 
 /**
- * CEDAR's service estimate (specification section 4) as coefficients per endpoint, so that an estimate is
+ * CEDAR's service estimate (specification section 4) as a row of coefficients per endpoint, so that an estimate is
  *
- *     est(x, f) = fixed[f] + queuedPrefillTokens[f] * wait[f] + tokens * prompt[f] + outputs * step[f]   (seconds)
+ *     est(x, f) = FIXED + queuedPrefillTokens * WAIT + tokens * PROMPT + outputs * STEP   (seconds)
  *
  * with `tokens` the prompt tokens to compute and `outputs` the outputs expected. The prefill rate is the law's at
  * a prompt of 2,048 tokens, divided among the replicas for the queue and slowed by the endpoint's time factor.
  * Where the objectives bound the first token (`world.latency` "ttft") the decode part is left out.
  */
 export class ServiceEstimate {
-  readonly fixed: Float64Array;
-  readonly wait: Float64Array;
-  readonly prompt: Float64Array;
-  readonly step: Float64Array;
+  /** Rows of coefficients; those of cost and carbon are left to {@link EndpointScore}. */
+  readonly table: Float64Array;
   /** Mean of the completed outputs, starting from the workload's: element 0. */
   readonly meanOutput = new Float64Array(1);
   readonly #world: World;
@@ -42,10 +41,8 @@ export class ServiceEstimate {
     this.#world = world;
     this.#options = options;
     const n = world.endpoints.count;
-    this.fixed = new Float64Array(n);
-    this.wait = new Float64Array(n);
-    this.prompt = new Float64Array(n);
-    this.step = new Float64Array(n);
+    this.table = new Float64Array(ROW * n);
+    for (let e = 0; e < n; e++) this.table[ROW * e + NETWORK] = world.endpoints.roundTripSeconds[e];
     this.#secondsPerPromptToken = secondsPerPromptToken(world, options.meanModel);
     this.#meanStep =
       options.meanModel && world.latency === "e2e" ? meanStepByBatch(world) : new Float64Array(0);
@@ -76,17 +73,18 @@ export class ServiceEstimate {
       const serving = replicas[e];
       let prompt = this.#secondsPerPromptToken[e] * timeFactor[e];
       let step = decodes ? this.#stepSeconds(e) * timeFactor[e] : 0;
-      this.fixed[e] = serving > 0 ? 0 : NO_REPLICA_SECONDS;
+      const row = ROW * e;
+      this.table[row + FIXED] = serving > 0 ? 0 : NO_REPLICA_SECONDS;
       if (this.#options.queue) {
-        this.wait[e] = prompt / Math.max(1, serving);
+        this.table[row + WAIT] = prompt / Math.max(1, serving);
       } else {
         const used = Math.min(HIGHEST_UTILISATION, serving > 0 ? utilisation[e] : 0);
         const scale = 1 + used / (1 - used);
         prompt *= scale;
         step *= scale;
       }
-      this.prompt[e] = prompt;
-      this.step[e] = step;
+      this.table[row + PROMPT] = prompt;
+      this.table[row + STEP] = step;
     }
   }
 

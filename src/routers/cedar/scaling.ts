@@ -1,4 +1,5 @@
 import type { RouterHost, World } from "../contract.ts";
+import { PROMPT, ROW, STEP, WAIT } from "./coefficients.ts";
 import type { ServiceEstimate } from "./estimate.ts";
 
 export interface ScalingOptions {
@@ -34,13 +35,13 @@ export class ReplicaScaling {
   /** Judges every endpoint once per control interval. */
   update(): void {
     const { endpoints, telemetry, tiers, meanPromptTokens } = this.#world;
-    const { prompt, step, wait, meanOutput } = this.#estimate;
+    const { table, meanOutput } = this.#estimate;
     const options = this.#options;
     for (let e = 0; e < endpoints.count; e++) {
       if (telemetry.up[e] === 0) continue;
-      const service = meanPromptTokens * prompt[e] + meanOutput[0] * step[e];
+      const service = meanPromptTokens * table[ROW * e + PROMPT] + meanOutput[0] * table[ROW * e + STEP];
       const slack = Math.max(0, tiers[0].sloSeconds - service - endpoints.roundTripSeconds[e]);
-      const waitSeconds = telemetry.queuedPrefillTokens[e] * wait[e];
+      const waitSeconds = telemetry.queuedPrefillTokens[e] * table[ROW * e + WAIT];
       this.#waiting[e] = waitSeconds > options.scaleUpWaitShare * slack ? this.#waiting[e] + 1 : 0;
       this.#idle[e] = telemetry.utilisation[e] < options.scaleDownUtilisation ? this.#idle[e] + 1 : 0;
       if (this.#waiting[e] >= options.scaleUpIntervals) this.#order(e, this.#ordered[e] + 1);

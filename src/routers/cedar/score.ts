@@ -1,5 +1,17 @@
 import type { World } from "../contract.ts";
 import {
+  FIXED,
+  GRAMS_OUTPUT,
+  GRAMS_PROMPT,
+  NETWORK,
+  PROMPT,
+  ROW,
+  STEP,
+  USD_OUTPUT,
+  USD_PROMPT,
+  WAIT,
+} from "./coefficients.ts";
+import {
   meanContextTokens,
   meanOverModels,
   type ServiceEstimate,
@@ -48,24 +60,19 @@ export const BUDGET = 2;
 export class EndpointScore {
   /** The question, set before {@link choose}: prompt tokens to compute, outputs expected, seconds to the deadline. */
   readonly query = new Float64Array(3);
-  /** Estimated seconds of each endpoint looked at by the last {@link choose}. */
-  readonly estimates: Float64Array;
-  /** Scores of the {@link rivals}. */
-  readonly scores: Float64Array;
   /** Endpoints that left the slack in the last {@link choose}, and so competed by score: the first {@link rivalCount}. */
   readonly rivals: Int32Array;
   rivalCount = 0;
   /** Added to the score of the endpoints of a group. */
   readonly penalty: Float64Array;
   readonly #world: World;
-  readonly #estimate: ServiceEstimate;
   readonly #slack: boolean;
-  readonly #usdPerToken: Float64Array;
-  readonly #usdPerOutput: Float64Array;
-  readonly #kwhPerToken: Float64Array;
-  readonly #kwhPerOutput: Float64Array;
-  readonly #usd: Float64Array;
-  readonly #grams: Float64Array;
+  readonly #table: Float64Array;
+  /** Of each rival: estimate, then score; cost; carbon. */
+  readonly #rivalValues: Float64Array;
+  /** Energy in kWh per prompt token and per output. */
+  readonly #kwhPrompt: Float64Array;
+  readonly #kwhOutput: Float64Array;
   /** By tier: a / SLO, b, g and the margin in seconds. */
   readonly #latencyWeight: Float64Array;
   readonly #costWeight: Float64Array;
@@ -74,38 +81,38 @@ export class EndpointScore {
 
   constructor(world: World, estimate: ServiceEstimate, options: ScoreOptions) {
     this.#world = world;
-    this.#estimate = estimate;
+    this.#table = estimate.table;
     this.#slack = options.slack;
     const { count, usdPerReplicaSecond, law, maxRequests } = world.endpoints;
-    this.estimates = new Float64Array(count);
-    this.scores = new Float64Array(count);
     this.rivals = new Int32Array(count);
     this.penalty = new Float64Array(world.groups.length);
-    this.#usd = new Float64Array(count);
-    this.#grams = new Float64Array(count);
+    this.#rivalValues = new Float64Array(3 * count);
 
     const promptSeconds = secondsPerPromptToken(world, options.meanModel);
     const context = meanContextTokens(world);
     const stepShare = new Float64Array(count);
-    this.#kwhPerToken = new Float64Array(count);
-    this.#kwhPerOutput = new Float64Array(count);
+    this.#kwhPrompt = new Float64Array(count);
+    this.#kwhOutput = new Float64Array(count);
     for (let e = 0; e < count; e++) {
       const batch = Math.min(options.referenceBatch, maxRequests[e], law[e].maxSequences);
       stepShare[e] = law[e].decodeSeconds(batch, batch * context) / batch;
-      this.#kwhPerToken[e] = law[e].prefillWatts / law[e].prefillTokensPerSecond / JOULES_PER_KWH;
-      this.#kwhPerOutput[e] = (law[e].decodeWatts[batch] * stepShare[e]) / JOULES_PER_KWH;
+      this.#kwhPrompt[e] = law[e].prefillWatts / law[e].prefillTokensPerSecond / JOULES_PER_KWH;
+      this.#kwhOutput[e] = (law[e].decodeWatts[batch] * stepShare[e]) / JOULES_PER_KWH;
     }
     if (options.meanModel) {
-      for (const column of [stepShare, this.#kwhPerToken, this.#kwhPerOutput]) {
+      for (const column of [stepShare, this.#kwhPrompt, this.#kwhOutput]) {
         column.fill(meanOverModels(world, column));
       }
     }
     if (!law.every((endpointLaw) => endpointLaw.hasPower)) {
-      this.#kwhPerToken.fill(0);
-      this.#kwhPerOutput.fill(0);
+      this.#kwhPrompt.fill(0);
+      this.#kwhOutput.fill(0);
     }
-    this.#usdPerToken = usdPerReplicaSecond.map((usd, e) => usd * promptSeconds[e]);
-    this.#usdPerOutput = usdPerReplicaSecond.map((usd, e) => usd * stepShare[e]);
+    for (let e = 0; e < count; e++) {
+      this.#table[ROW * e + USD_PROMPT] = usdPerReplicaSecond[e] * promptSeconds[e];
+      this.#table[ROW * e + USD_OUTPUT] = usdPerReplicaSecond[e] * stepShare[e];
+    }
+    this.refreshCarbon();
 
     const slo = world.tiers.map((tier) => tier.sloSeconds);
     this.#latencyWeight = Float64Array.from(slo, (s, q) => ofTier(options.latencyWeights, q) / s);
@@ -114,27 +121,47 @@ export class EndpointScore {
     this.#marginSeconds = Float64Array.from(slo, (s) => options.marginFraction * s);
   }
 
+  /** Takes the carbon intensities fetched last. */
+  refreshCarbon(): void {
+    const { signals, endpoints } = this.#world;
+    for (let e = 0; e < endpoints.count; e++) {
+      const intensity = signals.carbon[endpoints.region[e]];
+      this.#table[ROW * e + GRAMS_PROMPT] = this.#kwhPrompt[e] * intensity;
+      this.#table[ROW * e + GRAMS_OUTPUT] = this.#kwhOutput[e] * intensity;
+    }
+  }
+
+  /** Estimated seconds of an endpoint for the request asked about. */
+  estimateOf(e: number): number {
+    const table = this.#table;
+    const row = ROW * e;
+    return (
+      table[row + FIXED] +
+      this.#world.telemetry.queuedPrefillTokens[e] * table[row + WAIT] +
+      this.query[TOKENS] * table[row + PROMPT] +
+      this.query[OUTPUTS] * table[row + STEP]
+    );
+  }
+
+  /** Score of the i-th of the {@link rivals}. */
+  scoreOf(i: number): number {
+    return this.#rivalValues[3 * i];
+  }
+
   /**
    * The endpoint of the lowest score, ties to the lower index; where none leaves the slack, that of the lowest
    * estimate. -1 when no candidate is up and not blocked. Allocates nothing.
    *
-   * @param candidates endpoints that may serve the request
+   * @param candidates endpoints that may serve the request, in order of index
    * @param blocked 1 for endpoints to leave out
    * @param tier whose weights and objective hold
    */
   choose(candidates: Int32Array, blocked: Uint8Array, tier: number): number {
-    const { telemetry, endpoints, signals } = this.#world;
-    const { up, queuedPrefillTokens } = telemetry;
-    const { region, group, roundTripSeconds } = endpoints;
-    const { carbon } = signals;
-    const { fixed, wait, prompt, step } = this.#estimate;
-    const { estimates, scores, penalty, rivals } = this;
-    const usd = this.#usd;
-    const grams = this.#grams;
-    const usdPerToken = this.#usdPerToken;
-    const usdPerOutput = this.#usdPerOutput;
-    const kwhPerToken = this.#kwhPerToken;
-    const kwhPerOutput = this.#kwhPerOutput;
+    const { up, queuedPrefillTokens } = this.#world.telemetry;
+    const { group } = this.#world.endpoints;
+    const { penalty, rivals } = this;
+    const table = this.#table;
+    const values = this.#rivalValues;
     const tokens = this.query[TOKENS];
     const outputs = this.query[OUTPUTS];
     const limit = this.#slack ? this.query[BUDGET] - this.#marginSeconds[tier] : Number.POSITIVE_INFINITY;
@@ -150,27 +177,33 @@ export class EndpointScore {
     for (let i = 0; i < candidates.length; i++) {
       const e = candidates[i];
       if (up[e] === 0 || blocked[e] === 1) continue;
-      const seconds = fixed[e] + queuedPrefillTokens[e] * wait[e] + tokens * prompt[e] + outputs * step[e];
-      const cost = tokens * usdPerToken[e] + outputs * usdPerOutput[e];
-      const co2 = (tokens * kwhPerToken[e] + outputs * kwhPerOutput[e]) * carbon[region[e]];
-      estimates[e] = seconds;
-      usd[e] = cost;
-      grams[e] = co2;
+      const row = ROW * e;
+      const seconds =
+        table[row + FIXED] +
+        queuedPrefillTokens[e] * table[row + WAIT] +
+        tokens * table[row + PROMPT] +
+        outputs * table[row + STEP];
+      const usd = tokens * table[row + USD_PROMPT] + outputs * table[row + USD_OUTPUT];
+      const grams = tokens * table[row + GRAMS_PROMPT] + outputs * table[row + GRAMS_OUTPUT];
       admissible++;
-      sumUsd += cost;
-      sumGrams += co2;
-      if (seconds < leastSeconds || fastest < 0) {
+      sumUsd += usd;
+      sumGrams += grams;
+      if (seconds < leastSeconds) {
         leastSeconds = seconds;
         fastest = e;
       }
-      if (seconds + roundTripSeconds[e] <= limit) {
-        rivals[competing++] = e;
-        if (cost < minUsd) minUsd = cost;
-        if (co2 < minGrams) minGrams = co2;
-      }
+      if (seconds + table[row + NETWORK] > limit) continue;
+      const at = 3 * competing;
+      values[at] = seconds;
+      values[at + 1] = usd;
+      values[at + 2] = grams;
+      rivals[competing++] = e;
+      minUsd = Math.min(minUsd, usd);
+      minGrams = Math.min(minGrams, grams);
     }
     this.rivalCount = competing;
     if (competing === 0) return fastest;
+
     const latencyWeight = this.#latencyWeight[tier];
     const costWeight = sumUsd > 0 ? (this.#costWeight[tier] * admissible) / sumUsd : 0;
     const carbonWeight = sumGrams > 0 ? (this.#carbonWeight[tier] * admissible) / sumGrams : 0;
@@ -178,12 +211,13 @@ export class EndpointScore {
     let bestScore = Number.POSITIVE_INFINITY;
     for (let i = 0; i < competing; i++) {
       const e = rivals[i];
+      const at = 3 * i;
       const score =
-        latencyWeight * estimates[e] +
-        costWeight * (usd[e] - minUsd) +
-        carbonWeight * (grams[e] - minGrams) +
+        latencyWeight * values[at] +
+        costWeight * (values[at + 1] - minUsd) +
+        carbonWeight * (values[at + 2] - minGrams) +
         penalty[group[e]];
-      scores[e] = score;
+      values[at] = score;
       if (score < bestScore) {
         bestScore = score;
         best = e;
