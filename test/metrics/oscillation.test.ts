@@ -7,6 +7,13 @@ function oneHot(groups: number, hot: number): number[] {
   return Array.from({ length: groups }, (_, f) => (f === hot ? 1 : 0));
 }
 
+/** The greatest float64 below a positive number. */
+function floatBelow(x: number): number {
+  const bits = new BigInt64Array(Float64Array.of(x).buffer);
+  bits[0]--;
+  return new Float64Array(bits.buffer)[0];
+}
+
 describe("OscillationMeter", () => {
   it("of (1,0,0), (.5,.5,0), (.5,.25,.25), (0,0,1) has steps 1/3, 1/6, 1/2 and value 1/3", () => {
     const sequence = [
@@ -123,10 +130,14 @@ describe("ShareOscillation", () => {
   it("puts times near a boundary by the product k * interval", () => {
     // 0.3 is below 3 * 0.1 = 0.30000000000000004, and 0.7 / 0.1 is 6.999999999999999 while 7 * 0.1 > 0.7.
     for (let k = 1; k < 1_000; k++) {
-      const shares = new ShareOscillation(2, 0.1);
-      shares.count(0, 0);
-      shares.count(k * 0.1, 1);
-      expect(shares.transitions).toBe(k - 1);
+      const transitionsAt = (time: number) => {
+        const shares = new ShareOscillation(2, 0.1);
+        shares.count(0, 0);
+        shares.count(time, 1);
+        return shares.transitions;
+      };
+      expect(transitionsAt(k * 0.1)).toBe(k - 1);
+      expect(transitionsAt(floatBelow(k * 0.1))).toBe(Math.max(0, k - 2));
     }
   });
 

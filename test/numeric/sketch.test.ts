@@ -71,6 +71,12 @@ describe("QuantileSketch", () => {
     expect(sketch.mean).toBe(sketch.sum / 10_000);
   });
 
+  it("gives the extremes themselves at 0 and 1, wherever in their bucket they lie", () => {
+    // The bucket [1, 1.00390625) has its middle at 1.00195.
+    const low = sketchOf([1, 1.0039]);
+    expect([low.quantile(0), low.quantile(1)]).toEqual([1, 1.0039]);
+  });
+
   it("reports the exact extremes for what lies outside its range", () => {
     const sketch = sketchOf([1, 5e12, 3e12, -7e11]);
     expect(sketch.quantile(1)).toBe(5e12);
