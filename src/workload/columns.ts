@@ -75,3 +75,16 @@ export function blockStarts(arrivalSeconds: Float64Array): Int32Array {
   }
   return starts;
 }
+
+/** Copies rows between column sets; every column of `target` must exist in `source`. */
+export function copyRows(
+  source: RequestColumns,
+  from: number,
+  target: RequestColumns,
+  at: number,
+  rows: number,
+): void {
+  for (const name of presentColumns(target)) {
+    (target[name] as Column).set((source[name] as Column).subarray(from, from + rows), at);
+  }
+}

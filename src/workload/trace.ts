@@ -3,6 +3,7 @@ import {
   CHUNK_ROWS,
   type Column,
   type ColumnName,
+  copyRows,
   presentColumns,
   type RequestColumns,
   sharedColumns,
@@ -112,19 +113,6 @@ export function materialize(workload: Workload): Trace {
   }
   const { name, tiers, taskTypes, endpointNames } = workload;
   return new Trace({ name, tiers, taskTypes, endpointNames, notes: {} }, columns);
-}
-
-/** Copies rows between column sets; every column of `target` must exist in `source`. */
-export function copyRows(
-  source: RequestColumns,
-  from: number,
-  target: RequestColumns,
-  at: number,
-  rows: number,
-): void {
-  for (const name of presentColumns(target)) {
-    (target[name] as Column).set((source[name] as Column).subarray(from, from + rows), at);
-  }
 }
 
 class TraceCursor implements RequestCursor {
