@@ -30,7 +30,7 @@ export function fitRequest(
     if ((decodeAt ?? at).overlong === "reject") {
       return refuse(`prompt + output of ${wanted} tokens exceeds the limit of ${limit} tokens`);
     }
-    if (table.promptTokens[request] + produced >= limit) {
+    if (produced > 0 && table.promptTokens[request] + produced >= limit) {
       return refuse(`${table.promptTokens[request] + produced} tokens held leave no room in ${limit} tokens`);
     }
     truncated = true;

@@ -109,6 +109,7 @@ export interface EndpointTotals {
   preemptions: number;
   placed: number;
   finished: number;
+  /** Tokens of the requests that finished here, each counted once. */
   promptTokens: number;
   outputTokens: number;
 }

@@ -430,7 +430,10 @@ export class Replica {
     }
     const blockTokens = this.blockRing.length;
     const sureSteps = Math.floor((this.freeBlocks - 1) / decoding) * blockTokens;
-    const steps = Math.max(1, Math.min(this.wheel.distanceAfter(this.steps), sureSteps));
+    // A step that preempted admits nobody, so the next one has to be formed anew.
+    const steps = this.preemptedWhileForming
+      ? 1
+      : Math.max(1, Math.min(this.wheel.distanceAfter(this.steps), sureSteps));
 
     const factor = this.timeFactor;
     let now = this.now;

@@ -7,8 +7,6 @@ import { EVENT, ORDER, packEvent, type RunState } from "./run-state.ts";
 interface PeriodicTimer {
   readonly intervalSeconds: number;
   readonly onlyWhileHolding: boolean;
-  /** Multiple of the interval at which it fires next. */
-  k: number;
   armed: boolean;
 }
 
@@ -143,7 +141,7 @@ export class Host implements RouterHost {
 
   every(id: number, intervalSeconds: number, onlyWhileHolding = false): void {
     if (!(intervalSeconds > 0)) throw misuse(`set timer ${id} to every ${intervalSeconds} s`);
-    this.#timers.set(id, { intervalSeconds, onlyWhileHolding, k: 0, armed: false });
+    this.#timers.set(id, { intervalSeconds, onlyWhileHolding, armed: false });
     if (onlyWhileHolding) this.#whileHolding.push(id);
     else this.#arm(id);
     this.armWhileHolding();
@@ -206,11 +204,9 @@ export class Host implements RouterHost {
     const run = this.#run;
     const timer = this.#timers.get(id) as PeriodicTimer;
     const { intervalSeconds } = timer;
-    const thisInstantToo = run.phase < ORDER.timer && timer.k === 0;
-    let k = Math.max(timer.k, Math.floor(run.now / intervalSeconds));
-    while (k > timer.k && (k - 1) * intervalSeconds >= run.now) k--;
+    const thisInstantToo = run.phase < ORDER.timer;
+    let k = Math.max(0, Math.floor(run.now / intervalSeconds) - 1);
     while (k * intervalSeconds < run.now || (!thisInstantToo && k * intervalSeconds === run.now)) k++;
-    timer.k = k;
     timer.armed = true;
     run.events.push(k * intervalSeconds, ORDER.timer, id, packEvent(EVENT.periodic, id));
   }

@@ -60,8 +60,8 @@ export class RunState implements EndpointOwner {
   deferredCount = 0;
   routerCalls = 0;
   lastFinishSeconds = 0;
-  /** Energy carried by the requests that have ended. */
-  attributedJoules = 0;
+  /** What the requests that have ended carry: compared with the meters at the end. */
+  readonly attributed = { joules: 0, grams: 0, usd: 0 };
   /** Time of the last arrival or placement. */
   lastProgressSeconds = 0;
   readonly explanations: Explanation[] = [];
@@ -121,13 +121,15 @@ export class RunState implements EndpointOwner {
    */
   observe(): void {
     this.routerCalls++;
-    if (this.now >= this.#nextSnapshotSeconds) this.takeSnapshot();
+    this.takeSnapshot();
   }
 
   /** Takes the snapshot that is due, if one is. Called before anything later than its time happens. */
   takeSnapshot(): void {
-    if (this.now < this.#nextSnapshotSeconds) return;
     const interval = this.options.telemetryIntervalSeconds;
+    if (interval === 0 ? this.now === this.telemetry.takenAtSeconds : this.now < this.#nextSnapshotSeconds)
+      return;
+    if (this.#nextSnapshotSeconds === Number.POSITIVE_INFINITY) return;
     let taken = this.now;
     if (interval > 0) {
       let k = Math.floor(this.now / interval);
@@ -135,8 +137,6 @@ export class RunState implements EndpointOwner {
       while (k * interval > this.now) k--;
       taken = k * interval;
       this.#nextSnapshotSeconds = (k + 1) * interval;
-    } else {
-      this.#nextSnapshotSeconds = nextAfter(this.now);
     }
     this.telemetry.snapshot(this.endpoints, taken);
     this.reportCompletions(taken);
@@ -224,7 +224,7 @@ export class RunState implements EndpointOwner {
     table.finishedSeconds[request] = atSeconds;
     table.e2eSeconds[request] = atSeconds - table.arrivalSeconds[request] + back;
     this.finishedCount++;
-    this.attributedJoules += table.energyJoules[request];
+    this.attribute(request);
     if (atSeconds > this.lastFinishSeconds) this.lastFinishSeconds = atSeconds;
     this.sink.finished(request);
     const step = table.nextStep[request];
@@ -255,6 +255,14 @@ export class RunState implements EndpointOwner {
     this.#returns.push(request);
   }
 
+  /** Adds what a request carries to the books. */
+  attribute(request: number): void {
+    const { table, attributed } = this;
+    attributed.joules += table.energyJoules[request];
+    attributed.grams += table.carbonGrams[request];
+    attributed.usd += table.costUsd[request];
+  }
+
   hasRoomAgain(endpoint: EndpointState): void {
     if (this.watching) this.#roomAgain.push(endpoint.index);
   }
@@ -267,7 +275,7 @@ export class RunState implements EndpointOwner {
     while (current !== -1) {
       const step = table.nextStep[current];
       this.rejectedCount++;
-      this.attributedJoules += table.energyJoules[current];
+      this.attribute(current);
       this.sink.rejected(current, why);
       table.release(current);
       current = step;
@@ -285,11 +293,4 @@ function clairvoyant(world: World, table: RequestTable, options: RunOptions): Cl
       valueAt(options.fleet.regions[region].carbon, atSeconds),
   };
   return { ...world, hidden };
-}
-
-/** The smallest float64 above a non-negative x. */
-function nextAfter(x: number): number {
-  const view = new Float64Array([x]);
-  new BigInt64Array(view.buffer)[0]++;
-  return view[0];
 }

@@ -55,7 +55,7 @@ export function simulate(options: RunOptions, sink: RecordSink): RunTotals {
     }
     run.phase = order;
     run.takeSnapshot();
-    if (source === 3) arrive(run, host, intake.take());
+    if (source === 3) arrive(run, intake.take());
     else if (source === 2) handleEvent(run, host, faults, events.pop());
     else advanceCoupled(run, order);
     if (run.callsDue) run.callAfterBatchEnds();
@@ -80,12 +80,11 @@ function isOver(run: RunState, time: number): boolean {
   return run.table.live - run.unreported === 0 || time > run.lastProgressSeconds + PATIENCE_SECONDS;
 }
 
-function arrive(run: RunState, host: Host, request: number): void {
+function arrive(run: RunState, request: number): void {
   run.lastProgressSeconds = run.now;
   run.giveToRouter(request);
   run.observe();
   run.router.arrival(request);
-  host.armWhileHolding();
 }
 
 function advanceCoupled(run: RunState, order: number): void {
@@ -121,7 +120,7 @@ function handleEvent(
       break;
     case EVENT.step:
       run.intake.arrive(value, run.now);
-      arrive(run, host, value);
+      arrive(run, value);
       break;
     case EVENT.kv:
       receiveKv(run, value);

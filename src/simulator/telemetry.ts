@@ -4,7 +4,8 @@ import type { RequestTable } from "./request-table.ts";
 
 /** The router's picture of the endpoints: a snapshot, corrected by its own placements since. */
 export class Telemetry implements TelemetryView {
-  takenAtSeconds = 0;
+  /** -1 before the first snapshot. */
+  takenAtSeconds = -1;
   snapshots = 0;
   readonly up: Uint8Array;
   readonly replicas: Int32Array;

@@ -4,8 +4,8 @@ import type { EndpointTotals, RunTotals } from "./options.ts";
 import { AT } from "./request-table.ts";
 import type { RunState } from "./run-state.ts";
 
-/** Relative error allowed between attributed energy and the integral of power. */
-const ENERGY_TOLERANCE = 1e-9;
+/** Relative error allowed between what requests carry and what the meters counted. */
+const TOLERANCE = 1e-9;
 
 /** Ends a run: what is left is reported unfinished, the meters are closed, the books are checked. */
 export function closeRun(run: RunState, limit: number): RunTotals {
@@ -45,7 +45,7 @@ function reportUnfinished(run: RunState, end: number): number {
   for (let slot = 0; slot < table.capacity; slot++) if (table.at[slot] !== AT.ended) left.push(slot);
   left.sort((a, b) => table.id[a] - table.id[b]);
   for (const request of left) {
-    run.attributedJoules += table.energyJoules[request];
+    run.attribute(request);
     run.sink.unfinished(request);
   }
   return left.length;
@@ -105,12 +105,36 @@ export function checkConservation(run: RunState, totals: RunTotals): void {
     );
   }
   if (totals.unfinished === 0) for (const endpoint of run.endpoints) checkEmpty(endpoint);
-  const active = totals.endpoints.reduce((sum, e) => sum + e.activeJoules, 0);
-  const attributed = run.attributedJoules;
-  if (Math.abs(attributed - active) > ENERGY_TOLERANCE * Math.max(1, active)) {
+  checkAttribution("J", run.attributed.joules, total(totals, "activeJoules"));
+  checkAttribution("g", run.attributed.grams, total(totals, "activeGrams"));
+  checkAttribution("USD", run.attributed.usd, total(totals, "busyUsd"));
+  for (const endpoint of run.endpoints) checkIdle(endpoint, totals);
+}
+
+function total(totals: RunTotals, name: "activeJoules" | "activeGrams" | "busyUsd"): number {
+  return totals.endpoints.reduce((sum, endpoint) => sum + endpoint[name], 0);
+}
+
+/** NaN, for profiles without power, passes: there is nothing to add up. */
+function checkAttribution(unit: string, attributed: number, metered: number): void {
+  if (Math.abs(attributed - metered) > TOLERANCE * Math.abs(metered) + Number.EPSILON) {
     throw new ConservationError(
-      `requests carry ${attributed} J, but the replicas used ${active} J while busy (relative difference ${(attributed - active) / active})`,
+      `requests carry ${attributed} ${unit}, but the busy replicas used ${metered} ${unit} (${attributed - metered})`,
     );
+  }
+}
+
+/** Idle energy is idle power over the time that a replica was up and not busy, when all of that is in the horizon. */
+function checkIdle(endpoint: EndpointState, totals: RunTotals): void {
+  if (totals.endSeconds > totals.horizonSeconds) return;
+  for (const replica of endpoint.replicas) {
+    const expected = replica.law.idleWatts * (replica.upSeconds - replica.meter.busySeconds);
+    const scale = replica.law.idleWatts * replica.upSeconds;
+    if (Math.abs(replica.meter.idleJoules - expected) > TOLERANCE * scale) {
+      throw new ConservationError(
+        `replica ${replica.index} of ${endpoint.definition.name} idled ${replica.meter.idleJoules} J, expected ${expected} J`,
+      );
+    }
   }
 }
 
