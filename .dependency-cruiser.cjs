@@ -3,7 +3,7 @@
  * below it; never from a sibling of the same layer unless listed in `siblings`.
  */
 const layers = [
-  ["numeric", "native"],
+  ["numeric", "native", "data"],
   ["profile", "workload", "signal", "fleet"],
   ["datacenter", "learning"],
   ["routers"],

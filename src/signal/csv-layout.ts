@@ -35,7 +35,8 @@ export interface CsvLayout extends Pick<SignalHeader, "quantity" | "unit" | "sig
   readonly factor: number;
 }
 
-const TIME_NAME = /^(date[ _]?time|time([ _]?stamp)?|point_time|local_time|start|date|unix|period)(\b|_)/i;
+const TIME_NAME =
+  /^(utc[ _]?time|date[ _]?time|time([ _]?stamp)?|point_time|local_time|start|date|unix|period)(\b|_)/i;
 const EM_VALUE = /^carbon intensity gco(?:2|₂)eq\/kwh \((direct|lca|life cycle)\)$/i;
 const EM_ZONE = /^zone id$/i;
 

@@ -23,7 +23,8 @@ export interface PointTable {
 }
 
 /**
- * A series from points in order of time.
+ * A series from points in order of time. Missing values before the first and after the last one shorten it; a gap
+ * between is an error unless `fill` accepts it.
  *
  * @throws UserError CANOPY_SIGNAL_TIME_ORDER, CANOPY_SIGNAL_DUPLICATE_TIME, CANOPY_SIGNAL_GAP, CANOPY_SIGNAL_EMPTY
  */
@@ -41,16 +42,16 @@ export function seriesFromPoints(table: PointTable): StepSeries {
   const outTimes: number[] = [];
   const outValues: number[] = [];
   let filled = 0;
-  if (kept[0] > 0) checkGap(table, step, -1, kept[0]);
   for (const [k, i] of kept.entries()) {
     outTimes.push(times[i]);
     outValues.push(values[i]);
-    const next = kept[k + 1] ?? times.length;
-    const gap = (next < times.length ? times[next] : times[times.length - 1] + step) - times[i] - step;
+    const next = kept[k + 1];
+    if (next === undefined) break;
+    const gap = times[next] - times[i] - step;
     if (gap < step / 2) continue;
     checkGap(table, step, i, next);
     filled += Math.round(gap / step);
-    if (table.fill !== "linear" || next === times.length) continue;
+    if (table.fill !== "linear") continue;
     for (let t = times[i] + step; t < times[next] - step / 2; t += step) {
       const share = (t - times[i]) / (times[next] - times[i]);
       outTimes.push(t);
@@ -61,7 +62,7 @@ export function seriesFromPoints(table: PointTable): StepSeries {
     header: filled === 0 ? header : { ...header, source: `${header.source}, ${filled} points filled` },
     times: Float64Array.from(outTimes),
     values: Float64Array.from(outValues),
-    endSeconds: times[times.length - 1] + step,
+    endSeconds: times[kept[kept.length - 1]] + step,
   };
 }
 
@@ -81,18 +82,16 @@ function checkOrder(times: readonly number[], where: (index: number) => string):
 function checkGap(table: PointTable, step: number, before: number, after: number): void {
   const { times, fill, where } = table;
   const limit = table.fillLimitSeconds ?? DEFAULT_FILL_LIMIT_SECONDS;
-  const last = times.length - 1;
-  const from = before < 0 ? times[0] : times[before] + step;
-  const to = after > last ? times[last] + step : times[after];
+  const from = times[before] + step;
+  const to = times[after];
   if (fill !== undefined && to - from <= limit) return;
-  const blank = before + 1 < after;
   const remedy =
     fill === undefined
       ? `set fill: hold or fill: linear to accept gaps of up to ${limit / 3600} h (fillLimitSeconds)`
       : `longer than the ${limit / 3600} h that fill: ${fill} accepts; raise fillLimitSeconds or mend the data`;
   throw new UserError(
     "CANOPY_SIGNAL_GAP",
-    `${where(blank ? before + 1 : Math.min(after, last))}: no value from ${isoTime(from)} to ${isoTime(to)}; ${remedy}`,
+    `${where(before + 1)}: no value from ${isoTime(from)} to ${isoTime(to)}; ${remedy}`,
   );
 }
 

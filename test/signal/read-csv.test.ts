@@ -241,21 +241,21 @@ describe("gaps and blanks", () => {
     );
   });
 
-  test("blanks at the end are held, at the start left out", async () => {
+  test("blanks at the start and the end shorten the series", async () => {
     const path = file(
       "ends.csv",
-      "time,value",
-      "2025-01-01T00:00Z,",
-      ...head.slice(1).map((row) => row.replace("T0", "T1")),
-      "2025-01-01T12:00Z,",
+      "UTC time,value",
+      "2024-12-31T23:00Z,",
+      ...head.slice(1),
+      "2025-01-01T02:00Z,",
+      "2025-01-01T03:00Z,",
     );
-    expect(await failure(path)).toContain("line 2");
-    const series = await readSignalCsv(path, { fill: "linear", fillLimitSeconds: 12 * 3600 });
+    const series = await readSignalCsv(path);
     expect(points(series)).toEqual([
-      ["2025-01-01T10:00:00Z", 10],
-      ["2025-01-01T11:00:00Z", 20],
+      ["2025-01-01T00:00:00Z", 10],
+      ["2025-01-01T01:00:00Z", 20],
     ]);
-    expect(isoTime(series.endSeconds)).toBe("2025-01-01T13:00:00Z");
+    expect(isoTime(series.endSeconds)).toBe("2025-01-01T02:00:00Z");
   });
 
   test("a finer stretch in a coarser file is no gap", async () => {
