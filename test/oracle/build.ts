@@ -1,0 +1,361 @@
+/** Small builders for the tests of the simulator: fleets, workloads, a sink that remembers, a replay router. */
+import type { Batching, Endpoint, Fault, Fleet, KvTransfer, Region } from "../../src/fleet/fleet.ts";
+import { Law } from "../../src/profile/law.ts";
+import type { Router, RouterHost, World } from "../../src/routers/contract.ts";
+import type { RecordColumns, RecordSink, RunOptions, RunTotals } from "../../src/simulator/options.ts";
+import type { RequestChunk, Tier, Workload } from "../../src/workload/requests.ts";
+
+/** Anything that runs a workload: the simulator or its oracle. */
+export type Simulate = (options: RunOptions, sink: RecordSink) => RunTotals;
+
+export interface AffineLaw {
+  readonly baseSeconds: number;
+  readonly perPromptTokenSeconds: number;
+  readonly perSequenceSeconds: number;
+  readonly perContextTokenSeconds: number;
+  readonly idleWatts?: number;
+  readonly prefillWatts?: number;
+  /** Watts while D requests decode: base + perSequence * D. */
+  readonly decodeWatts?: number;
+  readonly decodeWattsPerSequence?: number;
+}
+
+/** T = base + a P + b D + c K for iterations of any kind. */
+export function affineLaw(law: AffineLaw, maxSequences = 256): Law {
+  const decodeWatts = (batch: number) => (law.decodeWatts ?? 400) + (law.decodeWattsPerSequence ?? 0) * batch;
+  return new Law(
+    {
+      decode: {
+        baseSeconds: law.baseSeconds,
+        perSequenceSeconds: law.perSequenceSeconds,
+        perContextTokenSeconds: law.perContextTokenSeconds,
+      },
+      prefill: { baseSeconds: law.baseSeconds, perTokenSeconds: law.perPromptTokenSeconds },
+      overheadSeconds: law.baseSeconds,
+      mixedRule: "add",
+      power: {
+        idleWatts: law.idleWatts ?? 100,
+        idleUnloadedWatts: 50,
+        prefillWatts: law.prefillWatts ?? 600,
+        decode: { batch: [1, maxSequences], watts: [decodeWatts(1), decodeWatts(maxSequences)] },
+      },
+    },
+    maxSequences,
+  );
+}
+
+/** The law of the facts of specs/batching.md: T = 5 + 0.05 P + 0.2 D + 0.0005 K milliseconds. */
+export const factLaw = affineLaw({
+  baseSeconds: 0.005,
+  perPromptTokenSeconds: 0.00005,
+  perSequenceSeconds: 0.0002,
+  perContextTokenSeconds: 0.0000005,
+});
+
+export const defaultBatching: Batching = {
+  policy: "vllm-v1",
+  maxRequests: 64,
+  tokenBudget: 512,
+  kvBlocks: 20000,
+  blockTokens: 16,
+  watermarkFraction: 0,
+  paddedTokenLimit: 4096,
+  order: "fifo",
+  victim: "youngest",
+  prefixReuse: false,
+};
+
+export interface EndpointParts extends Partial<Omit<Endpoint, "batching">> {
+  readonly batching?: Partial<Batching>;
+}
+
+export interface FleetParts {
+  readonly endpoints?: readonly EndpointParts[];
+  readonly regions?: readonly Partial<Region>[];
+  readonly faults?: readonly Fault[];
+  readonly kvTransfer?: Partial<KvTransfer>;
+}
+
+/** A fleet of one large and (index 1) one small model; one endpoint per entry, named e0, e1, … */
+export function fleetOf({ endpoints = [{}], regions = [{}], faults = [], kvTransfer }: FleetParts): Fleet {
+  return {
+    regions: regions.map((parts, i) => ({
+      name: `r${i}`,
+      carbon: track([[0, 400]]),
+      energyPrice: null,
+      pue: 1,
+      ...parts,
+    })),
+    models: [
+      { name: "large", large: true },
+      { name: "small", large: false },
+    ],
+    groups: endpoints.map((_, i) => `g${i}`),
+    endpoints: endpoints.map((parts, i) => endpointOf(parts, i)),
+    faults,
+    kvTransfer: { bytesPerSecond: 1e9, latencySeconds: 0, ...kvTransfer },
+  };
+}
+
+function endpointOf(parts: EndpointParts, index: number): Endpoint {
+  const replicas = parts.replicas ?? 1;
+  return {
+    name: `e${index}`,
+    region: 0,
+    model: 0,
+    group: index,
+    role: "mixed",
+    replicas,
+    minReplicas: 0,
+    maxReplicas: replicas,
+    startupSeconds: 0,
+    law: factLaw,
+    profileId: "affine",
+    provenance: "synthetic",
+    maxModelTokens: 1 << 20,
+    overlong: "truncate",
+    kvBytesPerToken: 1e5,
+    gpusPerReplica: 1,
+    usdPerReplicaHour: 3.6,
+    hostWattsPerReplica: 0,
+    roundTripSeconds: 0,
+    localBalancer: "outstanding-tokens",
+    maxOutstanding: Number.POSITIVE_INFINITY,
+    powerStates: [{ name: "full", timeFactor: 1, powerFactor: 1 }],
+    ...parts,
+    batching: { ...defaultBatching, ...parts.batching },
+  };
+}
+
+/** A step function of run time from pairs [from, value]; the first from <= 0. */
+export function track(steps: readonly (readonly [seconds: number, value: number])[]): Region["carbon"] {
+  return {
+    times: Float64Array.from(steps, (step) => step[0]),
+    values: Float64Array.from(steps, (step) => step[1]),
+    endSeconds: Number.POSITIVE_INFINITY,
+  };
+}
+
+export interface TraceRow {
+  /** Absent for a dependent step, which follows the step it depends on. */
+  readonly arrival?: number;
+  readonly prompt: number;
+  readonly output: number;
+  readonly tier?: number;
+  readonly needsLarge?: boolean;
+  readonly taskType?: number;
+  readonly session?: number;
+  readonly step?: number;
+  readonly think?: number;
+  readonly prefix?: number;
+  /** Name of the recorded endpoint. */
+  readonly endpoint?: string;
+}
+
+export interface TraceParts {
+  readonly tiers?: readonly Tier[];
+  readonly taskTypes?: readonly string[];
+  /** Rows of a chunk at least (sessions are not split); default all. */
+  readonly chunkRows?: number;
+}
+
+/** A workload from rows, read in chunks that overwrite one another as in a stream. */
+export function traceOf(rows: readonly TraceRow[], parts: TraceParts = {}): Workload {
+  const names = [...new Set(rows.flatMap((row) => row.endpoint ?? []))].sort();
+  const chunks = chunksOf(rows, parts.chunkRows ?? rows.length);
+  const capacity = Math.max(1, ...chunks.map((chunk) => chunk.length));
+  const mean = (of: (row: TraceRow) => number) => rows.reduce((sum, row) => sum + of(row), 0) / rows.length;
+  return {
+    name: "rows",
+    tiers: parts.tiers ?? [{ name: "only", sloSeconds: 10, deferrable: false }],
+    taskTypes: parts.taskTypes ?? ["any"],
+    endpointNames: names,
+    requests: rows.length,
+    meanPromptTokens: mean((row) => row.prompt),
+    meanOutputTokens: mean((row) => row.output),
+    open() {
+      const chunk = newChunk(capacity);
+      let next = 0;
+      return {
+        next() {
+          if (next === chunks.length) return undefined;
+          fillChunk(chunk, chunks[next++], names);
+          return chunk;
+        },
+      };
+    },
+  };
+}
+
+function chunksOf(rows: readonly TraceRow[], size: number): TraceRow[][] {
+  const chunks: TraceRow[][] = [];
+  for (const row of rows) {
+    const last = chunks[chunks.length - 1];
+    if (last === undefined || (last.length >= size && row.arrival !== undefined)) chunks.push([row]);
+    else last.push(row);
+  }
+  return chunks;
+}
+
+function newChunk(capacity: number): Required<RequestChunk> {
+  return {
+    count: 0,
+    arrivalSeconds: new Float64Array(capacity),
+    promptTokens: new Int32Array(capacity),
+    outputTokens: new Int32Array(capacity),
+    tier: new Uint8Array(capacity),
+    needsLarge: new Uint8Array(capacity),
+    taskType: new Uint8Array(capacity),
+    session: new Float64Array(capacity),
+    step: new Int32Array(capacity),
+    thinkSeconds: new Float64Array(capacity),
+    prefixTokens: new Int32Array(capacity),
+    endpoint: new Int32Array(capacity),
+  };
+}
+
+function fillChunk(chunk: Required<RequestChunk>, rows: readonly TraceRow[], names: readonly string[]): void {
+  chunk.count = rows.length;
+  rows.forEach((row, i) => {
+    chunk.arrivalSeconds[i] = row.arrival ?? Number.NaN;
+    chunk.promptTokens[i] = row.prompt;
+    chunk.outputTokens[i] = row.output;
+    chunk.tier[i] = row.tier ?? 0;
+    chunk.needsLarge[i] = row.needsLarge ? 1 : 0;
+    chunk.taskType[i] = row.taskType ?? 0;
+    chunk.session[i] = row.session ?? -1;
+    chunk.step[i] = row.step ?? 0;
+    chunk.thinkSeconds[i] = row.think ?? 0;
+    chunk.prefixTokens[i] = row.prefix ?? 0;
+    chunk.endpoint[i] = row.endpoint === undefined ? -1 : names.indexOf(row.endpoint);
+  });
+}
+
+/** Options with everything at its plainest. */
+export function optionsOf(parts: Partial<RunOptions> & Pick<RunOptions, "fleet" | "workload">): RunOptions {
+  return {
+    router: replayRouter(),
+    seed: 1,
+    signal: "average",
+    latency: "ttft",
+    telemetryIntervalSeconds: 0.1,
+    signalIntervalSeconds: 300,
+    end: "drain",
+    horizonSeconds: null,
+    forecastCarbon: null,
+    artefacts: new Map(),
+    explain: false,
+    clairvoyant: false,
+    ...parts,
+  };
+}
+
+/**
+ * Places every request where its row says, at endpoint 0 where it says nothing, with the priority that
+ * `priorityOf` gives. What the endpoint does not take waits, first come first served, for room.
+ */
+export function replayRouter(priorityOf: (request: number, world: World) => number = () => 0): Router {
+  let world: World;
+  let host: RouterHost;
+  let queue: number[] = [];
+  function placeAll(): void {
+    queue = queue.filter((request) => {
+      const endpoint = Math.max(0, world.requests.recordedEndpoint[request]);
+      return !host.place(request, endpoint, -1, priorityOf(request, world));
+    });
+    host.watchCapacity(queue.length > 0);
+  }
+  function enter(request: number): void {
+    queue.push(request);
+    placeAll();
+  }
+  return {
+    start(givenWorld, givenHost) {
+      world = givenWorld;
+      host = givenHost;
+    },
+    arrival: enter,
+    returned: enter,
+    capacity: placeAll,
+    fleet: placeAll,
+  };
+}
+
+type Row = { [K in keyof RecordColumns]: number };
+
+const COLUMN_NAMES: readonly (keyof RecordColumns)[] = [
+  "id",
+  "arrivalSeconds",
+  "deadlineSeconds",
+  "dispatchedSeconds",
+  "heldSeconds",
+  "startedSeconds",
+  "firstTokenSeconds",
+  "finishedSeconds",
+  "ttftSeconds",
+  "e2eSeconds",
+  "promptTokens",
+  "outputTokens",
+  "producedTokens",
+  "tier",
+  "session",
+  "endpoint",
+  "preemptions",
+  "energyJoules",
+  "costUsd",
+  "carbonGrams",
+];
+
+export interface RecordedRow extends Row {
+  readonly status: "finished" | "rejected" | "unfinished";
+  readonly reason: string | null;
+}
+
+export interface RecordingSink extends RecordSink {
+  /** Requests in the order of their ends. */
+  readonly rows: RecordedRow[];
+  readonly placements: { readonly id: number; readonly endpoint: number; readonly atSeconds: number }[];
+  readonly weightings: {
+    readonly requestClass: number;
+    readonly weights: number[];
+    readonly atSeconds: number;
+  }[];
+  /** The row of request `id`. */
+  row(id: number): RecordedRow;
+}
+
+/** A sink that copies everything it is told. */
+export function recordingSink(): RecordingSink {
+  let columns: RecordColumns;
+  const rows: RecordedRow[] = [];
+  const byId = new Map<number, RecordedRow>();
+  const placements: RecordingSink["placements"] = [];
+  const weightings: RecordingSink["weightings"] = [];
+  function record(request: number, status: RecordedRow["status"], reason: string | null): void {
+    const entries = COLUMN_NAMES.map((name) => [name, columns[name][request]]);
+    const row: RecordedRow = { ...(Object.fromEntries(entries) as Row), status, reason };
+    if (byId.has(row.id)) throw new Error(`request ${row.id} ended twice`);
+    byId.set(row.id, row);
+    rows.push(row);
+  }
+  return {
+    rows,
+    placements,
+    weightings,
+    row(id) {
+      const row = byId.get(id);
+      if (row === undefined) throw new Error(`request ${id} has not ended`);
+      return row;
+    },
+    begin(given) {
+      columns = given;
+    },
+    placed: (request, endpoint, atSeconds) =>
+      placements.push({ id: columns.id[request], endpoint, atSeconds }),
+    finished: (request) => record(request, "finished", null),
+    rejected: (request, reason) => record(request, "rejected", reason),
+    unfinished: (request) => record(request, "unfinished", null),
+    weights: (requestClass, weights, atSeconds) =>
+      weightings.push({ requestClass, weights: Array.from(weights), atSeconds }),
+  };
+}

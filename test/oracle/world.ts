@@ -1,0 +1,70 @@
+/** The world as a router sees it. */
+import { Stream } from "../../src/numeric/random.ts";
+import type { ClairvoyantView, SignalView, World } from "../../src/routers/contract.ts";
+import { trackAt } from "./meters.ts";
+import type { Sim } from "./state.ts";
+import type { Telemetry } from "./telemetry.ts";
+
+const ROLES = { mixed: 0, prefill: 1, decode: 2 } as const;
+
+/** Purpose of the router's own stream under the run's seed. */
+const POLICY_STREAM = "policy";
+
+export function newWorld(sim: Sim, telemetry: Telemetry): World & { hidden?: ClairvoyantView } {
+  const { options, columns } = sim;
+  const { fleet, workload } = options;
+  const { endpoints, regions } = fleet;
+  const at = (region: number, seconds: number) => trackAt(regions[region].carbon, seconds);
+  return {
+    requests: columns,
+    endpoints: {
+      count: endpoints.length,
+      names: endpoints.map((e) => e.name),
+      region: Int32Array.from(endpoints, (e) => e.region),
+      model: Int32Array.from(endpoints, (e) => e.model),
+      group: Int32Array.from(endpoints, (e) => e.group),
+      large: Uint8Array.from(endpoints, (e) => (fleet.models[e.model].large ? 1 : 0)),
+      role: Uint8Array.from(endpoints, (e) => ROLES[e.role]),
+      minReplicas: Int32Array.from(endpoints, (e) => e.minReplicas),
+      maxReplicas: Int32Array.from(endpoints, (e) => e.maxReplicas),
+      maxRequests: Int32Array.from(endpoints, (e) => e.batching.maxRequests),
+      kvTokens: Float64Array.from(endpoints, (e) => e.batching.kvBlocks * e.batching.blockTokens),
+      maxModelTokens: Int32Array.from(endpoints, (e) => e.maxModelTokens),
+      maxOutstanding: Float64Array.from(endpoints, (e) => e.maxOutstanding),
+      usdPerReplicaSecond: Float64Array.from(endpoints, (e) => e.usdPerReplicaHour / 3600),
+      roundTripSeconds: Float64Array.from(endpoints, (e) => e.roundTripSeconds),
+      law: endpoints.map((e) => e.law),
+    },
+    telemetry: telemetry.view,
+    signals: {
+      regions: regions.map((region) => region.name),
+      signal: options.signal,
+      carbon: new Float64Array(regions.length),
+      energyPrice: new Float64Array(regions.length),
+      forecastCarbon(region, aheadSeconds) {
+        const { forecastCarbon } = options;
+        return forecastCarbon === null
+          ? at(region, sim.now + aheadSeconds)
+          : forecastCarbon(region, sim.now, aheadSeconds);
+      },
+    },
+    completed: sim.completed,
+    tiers: workload.tiers,
+    taskTypes: workload.taskTypes,
+    groups: fleet.groups,
+    latency: options.latency,
+    meanPromptTokens: workload.meanPromptTokens,
+    meanOutputTokens: workload.meanOutputTokens,
+    random: new Stream(options.seed, POLICY_STREAM),
+    artefacts: options.artefacts,
+    ...(options.clairvoyant ? { hidden: { outputTokens: columns.outputTokens, futureCarbon: at } } : {}),
+  };
+}
+
+/** The gateway fetches the signals of all regions. */
+export function fetchSignals(sim: Sim, signals: SignalView, seconds: number): void {
+  sim.options.fleet.regions.forEach((region, i) => {
+    signals.carbon[i] = trackAt(region.carbon, seconds);
+    signals.energyPrice[i] = region.energyPrice === null ? 0 : trackAt(region.energyPrice, seconds);
+  });
+}
