@@ -42,8 +42,8 @@ export abstract class PlacingRouter implements Router {
   /** What a request has to outrank: priorities fall by this much from tier to tier. */
   #prioritySpan = 1;
   #anyBlocked = false;
-  /** 1 once nobody was left for a request of any kind, and for one that needs the large model, in this call. */
-  readonly #exhausted = new Uint8Array(2);
+  /** 1 for kinds of requests for which nobody was left in this call. */
+  #exhausted!: Uint8Array;
 
   constructor(options: PlacingOptions) {
     this.#options = options;
@@ -68,7 +68,8 @@ export abstract class PlacingRouter implements Router {
     this.queues =
       this.#options.queue === "tiers"
         ? new TierQueues(tiers, this.#options.order ?? "edf")
-        : new TierQueues(2, "fifo");
+        : new TierQueues(this.kindCount, "fifo");
+    this.#exhausted = new Uint8Array(this.kindCount);
     this.#prioritySpan = Math.floor(0x7fffffff / tiers);
     host.every(DISPATCH_TIMER, this.#options.retrySeconds, true);
     this.prepare();
@@ -89,6 +90,16 @@ export abstract class PlacingRouter implements Router {
     this.#unblock();
     if (id === DISPATCH_TIMER) this.#dispatchHeld();
     else this.tick(id);
+  }
+
+  /** Kinds of requests: those of one kind may go to the same endpoints. */
+  protected get kindCount(): number {
+    return 2;
+  }
+
+  /** Kind of a request, from 0; held requests of a lower kind are tried first unless there are tiers. */
+  protected kindOf(request: number): number {
+    return 1 - this.world.requests.needsLarge[request];
   }
 
   /** Called at the end of {@link start}: make columns, ask for timers. */
@@ -128,9 +139,9 @@ export abstract class PlacingRouter implements Router {
   }
 
   #admit(request: number): void {
-    const { tier, needsLarge, deadlineSeconds } = this.world.requests;
+    const { tier, deadlineSeconds } = this.world.requests;
     const byTier = this.#options.queue === "tiers";
-    const lane = byTier ? tier[request] : 1 - needsLarge[request];
+    const lane = byTier ? tier[request] : this.kindOf(request);
     const ahead = byTier ? this.queues.count : this.queues.countOf(lane);
     if (ahead > 0 || !this.#dispatch(request)) this.queues.push(lane, request, deadlineSeconds);
   }
@@ -146,17 +157,16 @@ export abstract class PlacingRouter implements Router {
   /** True when the router is rid of the request. */
   #dispatch(request: number): boolean {
     const { requests } = this.world;
-    const needsLarge = requests.needsLarge[request];
-    if (this.#exhausted[needsLarge] === 1) return false;
-    if (needsLarge === 1 && this.large.length === 0) {
+    const kind = this.kindOf(request);
+    if (this.#exhausted[kind] === 1) return false;
+    if (requests.needsLarge[request] === 1 && this.large.length === 0) {
       this.host.reject(request, "needs the large model and no endpoint has it");
       return true;
     }
     for (;;) {
       const endpoint = this.pick(request);
       if (endpoint < 0) {
-        this.#exhausted[needsLarge] = 1;
-        if (needsLarge === 0) this.#exhausted[1] = 1;
+        this.#exhausted[kind] = 1;
         return false;
       }
       if (this.postpones(request, endpoint)) {
@@ -193,8 +203,7 @@ export abstract class PlacingRouter implements Router {
   }
 
   #unblock(): void {
-    this.#exhausted[0] = 0;
-    this.#exhausted[1] = 0;
+    this.#exhausted.fill(0);
     if (!this.#anyBlocked) return;
     this.#anyBlocked = false;
     this.blocked.fill(0);

@@ -2,7 +2,12 @@ import type { z } from "zod";
 import { suggestion, UserError } from "../errors.ts";
 import { leastLoaded } from "./baselines/least-loaded.ts";
 import { performanceOnly } from "./baselines/performance-only.ts";
+import { powerOfTwo } from "./baselines/power-of-two.ts";
+import { prefixAffinity } from "./baselines/prefix-affinity.ts";
+import { regionalSplit } from "./baselines/regional-split.ts";
+import { replay } from "./baselines/replay.ts";
 import { roundRobin } from "./baselines/round-robin.ts";
+import { shortestQueue } from "./baselines/shortest-queue.ts";
 import { cedarHeuristic, cedarNoCarbon, cedarNoModel, cedarNoQueue } from "./cedar/definitions.ts";
 import type { ClairvoyantWorld, Router, RouterDefinition } from "./contract.ts";
 import { describeParameterIssue } from "./parameter-message.ts";
@@ -16,6 +21,11 @@ const definitions: readonly RouterDefinition[] = [
   roundRobin,
   leastLoaded,
   performanceOnly,
+  shortestQueue,
+  powerOfTwo,
+  prefixAffinity,
+  regionalSplit,
+  replay,
 ];
 
 /** All registered routers, in a stable order. */
