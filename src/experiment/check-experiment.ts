@@ -3,7 +3,7 @@ import { nearest } from "../errors.ts";
 import { endpointNames } from "../fleet/endpoint-names.ts";
 import { metricInfo, nearestMetric } from "../metrics/metric-catalogue.ts";
 import { FLOORS } from "../workload/classes.ts";
-import { BATCHING_DEFAULTS } from "./fleet-schema.ts";
+import { laidOn } from "./fleet-schema.ts";
 import type { TreePath } from "./located-tree.ts";
 import { routerLabel } from "./router-label.ts";
 import type { Experiment } from "./schema.ts";
@@ -28,25 +28,32 @@ export function checkExperiment(experiment: Experiment): Problem[] {
   return problems;
 }
 
-function checkWorkload({ workload }: Experiment, add: Add): void {
+function checkWorkload({ workload, end, horizon }: Experiment, add: Add): void {
+  if (end === "cut" && horizon === "last-finish") {
+    add(["horizon"], "is last-finish, expected seconds or auto: end cut needs a time to cut at");
+  }
   if ("trace" in workload) return;
-  if (workload.requests === undefined && workload.durationS === undefined) {
-    add(["workload"], "has neither requests nor durationS, expected one of them");
-  }
-  const total = "total" in workload && workload.total !== undefined;
-  const both = workload.prompt !== undefined && workload.output !== undefined;
-  const any = workload.prompt !== undefined || workload.output !== undefined;
-  if (total ? any : !both) {
-    const forms =
-      "total" in workload || !("sessions" in workload) ? "prompt and output, or total" : "prompt and output";
-    add(
-      ["workload"],
-      `gives its lengths by ${total ? "total and prompt or output" : "halves"}, expected ${forms}`,
-    );
-  }
   if (workload.arrival.process === "gamma" && workload.arrival.cv === undefined) {
     add(["workload", "arrival"], "has no cv, expected one: process gamma needs it");
   }
+  const limited = workload.requests !== undefined || workload.durationS !== undefined;
+  if ("sessions" in workload) {
+    const { count, independent } = workload.sessions;
+    if (!limited && count === undefined) {
+      add(["workload"], "has no end, expected requests, durationS or sessions.count");
+    }
+    if (end === "cut" && horizon === "auto" && !independent) {
+      add(
+        ["end"],
+        "is cut, but when the last call of a session arrives depends on the run: expected horizon in seconds",
+      );
+    }
+    return;
+  }
+  if (!limited) add(["workload"], "has neither requests nor durationS, expected one of them");
+  const { total, prompt, output } = workload;
+  const complete = total === undefined ? prompt !== undefined && output !== undefined : !prompt && !output;
+  if (!complete) add(["workload"], "expected its lengths as prompt and output, or as total alone");
 }
 
 function checkTiers({ tiers, workload }: Experiment, add: Add): void {
@@ -107,14 +114,14 @@ function checkFleet({ fleet, batching }: Experiment, add: Add): void {
     if (price?.usdPerInstanceHour !== undefined && gpusPerInstance === undefined) {
       add(["fleet", i, "price", "usdPerInstanceHour"], "is given without gpusPerInstance, expected both");
     }
-    const merged = { ...batching, ...endpoint.batching };
+    const merged = laidOn(batching, endpoint.batching);
     if (merged.prefixReuse && merged.policy !== "vllm-v1") {
       add(
         ["fleet", i, "batching", "prefixReuse"],
         `needs policy vllm-v1, but the policy is ${merged.policy}`,
       );
     }
-    if (endpoint.role === "decode" && merged.policy !== BATCHING_DEFAULTS.policy) {
+    if (endpoint.role === "decode" && merged.policy !== "vllm-v1") {
       add(["fleet", i, "role"], `decode needs batching policy vllm-v1, but the policy is ${merged.policy}`);
     }
   }

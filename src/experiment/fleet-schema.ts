@@ -27,7 +27,7 @@ export const BATCHING_DEFAULTS = {
   order: "fifo",
   victim: "youngest",
   prefixReuse: false,
-} as const satisfies Partial<z.infer<typeof batchingFields>>;
+} as const;
 
 /** The cap on running requests where neither the file nor the profile states one: CEDAR's largest batch. */
 export const DEFAULT_MAX_REQUESTS = 128;
@@ -39,11 +39,23 @@ function fieldsOf(given: z.infer<typeof policyOrFields>): Exclude<z.infer<typeof
   return typeof given === "string" ? { policy: given } : given;
 }
 
+type BatchingFields = z.infer<typeof batchingFields>;
+type Open = "maxRequests" | "kvBlocks";
+/** Batching of the whole fleet: only what depends on a profile may still be open. */
+export type BatchingConfig = Omit<BatchingFields, Open> & { [K in Open]?: number | undefined };
+/** Fields that an endpoint has of its own. */
+export type BatchingChanges = { [K in keyof BatchingFields]?: BatchingFields[K] | undefined };
+
+/** `base` with the fields of `over` that are given. */
+export function laidOn(base: BatchingConfig, over: BatchingChanges = {}): BatchingConfig {
+  const given = Object.fromEntries(Object.entries(over).filter(([, value]) => value !== undefined));
+  return { ...base, ...given };
+}
+
 export const batchingSchema = policyOrFields
   .prefault({})
-  .transform((given) => ({ ...BATCHING_DEFAULTS, ...fieldsOf(given) }))
+  .transform((given): BatchingConfig => laidOn(BATCHING_DEFAULTS, fieldsOf(given)))
   .describe("how a replica forms its batches: a policy, or its fields");
-export type BatchingConfig = z.infer<typeof batchingSchema>;
 
 const powerState = z.strictObject({
   name,

@@ -67,6 +67,7 @@ const publishedValue = z.strictObject({
   metric: name,
   value: z.number(),
   unit: name.optional().describe("default: the metric's unit"),
+  ratioTo: name.optional().describe("the paper gives only the ratio to this router"),
   point: z
     .union([name, z.record(name, z.json())])
     .optional()

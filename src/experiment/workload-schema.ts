@@ -8,8 +8,8 @@ const distributionLeaf = z.discriminatedUnion("dist", [
       dist: z.literal("lognormal"),
       mu: z.number().describe("mean of the logarithm"),
       sigma: notNegative.describe("standard deviation of the logarithm"),
-      min: notNegative.optional().describe("smaller draws become this"),
-      max: notNegative.optional().describe("larger draws become this"),
+      min: notNegative.exactOptional().describe("smaller draws become this"),
+      max: notNegative.exactOptional().describe("larger draws become this"),
     })
     .describe("exp(mu + sigma Z)"),
   z.strictObject({ dist: z.literal("constant"), value: notNegative }),
@@ -17,7 +17,7 @@ const distributionLeaf = z.discriminatedUnion("dist", [
   z.strictObject({
     dist: z.literal("empirical"),
     values: z.array(notNegative).min(1),
-    weights: z.array(notNegative).optional().describe("as many as values; all equal when absent"),
+    weights: z.array(notNegative).exactOptional().describe("as many as values; all equal when absent"),
   }),
 ]);
 
@@ -37,19 +37,19 @@ const arrival = z
   .strictObject({
     process: z.enum(["poisson", "constant", "gamma"]).default("poisson"),
     ratePerS: positive.describe("requests (or sessions) per second outside bursts"),
-    cv: positive.optional().describe("coefficient of variation of the gaps; required by gamma"),
+    cv: positive.exactOptional().describe("coefficient of variation of the gaps; required by gamma"),
     burst: z
       .strictObject({
         factor: notNegative.describe("multiplies the rate while a burst lasts"),
         durationS: positive,
-        periodS: positive.optional().describe("from burst to burst; a single burst when absent"),
+        periodS: positive.exactOptional().describe("from burst to burst; a single burst when absent"),
         firstAtS: notNegative.default(0),
       })
-      .optional(),
+      .exactOptional(),
     dayShape: z
       .array(notNegative)
       .length(24)
-      .optional()
+      .exactOptional()
       .describe("weight of each hour of the day, from midnight"),
     dayStartHour: z
       .union([notNegative, z.literal("start")])
@@ -59,28 +59,30 @@ const arrival = z
   .describe("when requests arrive");
 
 const lengths = {
-  prompt: distribution.optional().describe("prompt tokens"),
-  output: distribution.optional().describe("output tokens"),
+  prompt: distribution.exactOptional().describe("prompt tokens"),
+  output: distribution.exactOptional().describe("output tokens"),
   total: z
     .strictObject({ of: distribution, outputShare: share })
-    .optional()
+    .exactOptional()
     .describe("prompt and output together, divided: instead of prompt and output"),
   lengthFactor: positive.default(1).describe("multiplies every length (kappa of CEDAR's calibrated reading)"),
 };
 
 const taskTypes = z
   .array(z.strictObject({ name, share }))
-  .optional()
+  .exactOptional()
   .describe("kinds of task and their shares");
-const nameOfWorkload = name.optional().describe("shown in tables; default: the kind of workload or the file");
+const nameOfWorkload = name
+  .exactOptional()
+  .describe("shown in tables; default: the kind of workload or the file");
 
 export const syntheticWorkloadSchema = z
   .strictObject({
     name: nameOfWorkload,
     requests: count
-      .optional()
+      .exactOptional()
       .describe("how many requests; this or durationS, or both: whichever ends first"),
-    durationS: positive.optional().describe("seconds in which requests arrive"),
+    durationS: positive.exactOptional().describe("seconds in which requests arrive"),
     arrival,
     ...lengths,
     taskTypes,
@@ -90,30 +92,42 @@ export const syntheticWorkloadSchema = z
 export const sessionWorkloadSchema = z
   .strictObject({
     name: nameOfWorkload,
-    requests: count.optional().describe("how many requests in all sessions; this or durationS, or both"),
-    durationS: positive.optional().describe("seconds in which sessions begin"),
-    arrival: arrival.describe("when sessions begin"),
+    requests: count
+      .exactOptional()
+      .describe("how many requests in all sessions; this, durationS or sessions.count: whichever ends first"),
+    durationS: positive.exactOptional().describe("seconds in which sessions begin"),
+    arrival: arrival.describe("when sessions begin: ratePerS counts sessions"),
     sessions: z
       .strictObject({
-        calls: z.union([count, distribution]).describe("calls of a session"),
-        dependent: z
+        count: count.exactOptional().describe("how many sessions"),
+        steps: distribution.exactOptional().describe("calls of a session"),
+        firstContext: distribution
+          .exactOptional()
+          .describe("tokens that a session begins with, besides the prompt"),
+        prompt: distribution.exactOptional().describe("new prompt tokens of each call"),
+        output: distribution.exactOptional().describe("output tokens of each call"),
+        thinkS: distribution.exactOptional().describe("seconds from a call's last token to the next call"),
+        contextGrowth: z
           .boolean()
           .default(true)
-          .describe("false: the calls of a session are spread as independent arrivals"),
-        thinkS: distribution.optional().describe("seconds between a call's end and the next call; default 0"),
-        growth: z
+          .describe("each prompt holds all earlier prompts and outputs: a prefix cache can reuse them"),
+        maxContextTokens: count
+          .exactOptional()
+          .describe("a longer prompt begins again from the first context"),
+        classesPer: z
+          .enum(["session", "step"])
+          .default("session")
+          .describe("what tier and task type are drawn for"),
+        independent: z
           .boolean()
-          .default(true)
-          .describe("each call's prompt holds the conversation so far: a prefix cache can reuse it"),
-        maxPromptTokens: count.optional().describe("prompts stop growing here"),
+          .default(false)
+          .describe("the same calls as an open process that does not wait for earlier calls"),
       })
-      .describe("agents: each session is a chain of calls"),
-    prompt: distribution.optional().describe("new prompt tokens of a call"),
-    output: distribution.optional().describe("output tokens of a call"),
+      .describe("lengths not given are those of 710 public coding-agent sessions"),
     lengthFactor: lengths.lengthFactor,
     taskTypes,
   })
-  .describe("sessions of dependent calls");
+  .describe("agents: sessions of calls that depend on each other");
 
 export const traceWorkloadSchema = z
   .strictObject({
@@ -121,16 +135,16 @@ export const traceWorkloadSchema = z
     trace: name.describe(
       "CSV, JSON Lines or Parquet file; data:FOLDER/FILE lies in the folder of reference data",
     ),
-    format: name.optional().describe("layout of the file; default: told from its columns"),
+    format: name.exactOptional().describe("layout of the file; default: told from its columns"),
     columns: z
       .record(name, name)
-      .optional()
+      .exactOptional()
       .describe(
         "names of the file's columns, by generic name: arrival_s, prompt_tokens, output_tokens, tier, …",
       ),
-    requests: count.optional().describe("only the first requests"),
-    fromS: notNegative.optional().describe("drop what arrives before; time 0 moves here"),
-    durationS: positive.optional().describe("drop what arrives later than this after the first"),
+    requests: count.exactOptional().describe("only the first requests"),
+    fromS: notNegative.exactOptional().describe("drop what arrives before; time 0 moves here"),
+    durationS: positive.exactOptional().describe("drop what arrives later than this after the first"),
     rateFactor: positive
       .default(1)
       .describe("divides the gaps between arrivals: 2 doubles the rate, the same requests in half the time"),
@@ -138,10 +152,13 @@ export const traceWorkloadSchema = z
       .default(1)
       .describe("superposes copies shifted in time: multiplies the rate, keeps the pattern"),
     repeat: count.default(1).describe("plays the trace this many times, one after the other"),
-    drawTiers: z.boolean().optional().describe("draw tiers by their shares; default: when the file has none"),
+    drawTiers: z
+      .boolean()
+      .exactOptional()
+      .describe("draw tiers by their shares; default: when the file has none"),
     lengthFactor: lengths.lengthFactor,
     otherwise: syntheticWorkloadSchema
-      .optional()
+      .exactOptional()
       .describe("stands in where the folder of reference data is not there; the result says so"),
   })
   .describe("requests of a file");
@@ -156,13 +173,13 @@ export const tiersSchema = z
   .array(
     z.strictObject({
       name,
-      share: share.optional().describe("part of the requests; not needed where the trace names tiers"),
+      share: share.exactOptional().describe("part of the requests; not needed where the trace names tiers"),
       sloS: positive.describe("latency objective in seconds"),
       deferrable: z.boolean().default(false).describe("may wait on purpose, up to its deadline"),
     }),
   )
   .min(1)
-  .optional()
+  .exactOptional()
   .describe("service classes, strictest first; default: one without an objective");
 export type TierConfig = NonNullable<z.infer<typeof tiersSchema>>[number];
 

@@ -1,0 +1,56 @@
+/** One run as plain data: what a worker is given beside the shared inputs, and what it gives back. */
+import type { PlacementSketch } from "../metrics/placement-sketch.ts";
+import type { PlainValue } from "./located-tree.ts";
+
+export interface RunSpec {
+  /** Content hash over everything the result depends on: inputs, router, seed, start, code, Node version. */
+  readonly key: string;
+  /** Key of the point in {@link SharedInputs.points}. */
+  readonly point: string;
+  readonly labels: Readonly<Record<string, PlainValue>>;
+  readonly router: RouterSpec;
+  readonly seed: number;
+  /** Start of the run in Unix seconds of the signals; null where no signal has a calendar. */
+  readonly start: number | null;
+  /** Key of the requests in {@link SharedInputs.workloads}: of a trace always there, of a synthetic workload where it was shared. */
+  readonly workload: string;
+}
+
+export interface RouterSpec {
+  readonly label: string;
+  /** Id in the registry, or the path of a file. */
+  readonly id: string;
+  readonly file: string | null;
+  /** Every parameter with its value. */
+  readonly parameters: Readonly<Record<string, PlainValue>>;
+  /** Content hash of each artefact, by the name the router asks for. */
+  readonly artefacts: Readonly<Record<string, string>>;
+}
+
+/** What a run leaves: survives JSON without loss. */
+export interface RunResult {
+  readonly key: string;
+  /** By name (`metric-catalogue.ts`); null where unknown. */
+  readonly metrics: Readonly<Record<string, number | null>>;
+  /** Why a metric is null. */
+  readonly reasons: Readonly<Record<string, string>>;
+  /** Latency in seconds at [quantile, …] for figures. */
+  readonly percentiles: {
+    readonly quantiles: readonly number[];
+    readonly ttft: readonly (number | null)[];
+    readonly e2e: readonly (number | null)[];
+  };
+  readonly placements: PlacementSketch;
+  /** Placements by group over time; only where a figure asks for it. */
+  readonly timeline: {
+    readonly widthSeconds: number;
+    readonly groups: readonly string[];
+    readonly counts: readonly (readonly number[])[];
+  } | null;
+  /** Weakest provenance of the profiles used, `extrapolated` at best above 5 % outside the measured grid. */
+  readonly provenance: string;
+  /** Refusals by reason. */
+  readonly rejections: Readonly<Record<string, number>>;
+  /** What a reader of the figures has to know. */
+  readonly notes: readonly string[];
+}

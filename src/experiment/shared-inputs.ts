@@ -1,0 +1,54 @@
+/** Tables that every run of a plan may need: made once, cloned to each worker without copying the big columns. */
+import type { InlineProfile, Profile } from "../profile/schema.ts";
+import type { StepSeries } from "../signal/series.ts";
+import type { SharedTrace } from "../workload/trace.ts";
+import type { PlainValue } from "./located-tree.ts";
+import type { Experiment } from "./schema.ts";
+
+export interface SharedInputs {
+  /** By content of the point. */
+  readonly points: Readonly<Record<string, PointInputs>>;
+  /** By content. */
+  readonly profiles: Readonly<Record<string, Profile | InlineProfile>>;
+  /** Series of files on shared memory, by content. */
+  readonly series: Readonly<Record<string, StepSeries>>;
+  /** Requests on shared memory: traces, and synthetic workloads that are not too long. */
+  readonly workloads: Readonly<Record<string, SharedTrace>>;
+  /** Files that training left, by content. */
+  readonly artefacts: Readonly<Record<string, Uint8Array>>;
+}
+
+/** A signal of one region, all but the time at which the run begins. */
+export type SeriesInput =
+  | { readonly kind: "constant"; readonly value: number }
+  | { readonly kind: "steps"; readonly steps: readonly (readonly [number, number])[] }
+  | {
+      readonly kind: "preset";
+      readonly preset: string;
+      readonly seed: number | string;
+      readonly stepSeconds: number;
+      readonly changes: SeriesChanges;
+    }
+  | { readonly kind: "file"; readonly series: string };
+
+export interface SeriesChanges {
+  readonly rescale?: readonly [number, number] | undefined;
+  readonly factor?: number | undefined;
+}
+
+export interface PointInputs {
+  readonly labels: Readonly<Record<string, PlainValue>>;
+  readonly experiment: Experiment;
+  /** Keys of {@link SharedInputs.profiles}, one for each entry of the fleet. */
+  readonly profiles: readonly string[];
+  /** By region; empty where the experiment has none. */
+  readonly carbon: Readonly<Record<string, SeriesInput>>;
+  readonly price: Readonly<Record<string, SeriesInput>>;
+  /** Whether the requests come of a file. */
+  readonly trace: boolean;
+  /** Starts of the runs in Unix seconds, or one null. */
+  readonly starts: readonly (number | null)[];
+  /** What stands in for data that is not there, and the like. */
+  readonly notes: readonly string[];
+  readonly calibrated: string | undefined;
+}
