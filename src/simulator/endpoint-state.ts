@@ -292,10 +292,11 @@ export class EndpointState {
   }
 
   #drawFromQueue(t: number): void {
+    const shared = this.definition.localBalancer === "shared-queue";
     while (this.queue.head !== NONE) {
-      const replica = this.#withRoom();
-      if (replica === null) return;
       const request = this.queue.head;
+      const replica = shared ? this.#withRoom() : this.#chooseReplica(request);
+      if (replica === null) return;
       this.queue.remove(request);
       replica.enqueue(request, t);
     }
@@ -316,25 +317,29 @@ export class EndpointState {
   #assign(request: number, t: number): void {
     const table = this.#table;
     table.reachedOrder[request] = this.#reached++;
-    if (this.definition.localBalancer === "shared-queue") {
-      table.at[request] = AT.inFlight;
-      table.replica[request] = NONE;
-      this.queue.pushBack(request);
-      this.#drawFromQueue(t);
+    const shared = this.definition.localBalancer === "shared-queue";
+    const replica = shared || this.queue.length > 0 ? null : this.#chooseReplica(request);
+    if (replica !== null) {
+      replica.enqueue(request, t);
       return;
     }
-    this.#chooseReplica(request).enqueue(request, t);
+    table.at[request] = AT.inFlight;
+    table.replica[request] = NONE;
+    this.queue.pushBack(request);
+    this.#drawFromQueue(t);
   }
 
-  #chooseReplica(request: number): Replica {
+  /** The replica for a request, null while none serves. */
+  #chooseReplica(request: number): Replica | null {
     const { replicas } = this;
-    if (replicas.length === 1) return replicas[0];
+    if (replicas.length === 1) return replicas[0].phase === "serving" ? replicas[0] : null;
     if (this.definition.localBalancer === "round-robin") {
-      for (;;) {
+      for (let i = 0; i < replicas.length; i++) {
         const replica = replicas[this.#turn];
         this.#turn = (this.#turn + 1) % replicas.length;
         if (replica.phase === "serving") return replica;
       }
+      return null;
     }
     const session = this.#table.session[request];
     let best: Replica | null = null;
@@ -352,6 +357,6 @@ export class EndpointState {
         bestCached = cached;
       }
     }
-    return best as Replica;
+    return best;
   }
 }

@@ -104,6 +104,8 @@ export function orderReplicas(run: RunState, endpoint: EndpointState, wanted: nu
   }
   run.telemetry.replicas[endpoint.index] = endpoint.servingReplicas;
   run.telemetry.touch(endpoint.index);
+  endpoint.drawFromQueue(run.now);
+  if (run.mayCouple(endpoint)) run.recouple(endpoint);
 }
 
 /** A replica that was started begins to serve, unless it was stopped meanwhile. */
@@ -114,7 +116,9 @@ export function replicaReady(run: RunState, value: number): void {
   replica.phase = "serving";
   run.telemetry.replicas[endpoint.index] = endpoint.servingReplicas;
   run.telemetry.touch(endpoint.index);
+  endpoint.advance(run.now);
   endpoint.drawFromQueue(run.now);
+  if (run.mayCouple(endpoint)) run.recouple(endpoint);
   tell(run, endpoint, "scaled");
 }
 

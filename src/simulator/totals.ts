@@ -6,6 +6,7 @@ import type { RunState } from "./run-state.ts";
 
 /** Relative error allowed between what requests carry and what the meters counted. */
 const TOLERANCE = 1e-9;
+const JOULES_PER_KWH = 3.6e6;
 
 /** Ends a run: what is left is reported unfinished, the meters are closed, the books are checked. */
 export function closeRun(run: RunState, limit: number): RunTotals {
@@ -108,34 +109,70 @@ export function checkConservation(run: RunState, totals: RunTotals): void {
   checkAttribution("J", run.attributed.joules, total(totals, "activeJoules"));
   checkAttribution("g", run.attributed.grams, total(totals, "activeGrams"));
   checkAttribution("USD", run.attributed.usd, total(totals, "busyUsd"));
-  for (const endpoint of run.endpoints) checkIdle(endpoint, totals);
+  for (const endpoint of run.endpoints) checkMeters(run, endpoint, totals);
 }
 
 function total(totals: RunTotals, name: "activeJoules" | "activeGrams" | "busyUsd"): number {
   return totals.endpoints.reduce((sum, endpoint) => sum + endpoint[name], 0);
 }
 
-/** NaN, for profiles without power, passes: there is nothing to add up. */
 function checkAttribution(unit: string, attributed: number, metered: number): void {
-  if (Math.abs(attributed - metered) > TOLERANCE * Math.abs(metered) + Number.EPSILON) {
-    throw new ConservationError(
-      `requests carry ${attributed} ${unit}, but the busy replicas used ${metered} ${unit} (${attributed - metered})`,
-    );
+  expectNear(`requests carry the ${unit} of the busy replicas`, attributed, metered, metered);
+}
+
+/** Checks one endpoint's meters against each other and against the bounds of its region's signals. */
+function checkMeters(run: RunState, endpoint: EndpointState, totals: RunTotals): void {
+  const region = run.options.fleet.regions[endpoint.definition.region];
+  const carbon = bounds(region.carbon.values);
+  const price = region.energyPrice === null ? null : bounds(region.energyPrice.values);
+  for (const replica of endpoint.replicas) {
+    const { meter } = replica;
+    const name = `replica ${replica.index} of ${endpoint.definition.name}`;
+    const { idleWatts } = replica.law;
+    // Idle energy is idle power over the time up and not busy, when no busy time lies beyond the horizon.
+    if (totals.endSeconds <= totals.horizonSeconds) {
+      const expected = idleWatts * (replica.upSeconds - meter.busySeconds);
+      expectNear(`${name}: idle J`, meter.idleJoules, expected, idleWatts * replica.upSeconds);
+    }
+    const hostJoules = endpoint.definition.hostWattsPerReplica * replica.upSeconds;
+    expectNear(`${name}: host J`, meter.hostJoules, hostJoules, hostJoules);
+    expectPriced(`${name}: active g`, meter.activeGrams, meter.activeJoules, carbon);
+    expectPriced(`${name}: idle g`, meter.idleGrams, meter.idleJoules, carbon);
+    expectPriced(`${name}: host g`, meter.hostGrams, meter.hostJoules, carbon);
+    if (price !== null) {
+      expectPriced(`${name}: energy USD`, meter.energyUsd, meter.activeJoules + meter.idleJoules, price);
+    }
   }
 }
 
-/** Idle energy is idle power over the time that a replica was up and not busy, when all of that is in the horizon. */
-function checkIdle(endpoint: EndpointState, totals: RunTotals): void {
-  if (totals.endSeconds > totals.horizonSeconds) return;
-  for (const replica of endpoint.replicas) {
-    const expected = replica.law.idleWatts * (replica.upSeconds - replica.meter.busySeconds);
-    const scale = replica.law.idleWatts * replica.upSeconds;
-    if (Math.abs(replica.meter.idleJoules - expected) > TOLERANCE * scale) {
-      throw new ConservationError(
-        `replica ${replica.index} of ${endpoint.definition.name} idled ${replica.meter.idleJoules} J, expected ${expected} J`,
-      );
-    }
+/** NaN, for profiles without power, passes: there is nothing to add up. */
+function expectNear(what: string, found: number, expected: number, scale: number): void {
+  if (Math.abs(found - expected) > TOLERANCE * Math.abs(scale)) {
+    throw new ConservationError(`${what}: ${found}, expected ${expected}`);
   }
+}
+
+/** What energy is priced at lies between the lowest and the highest price of the run. */
+function expectPriced(
+  what: string,
+  found: number,
+  joules: number,
+  [low, high]: readonly [number, number],
+): void {
+  const slack = (TOLERANCE * joules * Math.max(Math.abs(low), Math.abs(high))) / JOULES_PER_KWH;
+  if (found < (joules * low) / JOULES_PER_KWH - slack || found > (joules * high) / JOULES_PER_KWH + slack) {
+    throw new ConservationError(`${what}: ${found} for ${joules} J at ${low} to ${high} per kWh`);
+  }
+}
+
+function bounds(values: Float64Array): readonly [number, number] {
+  let low = Number.POSITIVE_INFINITY;
+  let high = Number.NEGATIVE_INFINITY;
+  for (const value of values) {
+    if (value < low) low = value;
+    if (value > high) high = value;
+  }
+  return [low, high];
 }
 
 function checkEmpty(endpoint: EndpointState): void {

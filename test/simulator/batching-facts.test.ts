@@ -1,0 +1,4 @@
+import { simulate } from "../../src/simulator/simulate.ts";
+import { describeBatchingFacts } from "../oracle/facts.ts";
+
+describeBatchingFacts("simulator", simulate);
