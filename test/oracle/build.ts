@@ -281,6 +281,41 @@ export function replayRouter(priorityOf: (request: number, world: World) => numb
   };
 }
 
+/** What the methods of {@link routerOf} work with, filled when the run starts. */
+export interface Gateway {
+  world: World;
+  host: RouterHost;
+}
+
+/** A small router from its methods; without `arrival` it places everything at endpoint 0. */
+export function routerOf(make: (gateway: Gateway) => Partial<Router>): Router {
+  const gateway = {} as Gateway;
+  const methods = make(gateway);
+  return {
+    arrival: (request) => gateway.host.place(request, 0),
+    ...methods,
+    start(world, host) {
+      Object.assign(gateway, { world, host });
+      methods.start?.(world, host);
+    },
+  };
+}
+
+export interface RunParts extends FleetParts, Partial<Omit<RunOptions, "fleet" | "workload">> {
+  readonly rows: readonly TraceRow[];
+  readonly trace?: TraceParts;
+}
+
+/** Runs rows over a fleet, both given by their parts. */
+export function runParts(simulate: Simulate, parts: RunParts): { sink: RecordingSink; totals: RunTotals } {
+  const { endpoints, regions, faults, kvTransfer, rows, trace, ...options } = parts;
+  const given = { endpoints, regions, faults, kvTransfer };
+  const fleet = fleetOf(Object.fromEntries(Object.entries(given).filter(([, part]) => part !== undefined)));
+  const sink = recordingSink();
+  const totals = simulate(optionsOf({ fleet, workload: traceOf(rows, trace), ...options }), sink);
+  return { sink, totals };
+}
+
 type Row = { [K in keyof RecordColumns]: number };
 
 const COLUMN_NAMES: readonly (keyof RecordColumns)[] = [

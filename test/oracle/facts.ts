@@ -5,16 +5,7 @@
 import { describe, expect, test } from "vitest";
 import type { Batching, BatchingPolicy } from "../../src/fleet/fleet.ts";
 import type { World } from "../../src/routers/contract.ts";
-import {
-  fleetOf,
-  optionsOf,
-  recordingSink,
-  replayRouter,
-  type Simulate,
-  type TraceParts,
-  type TraceRow,
-  traceOf,
-} from "./build.ts";
+import { replayRouter, runParts, type Simulate, type TraceParts, type TraceRow } from "./build.ts";
 
 interface Case {
   readonly name: string;
@@ -357,15 +348,12 @@ export function describeBatchingFacts(name: string, simulate: Simulate): void {
   describe(`batching facts: ${name}`, () => {
     for (const fact of cases) {
       test.each(fact.policies)(`${fact.name} (%s)`, (policy) => {
-        const sink = recordingSink();
-        const totals = simulate(
-          optionsOf({
-            fleet: fleetOf({ endpoints: [{ batching: { ...fact.batching, policy } }] }),
-            workload: traceOf(fact.rows, fact.trace),
-            router: replayRouter(fact.priorityOf),
-          }),
-          sink,
-        );
+        const { sink, totals } = runParts(simulate, {
+          endpoints: [{ batching: { ...fact.batching, policy } }],
+          rows: fact.rows,
+          trace: fact.trace ?? {},
+          router: replayRouter(fact.priorityOf),
+        });
         fact.rows.forEach((_, r) => {
           const row = sink.row(r);
           expect(row.status).toBe("finished");

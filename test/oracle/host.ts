@@ -7,17 +7,20 @@ import { cut, type Lengths, limitOf, neverFits, neverPrefills } from "./ingress.
 import { leaveReplica, send, settle } from "./replica.ts";
 import { comeBack, reject, uproot } from "./requests.ts";
 import { atCap, type Job, type Sim, type Site, tokensOf, without } from "./state.ts";
+import { Timers } from "./timers.ts";
 
 type Writable<T> = { -readonly [K in keyof T]: T[K] };
 
 export class OracleHost implements RouterHost {
   readonly explanations: Explanation[] = [];
   readonly #sim: Sim;
+  readonly #timers: Timers;
   /** Explained before they were placed. */
   readonly #unplaced = new Map<Job, Writable<Explanation>[]>();
 
   constructor(sim: Sim) {
     this.#sim = sim;
+    this.#timers = new Timers(sim);
   }
 
   get now(): number {
@@ -120,11 +123,11 @@ export class OracleHost implements RouterHost {
   }
 
   every(id: number, intervalSeconds: number, onlyWhileHolding = false): void {
-    this.#sim.timers.every(id, intervalSeconds, onlyWhileHolding);
+    this.#timers.every(id, intervalSeconds, onlyWhileHolding);
   }
 
   at(id: number, atSeconds: number): void {
-    this.#sim.timers.at(id, atSeconds);
+    this.#timers.at(id, atSeconds);
   }
 
   watchCapacity(on: boolean): void {

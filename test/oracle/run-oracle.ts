@@ -13,7 +13,6 @@ import { meterUpTime } from "./meters.ts";
 import { scheduleArrival, tell } from "./requests.ts";
 import { newJobs, newSites, type Sim } from "./state.ts";
 import { Telemetry } from "./telemetry.ts";
-import { Timers } from "./timers.ts";
 import { fetchSignals, newWorld } from "./world.ts";
 
 /** How long a drained run waits for a router that only holds requests. */
@@ -21,7 +20,7 @@ const PATIENCE_SECONDS = 7 * 86400;
 
 /** Runs a workload over a fleet under a router; the same signature as the simulator's. */
 export function runOracle(options: RunOptions, sink: RecordSink): RunTotals {
-  const sim = newSim(options, sink);
+  const { sim, telemetry } = newSim(options, sink);
   const { router, events } = sim;
   const host = new OracleHost(sim);
   sink.begin(sim.columns);
@@ -31,7 +30,7 @@ export function runOracle(options: RunOptions, sink: RecordSink): RunTotals {
   for (const job of sim.jobs) {
     if (!job.dependent) scheduleArrival(sim, job, sim.columns.traceArrival[job.id]);
   }
-  sim.telemetry.observeStart();
+  telemetry.observeStart();
   tell(sim, () => router.start(sim.world, host));
 
   const cutSeconds = options.end === "cut" ? (options.horizonSeconds ?? Number.POSITIVE_INFINITY) : null;
@@ -42,25 +41,25 @@ export function runOracle(options: RunOptions, sink: RecordSink): RunTotals {
       break;
     }
     if (event === undefined || isVain(sim, event)) {
-      sim.telemetry.report(sim.now);
+      telemetry.report(sim.now);
       const after = events.next();
       if (after === undefined || isVain(sim, after)) break;
       continue;
     }
-    sim.telemetry.before(event);
+    telemetry.before(event);
     events.pop();
     sim.now = event.time;
     event.run();
   }
-  return finishRun(sim, host);
+  return finishRun(sim, telemetry, host);
 }
 
-function newSim(options: RunOptions, sink: RecordSink): Sim {
+function newSim(options: RunOptions, sink: RecordSink): { sim: Sim; telemetry: Telemetry } {
   const columns = readColumns(
     options.workload,
     options.fleet.endpoints.map((endpoint) => endpoint.name),
   );
-  // The telemetry, the timers and the world look at the state that they are part of.
+  // The telemetry and the world look at the state that they are part of.
   const sim = {
     options,
     router: options.router,
@@ -89,10 +88,10 @@ function newSim(options: RunOptions, sink: RecordSink): Sim {
     },
     counts: { finished: 0, rejected: 0, truncated: 0, deferred: 0, calls: 0 },
   } as Partial<Sim> as Sim;
-  sim.telemetry = new Telemetry(sim);
-  sim.timers = new Timers(sim);
-  sim.world = newWorld(sim, sim.telemetry);
-  return sim;
+  const telemetry = new Telemetry(sim);
+  sim.telemetry = telemetry;
+  sim.world = newWorld(sim, telemetry);
+  return { sim, telemetry };
 }
 
 function scheduleSignals(sim: Sim, k: number): void {
@@ -119,10 +118,10 @@ function isVain(sim: Sim, next: Event): boolean {
   return sim.router.signal === undefined && !sim.events.some((event) => event.kind === TIMER);
 }
 
-function finishRun(sim: Sim, host: OracleHost): RunTotals {
+function finishRun(sim: Sim, telemetry: Telemetry, host: OracleHost): RunTotals {
   const { options, columns, counts } = sim;
   for (const site of sim.sites) for (const replica of site.replicas) abortBatch(sim, replica);
-  sim.telemetry.report(Number.POSITIVE_INFINITY);
+  telemetry.report(Number.POSITIVE_INFINITY);
   let unfinished = 0;
   for (const job of sim.jobs) {
     if (job.state === "finished" || job.state === "rejected") continue;
@@ -146,7 +145,7 @@ function finishRun(sim: Sim, host: OracleHost): RunTotals {
     endSeconds: sim.now,
     endpoints: sim.sites.map((site) => site.totals),
     routerCalls: counts.calls,
-    telemetrySnapshots: sim.telemetry.taken,
+    telemetrySnapshots: telemetry.taken,
     explanations: host.explanations,
   };
   checkConservation(sim, totals);

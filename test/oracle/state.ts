@@ -4,8 +4,6 @@ import type { CompletionView, Router, World } from "../../src/routers/contract.t
 import type { EndpointTotals, RecordSink, RunOptions } from "../../src/simulator/options.ts";
 import type { Columns } from "./columns.ts";
 import type { Event, EventList } from "./events.ts";
-import type { Telemetry } from "./telemetry.ts";
-import type { Timers } from "./timers.ts";
 import { noTotals } from "./totals.ts";
 
 export type JobState =
@@ -119,6 +117,14 @@ export interface Site {
   readonly totals: EndpointTotals;
 }
 
+/** What the router is told of endpoints and completions: telemetry.ts. */
+export interface Reporting {
+  refreshServing(site: Site): void;
+  show(): void;
+  placed(site: Site, tokens: number): void;
+  finished(job: Job): void;
+}
+
 /** Everything a run knows. */
 export interface Sim {
   readonly options: RunOptions;
@@ -129,8 +135,7 @@ export interface Sim {
   readonly columns: Columns;
   readonly events: EventList;
   world: World;
-  telemetry: Telemetry;
-  timers: Timers;
+  telemetry: Reporting;
   now: number;
   held: number;
   ended: number;
