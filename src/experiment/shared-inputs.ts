@@ -2,7 +2,6 @@
 import type { InlineProfile, Profile } from "../profile/schema.ts";
 import type { StepSeries } from "../signal/series.ts";
 import type { SharedTrace } from "../workload/trace.ts";
-import type { PlainValue } from "./located-tree.ts";
 import type { Experiment } from "./schema.ts";
 
 export interface SharedInputs {
@@ -13,9 +12,16 @@ export interface SharedInputs {
   /** Series of files on shared memory, by content. */
   readonly series: Readonly<Record<string, StepSeries>>;
   /** Requests on shared memory: traces, and synthetic workloads that are not too long. */
-  readonly workloads: Readonly<Record<string, SharedTrace>>;
+  readonly workloads: Readonly<Record<string, SharedWorkload>>;
   /** Files that training left, by content. */
   readonly artefacts: Readonly<Record<string, Uint8Array>>;
+}
+
+export interface SharedWorkload {
+  readonly requests: SharedTrace;
+  /** Means that a gateway knows from history: of a generated workload the expectations, not those of its draw. */
+  readonly meanPromptTokens: number;
+  readonly meanOutputTokens: number;
 }
 
 /** A signal of one region, all but the time at which the run begins. */
@@ -37,18 +43,14 @@ export interface SeriesChanges {
 }
 
 export interface PointInputs {
-  readonly labels: Readonly<Record<string, PlainValue>>;
   readonly experiment: Experiment;
   /** Keys of {@link SharedInputs.profiles}, one for each entry of the fleet. */
   readonly profiles: readonly string[];
   /** By region; empty where the experiment has none. */
   readonly carbon: Readonly<Record<string, SeriesInput>>;
   readonly price: Readonly<Record<string, SeriesInput>>;
-  /** Whether the requests come of a file. */
-  readonly trace: boolean;
   /** Starts of the runs in Unix seconds, or one null. */
   readonly starts: readonly (number | null)[];
   /** What stands in for data that is not there, and the like. */
   readonly notes: readonly string[];
-  readonly calibrated: string | undefined;
 }

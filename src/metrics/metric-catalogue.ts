@@ -182,7 +182,7 @@ export const METRICS: readonly MetricInfo[] = [
     name: "utilisation",
     unit: "",
     better: neither,
-    description: "time in iterations over time up, all replicas",
+    description: "time in iterations over time up to the horizon or the last finish, all replicas",
   },
   { name: "preemptions_per_request", unit: "", better: lower, description: "preemptions per request" },
   { name: "finished", unit: "", better: higher, description: "requests that ended with their last token" },

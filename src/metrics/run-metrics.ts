@@ -58,7 +58,9 @@ export function runMetrics(totals: RunTotals, sink: SummarySink, context: RunMet
     Number.isFinite(energy) ? Math.max(iterations, energy) : iterations,
     "no iteration ran",
   );
-  out.put("utilisation", ratio(sums.busySeconds, sums.upSeconds), "no replica was up");
+  // Iterations after the horizon count as busy, so the time up is stretched to the last finish.
+  const stretch = Math.max(1, totals.endSeconds / totals.horizonSeconds);
+  out.put("utilisation", ratio(sums.busySeconds, sums.upSeconds * stretch), "no replica was up");
   out.put("preemptions_per_request", ratio(sums.preemptions, requests), "no request");
   out.put("finished", totals.finished);
   out.put("rejected", totals.rejected);
@@ -106,8 +108,9 @@ function serviceMetrics(out: MetricWriter, totals: RunTotals, sink: SummarySink)
     );
   }
   const { horizonSeconds } = totals;
-  out.put("goodput_tok_s", ratio(sink.goodTokens, horizonSeconds), NOTHING_FINISHED);
-  out.put("output_tok_s", ratio(sink.outputTokens, horizonSeconds), NOTHING_FINISHED);
+  const noHorizon = "the horizon is 0 s";
+  out.put("goodput_tok_s", ratio(sink.goodTokens, horizonSeconds), noHorizon);
+  out.put("output_tok_s", ratio(sink.outputTokens, horizonSeconds), noHorizon);
   const span = sink.lastFinishSeconds - sink.firstArrivalSeconds;
   out.put("requests_per_s_simulated", ratio(totals.finished, span), NOTHING_FINISHED);
 }
@@ -196,7 +199,7 @@ function unknownPower(
   const without = fleet.endpoints.find(
     (endpoint, i) =>
       !endpoint.law.hasPower &&
-      (boundary === "gpu" ? endpoints[i].iterations > 0 : endpoints[i].upSeconds > 0),
+      (endpoints[i].iterations > 0 || (boundary === "server" && endpoints[i].upSeconds > 0)),
   );
   return without === undefined
     ? undefined

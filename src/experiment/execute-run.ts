@@ -1,0 +1,123 @@
+import { CsvRecordSink } from "../metrics/record-sink.ts";
+import { runMetrics } from "../metrics/run-metrics.ts";
+import { SummarySink } from "../metrics/summary-sink.ts";
+import { TeeSink } from "../metrics/tee-sink.ts";
+import type { QuantileStore } from "../numeric/quantile-store.ts";
+import { PROVENANCES, type Provenance, weakestProvenance } from "../profile/provenance.ts";
+import type { RecordSink, RunTotals } from "../simulator/options.ts";
+import { simulate } from "../simulator/simulate.ts";
+import { type ResolvedRun, resolveRun } from "./resolve.ts";
+import type { RunResult, RunSpec } from "./run-spec.ts";
+import { wantsTimeline } from "./schema.ts";
+import type { SharedInputs } from "./shared-inputs.ts";
+
+export interface ExecuteOptions {
+  /** Write request records to this CSV file. */
+  readonly recordsPath?: string;
+}
+
+/**
+ * Simulates one run and computes its metrics. The result depends on the run and its inputs alone.
+ *
+ * @throws UserError from a router's file, a router that breaks the contract, or a series that does not cover the run;
+ *   ConservationError when the simulator's books do not balance
+ */
+export async function executeRun(
+  spec: RunSpec,
+  shared: SharedInputs,
+  options: ExecuteOptions = {},
+): Promise<RunResult> {
+  const run = await resolveRun(spec, shared);
+  const { fleet, workload, latency } = run.options;
+  const timeline = wantsTimeline(run.inputs.experiment);
+  const summary = new SummarySink({
+    tiers: workload.tiers,
+    latency,
+    groupOf: fleet.endpoints.map((endpoint) => endpoint.group),
+    groups: fleet.groups.length,
+    firstCounted: run.firstCounted,
+    timeline,
+  });
+  const totals = simulateInto(run, summary, spec.router.label, options.recordsPath);
+  summary.close(totals.horizonSeconds, totals.endSeconds);
+  const { metrics, reasons } = runMetrics(totals, summary, run.metrics);
+  return {
+    key: spec.key,
+    metrics,
+    reasons,
+    percentiles: {
+      quantiles: QUANTILES,
+      ttft: percentilesOf(summary.ttft),
+      e2e: percentilesOf(summary.e2e),
+    },
+    placements: summary.placements.sketch(),
+    timeline: summary.timeline === undefined ? null : { ...summary.timeline.series(), groups: fleet.groups },
+    provenance: provenanceOf(run, totals, metrics["outside_grid_fraction"] ?? 0),
+    rejections: Object.fromEntries([...summary.rejections].sort(([a], [b]) => (a < b ? -1 : 1))),
+    notes: notesOf(run, totals),
+  };
+}
+
+function simulateInto(
+  { options, metrics }: ResolvedRun,
+  summary: SummarySink,
+  router: string,
+  recordsPath: string | undefined,
+): RunTotals {
+  if (recordsPath === undefined) return simulate(options, summary);
+  const { fleet, workload, latency } = options;
+  const records = new CsvRecordSink(recordsPath, {
+    router,
+    fleet,
+    tiers: workload.tiers,
+    latency,
+    costUnknown: metrics.unknown.price !== undefined,
+    carbonUnknown: metrics.unknown.carbon !== undefined,
+  });
+  const sink: RecordSink = new TeeSink(summary, records);
+  try {
+    return simulate(options, sink);
+  } finally {
+    records.close();
+  }
+}
+
+/** Where figures of latency have their points: 1 % to 99 %, then closer. */
+const QUANTILES: readonly number[] = [
+  ...Array.from({ length: 99 }, (_, i) => (i + 1) / 100),
+  0.995,
+  0.999,
+  0.9999,
+];
+
+function percentilesOf(store: QuantileStore): (number | null)[] {
+  return QUANTILES.map((q) => {
+    const value = store.quantile(q);
+    return Number.isFinite(value) ? value : null;
+  });
+}
+
+/** Share of iterations or energy outside the measured grid above which a profile's numbers are extrapolated. */
+const OUTSIDE_LIMIT = 0.05;
+
+function provenanceOf({ options }: ResolvedRun, totals: RunTotals, outside: number): string {
+  const words = options.fleet.endpoints
+    .filter((_, i) => totals.endpoints[i].iterations > 0)
+    .map((endpoint) => endpoint.provenance)
+    .filter((word): word is Provenance => (PROVENANCES as readonly string[]).includes(word));
+  return weakestProvenance(outside > OUTSIDE_LIMIT ? [...words, "extrapolated"] : words);
+}
+
+function notesOf({ inputs, options, signalEndSeconds }: ResolvedRun, totals: RunTotals): string[] {
+  const notes = [...inputs.notes];
+  if (totals.endSeconds > signalEndSeconds) {
+    notes.push(
+      `the signals end ${Math.round(signalEndSeconds)} s into the run, which lasts ${Math.round(totals.endSeconds)} s: their last values are held`,
+    );
+  }
+  if (options.fleet.endpoints.every((endpoint) => endpoint.hostWattsPerReplica === 0)) {
+    notes.push("hostWattsPerReplica is 0: the server and facility boundaries hold GPUs alone");
+  }
+  if (options.end === "cut") notes.push(`cut at the horizon of ${totals.horizonSeconds} s`);
+  return notes;
+}

@@ -1,0 +1,262 @@
+/** From a checked experiment to its plan of runs: router x point x seed x start, each named by its content. */
+
+import { resolve } from "node:path";
+import { sha256OfFile } from "../files.ts";
+import { buildFleet } from "../fleet/build-fleet.ts";
+import { isRouterFile, loadRouter } from "../routers/load-router.ts";
+import { findRouter, parseRouterParameters } from "../routers/registry.ts";
+import { Trace } from "../workload/trace.ts";
+import { hashOfJson } from "./canonical-json.ts";
+import { codeHash } from "./code-hash.ts";
+import { type ExperimentPoint, type LoadedExperiment, refuse } from "./load.ts";
+import { originAt, type PlainValue, placeText } from "./located-tree.ts";
+import {
+  at,
+  directoryOf,
+  emptyTables,
+  type InputTables,
+  readArtefacts,
+  readProfiles,
+  readSignals,
+} from "./read-inputs.ts";
+import { type ProfileInput, planEndpoints, planFaults } from "./resolve-fleet.ts";
+import { trackOf, UNKNOWN_SIGNAL } from "./resolve-signals.ts";
+import { arrivalSpan, generatedParameters, generatedWorkload } from "./resolve-workload.ts";
+import { routerLabel } from "./router-label.ts";
+import type { RouterSpec, RunSpec } from "./run-spec.ts";
+import { startsOf } from "./run-starts.ts";
+import { wantsTimeline } from "./schema.ts";
+import type { PointInputs, SeriesInput, SharedInputs } from "./shared-inputs.ts";
+import { readTraceWorkload } from "./trace-workload.ts";
+
+/** A point of the plan. */
+export interface PlannedPoint {
+  /** Key of its content in {@link SharedInputs.points}. */
+  readonly key: string;
+  readonly point: ExperimentPoint;
+  readonly inputs: PointInputs;
+  /** In the order of the file. */
+  readonly routers: readonly RouterSpec[];
+}
+
+export interface ExperimentPlan {
+  readonly loaded: LoadedExperiment;
+  readonly points: readonly PlannedPoint[];
+  /** By point, then seed and start, then router: runs that share requests stand together. */
+  readonly runs: readonly RunSpec[];
+  readonly inputs: SharedInputs;
+}
+
+export interface ExpandOptions {
+  /** What a result depends on beside its inputs; default: this package's code and this Node. */
+  readonly environment?: { readonly code: string; readonly node: string };
+}
+
+/**
+ * Opens every file that the experiment names, checks what only they can tell, and lists the runs.
+ *
+ * @throws UserError with the place in the experiment file: profiles, traces, series, routers and their parameters
+ */
+export async function expandExperiment(
+  loaded: LoadedExperiment,
+  options: ExpandOptions = {},
+): Promise<ExperimentPlan> {
+  const environment = options.environment ?? { code: codeHash(), node: process.version };
+  const tables = emptyTables();
+  const points: PlannedPoint[] = [];
+  const runs: RunSpec[] = [];
+  for (const point of loaded.points) {
+    const planned = await planPoint(point, tables);
+    points.push(planned);
+    runs.push(...(await planRuns(planned, tables, environment)));
+  }
+  const { seen: _, ...inputs } = tables;
+  return { loaded, points, runs, inputs };
+}
+
+async function planPoint(point: ExperimentPoint, tables: InputTables): Promise<PlannedPoint> {
+  const { experiment } = point;
+  const notes: string[] = [];
+  const profiles = await readProfiles(point, tables);
+  await checkFleet(point, profiles);
+  const carbon = await readSignals(point, "carbon", tables, notes);
+  const price = await readSignals(point, "price", tables, notes);
+  const signals = [...Object.values(carbon), ...Object.values(price)];
+  const starts = startsOf(experiment, signals, tables.series);
+  const routers: RouterSpec[] = [];
+  for (const i of experiment.routers.keys()) routers.push(await planRouter(point, i, tables));
+  const inputs: PointInputs = {
+    experiment,
+    profiles: profiles.map(({ key }) => key),
+    carbon,
+    price,
+    starts,
+    notes,
+  };
+  const key = hashOfJson(contentOf(inputs));
+  tables.points[key] = inputs;
+  return { key, point, inputs, routers };
+}
+
+/** Everything of a point that a run's result depends on, files by their content. */
+function contentOf({ experiment, profiles, carbon, price, notes }: PointInputs): unknown {
+  const { floors, tiers, latency, fleet, batching, regions, network, kvTransfer, faults } = experiment;
+  const { calibration, signals, telemetryIntervalS, end, horizon, warmup, workload } = experiment;
+  const { signal, refreshS, forecast } = signals;
+  return {
+    schema: "canopy/run/1",
+    // The requests themselves have a key of their own in every run; only what the run adds stands here.
+    trace: "trace" in workload,
+    floors,
+    tiers,
+    latency,
+    fleet: fleet.map((endpoint, i) => ({ ...endpoint, profile: profiles[i] })),
+    batching,
+    regions,
+    network,
+    kvTransfer,
+    faults,
+    calibration,
+    signals: { signal, refreshS, forecast, carbon, price },
+    telemetryIntervalS,
+    end,
+    horizon,
+    warmup,
+    timeline: wantsTimeline(experiment),
+    notes,
+  };
+}
+
+async function checkFleet(point: ExperimentPoint, profiles: readonly ProfileInput[]): Promise<void> {
+  const { endpoints, problems } = planEndpoints(point.experiment, profiles);
+  if (problems.length > 0) refuse(point.tree, problems, point.labels);
+  const regions = [...new Set(endpoints.map(({ region }) => region))];
+  await at(point, ["fleet"], () => {
+    buildFleet({
+      regions: regions.map((name) => ({ name, carbon: UNKNOWN_SIGNAL, energyPrice: null, pue: 1 })),
+      endpoints,
+      faults: planFaults(point.experiment),
+      kvTransfer: { bytesPerSecond: 1, latencySeconds: 0 },
+    });
+  });
+}
+
+async function planRouter(point: ExperimentPoint, index: number, tables: InputTables): Promise<RouterSpec> {
+  const config = point.experiment.routers[index];
+  const path = ["routers", index];
+  const where = placeText(originAt(point.tree, path));
+  const isFile = isRouterFile(config.router);
+  const file = isFile ? resolve(directoryOf(point, path), config.router) : null;
+  const definition =
+    file === null ? findRouter(config.router, where) : await at(point, path, () => loadRouter(file));
+  const parameters = parseRouterParameters(definition, config.parameters, where);
+  return {
+    label: routerLabel(config),
+    id: definition.id,
+    file,
+    parameters: parameters as Record<string, PlainValue>,
+    artefacts: await readArtefacts(point, index, tables),
+  };
+}
+
+async function planRuns(
+  planned: PlannedPoint,
+  tables: InputTables,
+  environment: NonNullable<ExpandOptions["environment"]>,
+): Promise<RunSpec[]> {
+  const { point, inputs, key, routers } = planned;
+  const { experiment, labels } = { experiment: inputs.experiment, labels: point.labels };
+  const files = await Promise.all(routers.map(({ file }) => (file === null ? null : sha256OfFile(file))));
+  const runs: RunSpec[] = [];
+  for (const [s, seed] of experiment.seeds.entries()) {
+    for (const [t, start] of inputs.starts.entries()) {
+      const workload = await workloadKey(point, seed, start, tables);
+      if (s === 0) await checkRun(point, inputs, { seed, start, workload }, tables, t === 0);
+      for (const [r, router] of routers.entries()) {
+        const { id, parameters, artefacts } = router;
+        const content = {
+          key,
+          workload,
+          seed,
+          start,
+          id,
+          parameters,
+          artefacts,
+          code: files[r],
+          environment,
+        };
+        runs.push({ key: hashOfJson(content), point: key, labels, router, seed, start, workload });
+      }
+    }
+  }
+  return runs;
+}
+
+/** The key of a run's requests; those of a file are read on the way. */
+async function workloadKey(
+  point: ExperimentPoint,
+  seed: number,
+  start: number | null,
+  tables: InputTables,
+): Promise<string> {
+  const { workload, tiers, floors } = point.experiment;
+  const generated = generatedParameters(workload, { tiers, floors, seed, start });
+  if (generated !== undefined) return hashOfJson(generated);
+  return at(point, ["workload"], () => readTraceWorkload(point, seed, start, tables));
+}
+
+/** Checks on the requests of one run, and that the signals cover it. */
+async function checkRun(
+  point: ExperimentPoint,
+  inputs: PointInputs,
+  run: { seed: number; start: number | null; workload: string },
+  tables: InputTables,
+  first: boolean,
+): Promise<void> {
+  const { tree, experiment, labels } = point;
+  const { workload, tiers, floors, warmup, fleet, end, horizon } = experiment;
+  const { requests, lastSeconds, dependent, needsLarge } = await at(point, ["workload"], () => {
+    const generated = generatedParameters(workload, { tiers, floors, ...run });
+    if (generated !== undefined) {
+      const made = generatedWorkload(generated);
+      return { requests: made.requests, ...arrivalSpan(made), needsLarge: false };
+    }
+    const { columns } = tables.workloads[run.workload].requests;
+    const trace = Trace.fromShared(tables.workloads[run.workload].requests);
+    const needsLarge = columns["needsLarge"].some((flag) => flag === 1);
+    return { requests: trace.requests, ...arrivalSpan(trace), needsLarge };
+  });
+  if (first) {
+    const refuseAt = (path: string[], message: string) =>
+      refuse(tree, [{ code: "CANOPY_EXPERIMENT_VALUE", path, message }], labels);
+    if (warmup !== undefined && Math.max(warmup.fraction * requests, warmup.atLeast) >= requests) {
+      refuseAt(["warmup"], `leaves none of the ${requests} requests, expected a shorter one`);
+    }
+    if (needsLarge && !fleet.some((endpoint) => endpoint.large)) {
+      refuseAt(
+        ["fleet"],
+        "the trace asks for a large model, but no endpoint may serve it: expected large: true on one",
+      );
+    }
+    if (end === "cut" && horizon === "auto" && dependent) {
+      refuseAt(
+        ["end"],
+        "is cut, but the last call of a session arrives when the run decides: expected horizon in seconds",
+      );
+    }
+  }
+  for (const which of ["carbon", "price"] as const) {
+    for (const [region, input] of Object.entries(inputs[which])) {
+      await at(point, ["signals", which, region], () => checkCoverage(input, tables, run.start, lastSeconds));
+    }
+  }
+}
+
+function checkCoverage(
+  input: SeriesInput,
+  tables: InputTables,
+  start: number | null,
+  lengthSeconds: number,
+): void {
+  if (input.kind === "file") trackOf(input, tables, { start, lengthSeconds });
+}

@@ -1,0 +1,134 @@
+import { buildFleet } from "../fleet/build-fleet.ts";
+import { endpointNames } from "../fleet/endpoint-names.ts";
+import type { Fleet, Region } from "../fleet/fleet.ts";
+import type { RunMetricsContext } from "../metrics/run-metrics.ts";
+import { loadRouter } from "../routers/load-router.ts";
+import { createRouter, findRouter } from "../routers/registry.ts";
+import type { RunOptions } from "../simulator/options.ts";
+import type { Workload } from "../workload/requests.ts";
+import { planEndpoints, planFaults } from "./resolve-fleet.ts";
+import { forecastOf, trackOf, UNKNOWN_SIGNAL } from "./resolve-signals.ts";
+import type { ArrivalSpan } from "./resolve-workload.ts";
+import type { RunSpec } from "./run-spec.ts";
+import type { Experiment } from "./schema.ts";
+import type { PointInputs, SharedInputs } from "./shared-inputs.ts";
+import { spanOf, workloadOf } from "./shared-workload.ts";
+
+/** A run ready for the simulator, and what its metrics need beside its records. */
+export interface ResolvedRun {
+  readonly options: RunOptions;
+  readonly inputs: PointInputs;
+  readonly metrics: RunMetricsContext;
+  /** Number of the first request that latency and service level count. */
+  readonly firstCounted: number;
+  /** End of the carbon series after the start of the run, in seconds; Infinity where it has none. */
+  readonly signalEndSeconds: number;
+}
+
+/**
+ * Makes the options of a run from its inputs.
+ *
+ * @throws UserError from a router's file or parameters, or a series that does not cover the run
+ */
+export async function resolveRun(spec: RunSpec, shared: SharedInputs): Promise<ResolvedRun> {
+  const inputs = shared.points[spec.point];
+  const { experiment } = inputs;
+  const workload = workloadOf(spec, shared);
+  const span = spanOf(workload);
+  const { fleet, signalEndSeconds } = fleetOf(spec, shared, span);
+  const { router: named } = spec;
+  const definition = named.file === null ? findRouter(named.id) : await loadRouter(named.file);
+  const { router } = createRouter(definition, named.parameters, named.label);
+  const artefacts = Object.entries(named.artefacts).map(
+    ([name, key]) => [name, shared.artefacts[key]] as const,
+  );
+  const options: RunOptions = {
+    fleet,
+    workload,
+    router: router as RunOptions["router"],
+    seed: spec.seed,
+    signal: experiment.signals.signal,
+    latency: experiment.latency,
+    telemetryIntervalSeconds: experiment.telemetryIntervalS,
+    signalIntervalSeconds: experiment.signals.refreshS,
+    end: experiment.end,
+    horizonSeconds: horizonOf(experiment, workload, span),
+    forecastCarbon: forecastOf(
+      experiment.signals,
+      fleet.regions.map((region) => region.carbon),
+      fleet.regions.map((region) => region.name),
+    ),
+    artefacts: new Map(artefacts),
+    explain: false,
+    clairvoyant: definition.clairvoyant === true,
+  };
+  const { warmup } = experiment;
+  const firstCounted =
+    warmup === undefined ? 0 : Math.ceil(Math.max(warmup.fraction * workload.requests, warmup.atLeast));
+  return { options, inputs, metrics: metricsContext(inputs, fleet), firstCounted, signalEndSeconds };
+}
+
+/** Seconds over which idle energy and the fleet's price run; null for the end of the last request. */
+function horizonOf({ horizon }: Experiment, { tiers }: Workload, span: ArrivalSpan): number | null {
+  if (typeof horizon === "number") return horizon;
+  if (horizon === "last-finish" || span.dependent) return null;
+  const deferral = tiers.filter(({ deferrable, sloSeconds }) => deferrable && Number.isFinite(sloSeconds));
+  return span.lastSeconds + Math.max(0, ...deferral.map(({ sloSeconds }) => sloSeconds));
+}
+
+function fleetOf(
+  { point, start }: RunSpec,
+  shared: SharedInputs,
+  { lastSeconds }: ArrivalSpan,
+): { fleet: Fleet; signalEndSeconds: number } {
+  const { experiment, profiles, carbon, price } = shared.points[point];
+  const { endpoints, problems } = planEndpoints(
+    experiment,
+    profiles.map((key) => ({ key, profile: shared.profiles[key] })),
+  );
+  if (problems.length > 0) throw new Error(`fleet: ${problems[0].message}`);
+  const run = { start, lengthSeconds: lastSeconds };
+  const regions = [...new Set(endpoints.map(({ region }) => region))].map(
+    (name): Region => ({
+      name,
+      carbon: carbon[name] === undefined ? UNKNOWN_SIGNAL : trackOf(carbon[name], shared, run),
+      energyPrice: price[name] === undefined ? null : trackOf(price[name], shared, run),
+      pue: experiment.regions[name]?.pue ?? 1,
+    }),
+  );
+  const { gigabytesPerS, latencyMs } = experiment.kvTransfer;
+  const fleet = buildFleet({
+    regions,
+    endpoints,
+    faults: planFaults(experiment),
+    kvTransfer: { bytesPerSecond: gigabytesPerS * 1e9, latencySeconds: latencyMs / 1000 },
+  });
+  const ends = regions.flatMap(({ carbon: c, energyPrice }) => [
+    c.endSeconds,
+    energyPrice?.endSeconds ?? Infinity,
+  ]);
+  return { fleet, signalEndSeconds: Math.min(...ends) };
+}
+
+function metricsContext({ experiment, carbon, price }: PointInputs, fleet: Fleet): RunMetricsContext {
+  const configs = experiment.fleet.flatMap((config) =>
+    endpointNames(config.endpoint, config.count).map((name) => ({ name, config })),
+  );
+  const unpriced = configs.find(({ config }) => config.price === undefined);
+  const untokened = configs.find(({ config }) => config.usdPerMillionTokens === undefined);
+  const none = (map: object) => Object.keys(map).length === 0;
+  return {
+    fleet,
+    unknown: {
+      carbon: none(carbon) ? "the experiment gives no carbon intensity (signals.carbon)" : undefined,
+      energyPrice: none(price) ? "the experiment gives no electricity price (signals.price)" : undefined,
+      price: unpriced === undefined ? undefined : `the endpoint ${unpriced.name} has no price`,
+      tokenPrice:
+        untokened === undefined ? undefined : `the endpoint ${untokened.name} has no usdPerMillionTokens`,
+    },
+    tokenPrices: configs.map(({ config }) => {
+      const usd = config.usdPerMillionTokens ?? 0;
+      return typeof usd === "number" ? { prompt: usd, output: usd } : usd;
+    }),
+  };
+}

@@ -1,0 +1,98 @@
+import type { RequestCursor, Tier, Workload } from "../workload/requests.ts";
+import { materialize, type SharedTrace, Trace } from "../workload/trace.ts";
+import { type ArrivalSpan, arrivalSpan, generatedParameters, generatedWorkload } from "./resolve-workload.ts";
+import type { RunSpec } from "./run-spec.ts";
+import type { SharedInputs, SharedWorkload } from "./shared-inputs.ts";
+
+export interface ShareOptions {
+  /** Longest workload that is held in memory, in requests; a longer one is generated in chunks where it is run. */
+  readonly mostRequests?: number;
+  /** Requests held in memory over all workloads. */
+  readonly mostInAll?: number;
+}
+
+/**
+ * Generates the workloads of some runs once, on memory that the workers share. The result is the same without: a run
+ * whose workload is not there generates it by itself.
+ *
+ * @returns the inputs with those workloads; traces stay
+ */
+export function shareWorkloads(
+  inputs: SharedInputs,
+  runs: readonly RunSpec[],
+  { mostRequests = 2_000_000, mostInAll = 10_000_000 }: ShareOptions = {},
+): SharedInputs {
+  const workloads: Record<string, SharedWorkload> = { ...inputs.workloads };
+  let left = mostInAll;
+  for (const run of runs) {
+    if (Object.hasOwn(workloads, run.workload)) continue;
+    const workload = generatedOf(run, inputs);
+    const { requests } = workload;
+    if (requests > mostRequests || requests > left) continue;
+    left -= requests;
+    workloads[run.workload] = {
+      requests: materialize(workload).toShared(),
+      meanPromptTokens: workload.meanPromptTokens,
+      meanOutputTokens: workload.meanOutputTokens,
+    };
+  }
+  return { ...inputs, workloads };
+}
+
+/** The requests of a run: shared ones, or a generator. */
+export function workloadOf(run: RunSpec, inputs: SharedInputs): Workload {
+  const shared = inputs.workloads[run.workload];
+  return shared === undefined ? generatedOf(run, inputs) : new SharedRequests(shared);
+}
+
+function generatedOf(run: RunSpec, inputs: SharedInputs): Workload {
+  const { workload, tiers, floors } = inputs.points[run.point].experiment;
+  const { seed, start } = run;
+  const generated = generatedParameters(workload, { tiers, floors, seed, start });
+  if (generated === undefined) throw new Error(`the trace ${run.workload} is not among the shared inputs`);
+  return generatedWorkload(generated);
+}
+
+/** Traces already checked in this thread, and when their requests arrive. */
+const traces = new WeakMap<SharedTrace, { readonly trace: Trace; readonly span: ArrivalSpan }>();
+
+/** When the requests of a run arrive, as far as that is known before it. */
+export function spanOf(workload: Workload): ArrivalSpan {
+  return workload instanceof SharedRequests ? workload.span : arrivalSpan(workload);
+}
+
+/** A shared trace with the means that its generator states, so that sharing changes nothing a router sees. */
+class SharedRequests implements Workload {
+  readonly name: string;
+  readonly tiers: readonly Tier[];
+  readonly taskTypes: readonly string[];
+  readonly endpointNames: readonly string[];
+  readonly requests: number;
+  readonly meanPromptTokens: number;
+  readonly meanOutputTokens: number;
+  readonly span: ArrivalSpan;
+  readonly #trace: Trace;
+
+  constructor({ requests, meanPromptTokens, meanOutputTokens }: SharedWorkload) {
+    let known = traces.get(requests);
+    if (known === undefined) {
+      const made = Trace.fromShared(requests);
+      known = { trace: made, span: arrivalSpan(made) };
+      traces.set(requests, known);
+    }
+    const { trace, span } = known;
+    this.#trace = trace;
+    this.span = span;
+    this.name = trace.name;
+    this.tiers = trace.tiers;
+    this.taskTypes = trace.taskTypes;
+    this.endpointNames = trace.endpointNames;
+    this.requests = trace.requests;
+    this.meanPromptTokens = meanPromptTokens;
+    this.meanOutputTokens = meanOutputTokens;
+  }
+
+  open(): RequestCursor {
+    return this.#trace.open();
+  }
+}
