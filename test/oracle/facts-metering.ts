@@ -4,6 +4,7 @@
  */
 import { describe, expect, test } from "vitest";
 import type { Fault, Region } from "../../src/fleet/fleet.ts";
+import { Law } from "../../src/profile/law.ts";
 import { routerOf, runParts, type Simulate, track } from "./build.ts";
 
 /** Outputs 3 of a prompt of 100, alone: 10, 5.2505 and 5.251 ms. */
@@ -95,9 +96,34 @@ export function describeMeteringFacts(name: string, simulate: Simulate): void {
       expect(totals.endpoints[0].idleJoules).toBeCloseTo(100 * ONE_SECONDS, DIGITS);
     });
 
-    test("iterations outside the grid are counted", () => {
-      const { totals } = runParts(simulate, { rows: [one] });
-      expect(totals.endpoints[0]).toMatchObject({ iterations: 3, outsideIterations: 0, outsideJoules: 0 });
+    test("iterations outside the grid are counted, and their energy", () => {
+      const law = new Law(
+        {
+          decode: {
+            batch: [1, 2],
+            contextTokens: [50, 101],
+            seconds: [
+              [0.005, 0.006],
+              [0.005, 0.006],
+            ],
+          },
+          prefill: { tokens: [1, 50], seconds: [0.005, 0.0099] },
+          overheadSeconds: 0.005,
+          mixedRule: "add",
+          power: {
+            idleWatts: 100,
+            idleUnloadedWatts: 50,
+            prefillWatts: 600,
+            decode: { batch: [1], watts: [400] },
+          },
+        },
+        64,
+      );
+      const { totals } = runParts(simulate, { endpoints: [{ law }], rows: [one] });
+      // The prompt of 100 in 14.9 ms is outside, the step at 101 inside, that at 102 (6 + 1/51 ms) outside.
+      const outsideJoules = 600 * 0.0149 + 400 * (0.006 + 0.001 / 51);
+      expect(totals.endpoints[0]).toMatchObject({ iterations: 3, outsideIterations: 2 });
+      expect(totals.endpoints[0].outsideJoules).toBeCloseTo(outsideJoules, 11);
     });
 
     test("a run that is cut stops in the middle of an iteration", () => {
