@@ -82,8 +82,8 @@ const PERCENTILES = [
 const NOTHING_FINISHED = "no request finished";
 
 function latencyMetrics(out: MetricWriter, sink: SummarySink): void {
-  for (const name of ["ttft", "e2e"] as const) {
-    const store = sink[name];
+  for (const name of ["latency", "ttft", "e2e"] as const) {
+    const store = sink[name === "latency" ? sink.options.latency : name];
     out.put(`${name}_mean_s`, store.mean, NOTHING_FINISHED);
     for (const [key, q] of PERCENTILES) out.put(`${name}_${key}_s`, store.quantile(q), NOTHING_FINISHED);
   }
