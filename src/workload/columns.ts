@@ -88,3 +88,14 @@ export function copyRows(
     (target[name] as Column).set((source[name] as Column).subarray(from, from + rows), at);
   }
 }
+
+/** New shared columns whose row i is row `rows[i]` of `source`. */
+export function gatherRows(source: RequestColumns, rows: Int32Array): RequestColumns {
+  const target = sharedColumns(presentColumns(source), rows.length);
+  for (const name of presentColumns(source)) {
+    const from = source[name] as Column;
+    const to = target[name] as Column;
+    for (let i = 0; i < rows.length; i++) to[i] = from[rows[i]];
+  }
+  return target;
+}

@@ -5,6 +5,7 @@ import {
   type Column,
   type ColumnName,
   copyRows,
+  gatherRows,
   presentColumns,
   type RequestColumns,
   sharedColumns,
@@ -126,24 +127,21 @@ export class TraceBuilder {
   }
 
   #sorted(): RequestColumns {
-    const target = sharedColumns(presentColumns(this.columns), this.rows);
     if (this.#outOfOrder === 0) {
+      const target = sharedColumns(presentColumns(this.columns), this.rows);
       copyRows(this.columns, 0, target, 0, this.rows);
       return target;
     }
     const times = this.columns.arrivalSeconds;
     const starts = blockStarts(times.subarray(0, this.rows));
-    const order = Uint32Array.from(starts.keys()).sort(
-      (a, b) => times[starts[a]] - times[starts[b]] || a - b,
-    );
+    const order = [...starts.keys()].sort((a, b) => times[starts[a]] - times[starts[b]] || a - b);
+    const rows = new Int32Array(this.rows);
     let at = 0;
     for (const block of order) {
-      const start = starts[block];
-      const length = (block + 1 < starts.length ? starts[block + 1] : this.rows) - start;
-      copyRows(this.columns, start, target, at, length);
-      at += length;
+      const end = block + 1 < starts.length ? starts[block + 1] : this.rows;
+      for (let row = starts[block]; row < end; row++) rows[at++] = row;
     }
-    return target;
+    return gatherRows(this.columns, rows);
   }
 
   #grow(): void {
