@@ -3,7 +3,7 @@ import { type ArrivalParameters, ArrivalProcess } from "./arrivals.ts";
 import { FloorSampler, resolveFloors, ShareSampler } from "./classes.ts";
 import { expectation, MAX_TOKENS, type Sampler, sampler, toTokens } from "./distribution.ts";
 import type { RequestChunk, RequestCursor } from "./requests.ts";
-import type { ResolvedSessions } from "./sessions.ts";
+import type { ResolvedSessions } from "./session-parameters.ts";
 import { PURPOSES } from "./synthetic.ts";
 
 /** A chunk with the columns that sessions have. */
