@@ -5,6 +5,7 @@ import { z } from "zod";
 import { nearest, UserError } from "../errors.ts";
 import type { RouterDefinition } from "./contract.ts";
 import { isRegistered } from "./registry.ts";
+import { enableUserModules } from "./user-modules.ts";
 
 const EXTENSIONS = [".ts", ".mts", ".js", ".mjs"];
 
@@ -70,6 +71,7 @@ async function checkFile(path: string, file: string): Promise<void> {
 
 async function importModule(path: string, file: string): Promise<Record<string, unknown>> {
   const url = pathToFileURL(file).href;
+  await enableUserModules();
   try {
     return (await import(url)) as Record<string, unknown>;
   } catch (cause) {

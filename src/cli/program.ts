@@ -1,0 +1,42 @@
+import { readFileSync } from "node:fs";
+import { Command } from "commander";
+import { addDataCommands } from "./commands/data.ts";
+import { addDoctorCommand } from "./commands/doctor.ts";
+import { addInitCommand } from "./commands/init.ts";
+import { addProfileCommands } from "./commands/profiles.ts";
+import { addRoutersCommand } from "./commands/routers.ts";
+import { addSignalsCommands } from "./commands/signals.ts";
+import { examples } from "./output.ts";
+
+/** The command line. Commands load what they need when they run, so that help is quick. */
+export function createProgram(): Command {
+  const program = new Command("canopy");
+  program
+    .description("Benchmark harness for carbon-aware routing of LLM inference")
+    .version(packageVersion(), "-V, --version", "print the version")
+    .helpOption("-h, --help", "print this help")
+    .showHelpAfterError(false)
+    .showSuggestionAfterError(true)
+    .exitOverride()
+    .configureOutput({ outputError: () => undefined })
+    .addHelpText(
+      "after",
+      examples([
+        "canopy init my-study",
+        "canopy run my-study/experiment.yaml",
+        "canopy routers cedar-heuristic",
+      ]),
+    );
+  addRoutersCommand(program);
+  addProfileCommands(program);
+  addDataCommands(program);
+  addSignalsCommands(program);
+  addInitCommand(program);
+  addDoctorCommand(program);
+  return program;
+}
+
+function packageVersion(): string {
+  const text = readFileSync(new URL("../../package.json", import.meta.url), "utf8");
+  return (JSON.parse(text) as { version: string }).version;
+}
