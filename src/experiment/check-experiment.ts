@@ -199,7 +199,8 @@ function checkRouters({ routers, seeds, baseline }: Experiment, add: Add): void 
   }
 }
 
-function checkResults({ outputs, published, comparable, routers }: Experiment, add: Add): void {
+function checkResults(experiment: Experiment, add: Add): void {
+  const { outputs, published, calibrated, comparable, routers } = experiment;
   const labels = routers.map(routerLabel);
   const metric = (path: TreePath, name: string) => {
     if (metricInfo(name) !== undefined) return;
@@ -227,6 +228,11 @@ function checkResults({ outputs, published, comparable, routers }: Experiment, a
   for (const [p, value] of published.entries()) {
     router(["published", p, "router"], value.router);
     metric(["published", p, "metric"], value.metric);
+    if (value.ratioTo !== undefined) router(["published", p, "ratioTo"], value.ratioTo);
+  }
+  for (const [c, value] of calibrated.entries()) {
+    router(["calibrated", c, "router"], value.router);
+    metric(["calibrated", c, "metric"], value.metric);
   }
   for (const name of Object.keys(comparable)) metric(["comparable", name], name);
 }

@@ -115,9 +115,6 @@ function notesOf({ inputs, options, signalEndSeconds }: ResolvedRun, totals: Run
       `the signals end ${Math.round(signalEndSeconds)} s into the run, which lasts ${Math.round(totals.endSeconds)} s: their last values are held`,
     );
   }
-  if (options.fleet.endpoints.every((endpoint) => endpoint.hostWattsPerReplica === 0)) {
-    notes.push("hostWattsPerReplica is 0: the server and facility boundaries hold GPUs alone");
-  }
   if (options.end === "cut") notes.push(`cut at the horizon of ${totals.horizonSeconds} s`);
   return notes;
 }

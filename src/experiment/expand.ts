@@ -5,7 +5,6 @@ import { sha256OfFile } from "../files.ts";
 import { buildFleet } from "../fleet/build-fleet.ts";
 import { isRouterFile, loadRouter } from "../routers/load-router.ts";
 import { findRouter, parseRouterParameters } from "../routers/registry.ts";
-import { Trace } from "../workload/trace.ts";
 import { hashOfJson } from "./canonical-json.ts";
 import { codeHash } from "./code-hash.ts";
 import { type ExperimentPoint, type LoadedExperiment, refuse } from "./load.ts";
@@ -27,7 +26,8 @@ import type { RouterSpec, RunSpec } from "./run-spec.ts";
 import { startsOf } from "./run-starts.ts";
 import { wantsTimeline } from "./schema.ts";
 import type { PointInputs, SeriesInput, SharedInputs } from "./shared-inputs.ts";
-import { readTraceWorkload } from "./trace-workload.ts";
+import { spanOf, workloadOf } from "./shared-workload.ts";
+import { readTraceWorkload, traceFile } from "./trace-workload.ts";
 
 /** A point of the plan. */
 export interface PlannedPoint {
@@ -45,11 +45,18 @@ export interface ExperimentPlan {
   /** By point, then seed and start, then router: runs that share requests stand together. */
   readonly runs: readonly RunSpec[];
   readonly inputs: SharedInputs;
+  readonly environment: RunEnvironment;
+}
+
+/** What a result depends on beside its inputs. */
+export interface RunEnvironment {
+  readonly code: string;
+  readonly node: string;
 }
 
 export interface ExpandOptions {
-  /** What a result depends on beside its inputs; default: this package's code and this Node. */
-  readonly environment?: { readonly code: string; readonly node: string };
+  /** Default: this package's code and this Node. */
+  readonly environment?: RunEnvironment;
 }
 
 /**
@@ -68,15 +75,16 @@ export async function expandExperiment(
   for (const point of loaded.points) {
     const planned = await planPoint(point, tables);
     points.push(planned);
-    runs.push(...(await planRuns(planned, tables, environment)));
+    runs.push(...(await planRuns(planned, points.length - 1, tables, environment)));
   }
-  const { seen: _, ...inputs } = tables;
-  return { loaded, points, runs, inputs };
+  const { seen: _, traces: __, ...inputs } = tables;
+  return { loaded, points, runs, inputs, environment };
 }
 
-async function planPoint(point: ExperimentPoint, tables: InputTables): Promise<PlannedPoint> {
-  const { experiment } = point;
+async function planPoint(loaded: ExperimentPoint, tables: InputTables): Promise<PlannedPoint> {
   const notes: string[] = [];
+  const point = withStandIn(loaded, notes);
+  const { experiment } = point;
   const profiles = await readProfiles(point, tables);
   await checkFleet(point, profiles);
   const carbon = await readSignals(point, "carbon", tables, notes);
@@ -96,6 +104,15 @@ async function planPoint(point: ExperimentPoint, tables: InputTables): Promise<P
   const key = hashOfJson(contentOf(inputs));
   tables.points[key] = inputs;
   return { key, point, inputs, routers };
+}
+
+/** Puts the synthetic workload in the place of a trace of reference data that is not there. */
+function withStandIn(point: ExperimentPoint, notes: string[]): ExperimentPoint {
+  const { workload } = point.experiment;
+  if (!("trace" in workload) || workload.otherwise === undefined) return point;
+  if (traceFile(point, workload) !== undefined) return point;
+  notes.push(`workload: no reference data here, a synthetic workload stands in for ${workload.trace}`);
+  return { ...point, experiment: { ...point.experiment, workload: workload.otherwise } };
 }
 
 /** Everything of a point that a run's result depends on, files by their content. */
@@ -156,13 +173,22 @@ async function planRouter(point: ExperimentPoint, index: number, tables: InputTa
     file,
     parameters: parameters as Record<string, PlainValue>,
     artefacts: await readArtefacts(point, index, tables),
+    about: {
+      family: definition.family,
+      group: definition.group,
+      status: definition.status,
+      source: definition.source,
+      clairvoyant: definition.clairvoyant === true,
+      ablationOf: definition.ablationOf ?? null,
+    },
   };
 }
 
 async function planRuns(
   planned: PlannedPoint,
+  place: number,
   tables: InputTables,
-  environment: NonNullable<ExpandOptions["environment"]>,
+  environment: RunEnvironment,
 ): Promise<RunSpec[]> {
   const { point, inputs, key, routers } = planned;
   const { experiment, labels } = { experiment: inputs.experiment, labels: point.labels };
@@ -185,7 +211,16 @@ async function planRuns(
           code: files[r],
           environment,
         };
-        runs.push({ key: hashOfJson(content), point: key, labels, router, seed, start, workload });
+        runs.push({
+          key: hashOfJson(content),
+          point: key,
+          labels,
+          planned: place,
+          router,
+          seed,
+          start,
+          workload,
+        });
       }
     }
   }
@@ -202,7 +237,7 @@ async function workloadKey(
   const { workload, tiers, floors } = point.experiment;
   const generated = generatedParameters(workload, { tiers, floors, seed, start });
   if (generated !== undefined) return hashOfJson(generated);
-  return at(point, ["workload"], () => readTraceWorkload(point, seed, start, tables));
+  return at(point, ["workload"], () => readTraceWorkload(point, seed, tables));
 }
 
 /** Checks on the requests of one run, and that the signals cover it. */
@@ -221,10 +256,10 @@ async function checkRun(
       const made = generatedWorkload(generated);
       return { requests: made.requests, ...arrivalSpan(made), needsLarge: false };
     }
-    const { columns } = tables.workloads[run.workload].requests;
-    const trace = Trace.fromShared(tables.workloads[run.workload].requests);
-    const needsLarge = columns["needsLarge"].some((flag) => flag === 1);
-    return { requests: trace.requests, ...arrivalSpan(trace), needsLarge };
+    const shared = tables.workloads[run.workload];
+    const played = workloadOf({ ...run, point: "" }, tables);
+    const needsLarge = shared.requests.columns["needsLarge"].some((flag) => flag === 1);
+    return { requests: played.requests, ...spanOf(played), needsLarge };
   });
   if (first) {
     const refuseAt = (path: string[], message: string) =>

@@ -26,8 +26,6 @@ export interface ExperimentPoint {
   readonly experiment: Experiment;
   /** Where each value was written: for messages, and for the folders that relative paths start from. */
   readonly tree: LocatedTree;
-  /** What was fitted at this point, if anything was. */
-  readonly calibrated: string | undefined;
   readonly note: string | undefined;
 }
 
@@ -191,7 +189,6 @@ function validate(tree: LocatedTree, point: PointConfig | undefined, chosen: Cho
     labels,
     experiment: parsed.data,
     tree,
-    calibrated: point?.calibrated,
     note: point?.note,
   };
 }

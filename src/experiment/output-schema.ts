@@ -78,6 +78,18 @@ export type PublishedValue = z.infer<typeof publishedValue>;
 
 export const publishedSchema = z.array(publishedValue).default([]).describe("figures of the paper");
 
+export const calibratedSchema = z
+  .array(
+    z.strictObject({
+      router: name,
+      metric: name,
+      by: name.describe("path of the parameter that was fitted"),
+      note: z.string().optional(),
+    }),
+  )
+  .default([])
+  .describe("quantities that were fitted to the paper's: they never count as agreement");
+
 export const comparableSchema = z
   .record(name, z.string().min(1))
   .default({})

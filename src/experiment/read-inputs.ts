@@ -7,6 +7,7 @@ import type { InlineProfile, Profile } from "../profile/schema.ts";
 import { readSignalCsv } from "../signal/read-csv.ts";
 import { type StepSeries, shareSeries } from "../signal/series.ts";
 import { syntheticPreset } from "../signal/synthetic-presets.ts";
+import type { Trace } from "../workload/trace.ts";
 import { hashOfJson } from "./canonical-json.ts";
 import { inputPath } from "./data-path.ts";
 import type { ExperimentPoint } from "./load.ts";
@@ -25,10 +26,19 @@ export interface InputTables extends SharedInputs {
   readonly artefacts: Record<string, Uint8Array>;
   /** Files already read, by what was asked of them. */
   readonly seen: Map<string, Promise<string>>;
+  readonly traces: Map<string, Promise<{ readonly base: Trace; readonly hasTiers: boolean }>>;
 }
 
 export function emptyTables(): InputTables {
-  return { points: {}, profiles: {}, series: {}, workloads: {}, artefacts: {}, seen: new Map() };
+  return {
+    points: {},
+    profiles: {},
+    series: {},
+    workloads: {},
+    artefacts: {},
+    seen: new Map(),
+    traces: new Map(),
+  };
 }
 
 /** Runs a step that may refuse an input, and puts the place of the value that names it before the message. */
@@ -115,7 +125,7 @@ function presetInput({ preset, seed, stepS, rescale, factor }: PresetSource): Se
 
 async function readSeries(file: string, source: SignalFileSource, tables: InputTables): Promise<string> {
   const { path: _, otherwise: __, rescale, factor, fillLimitS, ...wish } = source;
-  return once(tables, hashOfJson(["series", file, source]), async () => {
+  return once(tables.seen, hashOfJson(["series", file, source]), async () => {
     const series = changed(await readSignalCsv(file, { ...wish, fillLimitSeconds: fillLimitS }), {
       rescale,
       factor,
@@ -138,7 +148,7 @@ export async function readArtefacts(
     hashes[name] = await at(point, path, async () => {
       const file = inputPath(named, directoryOf(point, path));
       if (file === undefined) throw noReferenceData(named);
-      return once(tables, `artefact ${file}`, async () => {
+      return once(tables.seen, `artefact ${file}`, async () => {
         const bytes = await readFile(file).catch((cause: NodeJS.ErrnoException) => {
           throw new UserError("CANOPY_FILE_MISSING", `cannot read ${named} (${cause.code})`, { cause });
         });
@@ -154,11 +164,11 @@ export async function readArtefacts(
 }
 
 /** Does a reading once for all points that ask for the same. */
-export function once(tables: InputTables, what: string, read: () => Promise<string>): Promise<string> {
-  let reading = tables.seen.get(what);
+export function once<T>(seen: Map<string, Promise<T>>, what: string, read: () => Promise<T>): Promise<T> {
+  let reading = seen.get(what);
   if (reading === undefined) {
     reading = read();
-    tables.seen.set(what, reading);
+    seen.set(what, reading);
   }
   return reading;
 }

@@ -8,6 +8,8 @@ export interface RunSpec {
   /** Key of the point in {@link SharedInputs.points}. */
   readonly point: string;
   readonly labels: Readonly<Record<string, PlainValue>>;
+  /** Place of the point in the plan. Points of the same content share runs. */
+  readonly planned: number;
   readonly router: RouterSpec;
   readonly seed: number;
   /** Start of the run in Unix seconds of the signals; null where no signal has a calendar. */
@@ -25,6 +27,16 @@ export interface RouterSpec {
   readonly parameters: Readonly<Record<string, PlainValue>>;
   /** Content hash of each artefact, by the name the router asks for. */
   readonly artefacts: Readonly<Record<string, string>>;
+  /** What the registry says of it; no part of a run's key. */
+  readonly about: {
+    readonly family: string;
+    readonly group: string;
+    readonly status: string;
+    readonly source: string;
+    readonly clairvoyant: boolean;
+    /** Id of the router that this one is an ablation of. */
+    readonly ablationOf: string | null;
+  };
 }
 
 /** What a run leaves: survives JSON without loss. */

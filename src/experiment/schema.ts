@@ -11,7 +11,7 @@ import {
   networkSchema,
   regionsSchema,
 } from "./fleet-schema.ts";
-import { comparableSchema, outputsSchema, publishedSchema } from "./output-schema.ts";
+import { calibratedSchema, comparableSchema, outputsSchema, publishedSchema } from "./output-schema.ts";
 import { count, name, notNegative, positive, share } from "./schema-parts.ts";
 import { signalsSchema, startsSchema } from "./signal-schema.ts";
 import { floorsSchema, tiersSchema, workloadSchema } from "./workload-schema.ts";
@@ -55,10 +55,6 @@ const seedsSchema = z
 const pointSchema = z.strictObject({
   name,
   set: z.record(name, z.json()).default({}).describe("path: value; as --set"),
-  calibrated: z
-    .string()
-    .optional()
-    .describe("what was fitted to which published figure: no agreement is claimed"),
   note: z.string().optional(),
 });
 export type PointConfig = z.infer<typeof pointSchema>;
@@ -126,6 +122,7 @@ const onePoint = {
     .optional()
     .describe("label of the router that the others are compared with; default: the first"),
   published: publishedSchema,
+  calibrated: calibratedSchema,
   comparable: comparableSchema,
 };
 

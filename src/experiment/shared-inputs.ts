@@ -19,6 +19,8 @@ export interface SharedInputs {
 
 export interface SharedWorkload {
   readonly requests: SharedTrace;
+  /** How many times they are played, one round after the other. */
+  readonly repeat: number;
   /** Means that a gateway knows from history: of a generated workload the expectations, not those of its draw. */
   readonly meanPromptTokens: number;
   readonly meanOutputTokens: number;

@@ -1,5 +1,6 @@
+import { repeat } from "../workload/repeat.ts";
 import type { RequestCursor, Tier, Workload } from "../workload/requests.ts";
-import { materialize, type SharedTrace, Trace } from "../workload/trace.ts";
+import { materialize, Trace } from "../workload/trace.ts";
 import { type ArrivalSpan, arrivalSpan, generatedParameters, generatedWorkload } from "./resolve-workload.ts";
 import type { RunSpec } from "./run-spec.ts";
 import type { SharedInputs, SharedWorkload } from "./shared-inputs.ts";
@@ -32,6 +33,7 @@ export function shareWorkloads(
     left -= requests;
     workloads[run.workload] = {
       requests: materialize(workload).toShared(),
+      repeat: 1,
       meanPromptTokens: workload.meanPromptTokens,
       meanOutputTokens: workload.meanOutputTokens,
     };
@@ -40,12 +42,14 @@ export function shareWorkloads(
 }
 
 /** The requests of a run: shared ones, or a generator. */
-export function workloadOf(run: RunSpec, inputs: SharedInputs): Workload {
+export function workloadOf(run: RunOfWorkload, inputs: SharedInputs): Workload {
   const shared = inputs.workloads[run.workload];
   return shared === undefined ? generatedOf(run, inputs) : new SharedRequests(shared);
 }
 
-function generatedOf(run: RunSpec, inputs: SharedInputs): Workload {
+type RunOfWorkload = Pick<RunSpec, "workload" | "point" | "seed" | "start">;
+
+function generatedOf(run: RunOfWorkload, inputs: SharedInputs): Workload {
   const { workload, tiers, floors } = inputs.points[run.point].experiment;
   const { seed, start } = run;
   const generated = generatedParameters(workload, { tiers, floors, seed, start });
@@ -54,7 +58,7 @@ function generatedOf(run: RunSpec, inputs: SharedInputs): Workload {
 }
 
 /** Traces already checked in this thread, and when their requests arrive. */
-const traces = new WeakMap<SharedTrace, { readonly trace: Trace; readonly span: ArrivalSpan }>();
+const traces = new WeakMap<SharedWorkload, { readonly played: Workload; readonly span: ArrivalSpan }>();
 
 /** When the requests of a run arrive, as far as that is known before it. */
 export function spanOf(workload: Workload): ArrivalSpan {
@@ -71,28 +75,29 @@ class SharedRequests implements Workload {
   readonly meanPromptTokens: number;
   readonly meanOutputTokens: number;
   readonly span: ArrivalSpan;
-  readonly #trace: Trace;
+  readonly #played: Workload;
 
-  constructor({ requests, meanPromptTokens, meanOutputTokens }: SharedWorkload) {
-    let known = traces.get(requests);
+  constructor(shared: SharedWorkload) {
+    let known = traces.get(shared);
     if (known === undefined) {
-      const made = Trace.fromShared(requests);
-      known = { trace: made, span: arrivalSpan(made) };
-      traces.set(requests, known);
+      const trace = Trace.fromShared(shared.requests);
+      const played = shared.repeat === 1 ? trace : repeat(trace, shared.repeat);
+      known = { played, span: arrivalSpan(played) };
+      traces.set(shared, known);
     }
-    const { trace, span } = known;
-    this.#trace = trace;
+    const { played, span } = known;
+    this.#played = played;
     this.span = span;
-    this.name = trace.name;
-    this.tiers = trace.tiers;
-    this.taskTypes = trace.taskTypes;
-    this.endpointNames = trace.endpointNames;
-    this.requests = trace.requests;
-    this.meanPromptTokens = meanPromptTokens;
-    this.meanOutputTokens = meanOutputTokens;
+    this.name = played.name;
+    this.tiers = played.tiers;
+    this.taskTypes = played.taskTypes;
+    this.endpointNames = played.endpointNames;
+    this.requests = played.requests;
+    this.meanPromptTokens = shared.meanPromptTokens;
+    this.meanOutputTokens = shared.meanOutputTokens;
   }
 
   open(): RequestCursor {
-    return this.#trace.open();
+    return this.#played.open();
   }
 }

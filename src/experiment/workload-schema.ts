@@ -1,5 +1,7 @@
 /** The `workload`, `tiers` and `floors` keys of an experiment file. */
 import { z } from "zod";
+import { GENERIC_COLUMNS } from "../workload/read/generic.ts";
+import { TRACE_FORMATS } from "../workload/read/read-trace.ts";
 import { count, name, notNegative, positive, share } from "./schema-parts.ts";
 
 const distributionLeaf = z.discriminatedUnion("dist", [
@@ -135,9 +137,12 @@ export const traceWorkloadSchema = z
     trace: name.describe(
       "CSV, JSON Lines or Parquet file; data:FOLDER/FILE lies in the folder of reference data",
     ),
-    format: name.exactOptional().describe("layout of the file; default: told from its columns"),
+    format: z
+      .enum(TRACE_FORMATS)
+      .exactOptional()
+      .describe("layout of the file; default: told from its columns"),
     columns: z
-      .record(name, name)
+      .partialRecord(z.enum(GENERIC_COLUMNS), name)
       .exactOptional()
       .describe(
         "names of the file's columns, by generic name: arrival_s, prompt_tokens, output_tokens, tier, …",
@@ -152,6 +157,13 @@ export const traceWorkloadSchema = z
       .default(1)
       .describe("superposes copies shifted in time: multiplies the rate, keeps the pattern"),
     repeat: count.default(1).describe("plays the trace this many times, one after the other"),
+    sessionsPerS: positive.exactOptional().describe("agent-sessions: sessions started per second"),
+    agents: z.enum(["main", "all"]).exactOptional().describe("agent-sessions: with or without sub-agents"),
+    dependent: z.boolean().exactOptional().describe("agent-sessions: steps wait for the step before"),
+    largeModels: z
+      .array(name)
+      .exactOptional()
+      .describe("burstgpt, agent-sessions: models whose requests need the large one"),
     drawTiers: z
       .boolean()
       .exactOptional()

@@ -205,7 +205,7 @@ describe("--set", () => {
 describe("points and axes", () => {
   const text = `${SMALLEST}points:
   - { name: one }
-  - { name: two, set: { fleet.0.replicas: 2 }, calibrated: by hand }
+  - { name: two, set: { fleet.0.replicas: 2 }, note: by hand }
 axes: { telemetryIntervalS: [0, 1], "batching.maxRequests": [32] }
 `;
 
@@ -219,7 +219,7 @@ axes: { telemetryIntervalS: [0, 1], "batching.maxRequests": [32] }
     ]);
     expect(points.map((point) => point.experiment.fleet[0].replicas)).toEqual([1, 1, 2, 2]);
     expect(points.map((point) => point.experiment.telemetryIntervalS)).toEqual([0, 1, 0, 1]);
-    expect(points.map((point) => point.calibrated)).toEqual([undefined, undefined, "by hand", "by hand"]);
+    expect(points.map((point) => point.note)).toEqual([undefined, undefined, "by hand", "by hand"]);
   });
 
   test("--set on an axis' path replaces the axis", () => {

@@ -1,0 +1,261 @@
+/** From the results of runs to the rows of an experiment. */
+import { type ComparisonRow, compare, type PublishedFigure, type RunFigure } from "../metrics/comparison.ts";
+import { metricInfo } from "../metrics/metric-catalogue.ts";
+import { placementAgreement } from "../metrics/placement-sketch.ts";
+import { type Provenance, weakestProvenance } from "../profile/provenance.ts";
+import { canonicalJson } from "./canonical-json.ts";
+import type { ExperimentPlan, PlannedPoint } from "./expand.ts";
+import { meanIntervals, pairedIntervals } from "./intervals.ts";
+import { pointProvenance } from "./point-provenance.ts";
+import {
+  type ExperimentResult,
+  type MetricDifference,
+  type MetricSummary,
+  type PointRanks,
+  RESULT_SCHEMA_ID,
+  type ResultRow,
+} from "./result.ts";
+import type { RouterSpec, RunResult, RunSpec } from "./run-spec.ts";
+
+/** Share of equal placements above which an ablation is not told from its parent. */
+const INDISTINGUISHABLE = 0.99;
+
+/**
+ * Rows, comparison with the paper and provenance of an experiment.
+ *
+ * @param results by key of the run; runs that failed are missing and are counted as such
+ */
+export function aggregate(plan: ExperimentPlan, results: ReadonlyMap<string, RunResult>): ExperimentResult {
+  const [{ point: first }] = plan.points;
+  const rows: ResultRow[] = [];
+  const ranks: PointRanks[] = [];
+  for (const [index, planned] of plan.points.entries()) {
+    const runs = plan.runs.filter((run) => run.planned === index);
+    const point = new PointRuns(planned, runs, results);
+    rows.push(...point.rows());
+    const agreement = point.ranks();
+    if (agreement.length > 0) ranks.push({ point: planned.point.labels, ranks: agreement });
+  }
+  return {
+    schema: RESULT_SCHEMA_ID,
+    experiment: plan.loaded.id,
+    description: first.experiment.description ?? null,
+    paper: first.experiment.paper ?? null,
+    baseline: baselineOf(plan.points[0]),
+    rows,
+    ranks,
+    provenance: {
+      ...plan.environment,
+      files: plan.loaded.files,
+      points: plan.points.map((planned) => pointProvenance(planned, plan)),
+    },
+  };
+}
+
+/** Label of the router that the others are compared with. */
+function baselineOf({ point, routers }: PlannedPoint): string {
+  return point.experiment.baseline ?? routers[0].label;
+}
+
+class PointRuns {
+  readonly #planned: PlannedPoint;
+  readonly #baseline: string;
+  /** Runs of each router in the same order of seed and start; undefined where one is missing. */
+  readonly #byRouter = new Map<string, (RunResult | undefined)[]>();
+  readonly #summaries = new Map<string, Record<string, MetricSummary>>();
+  readonly #differences = new Map<string, Record<string, MetricDifference>>();
+  readonly #comparison: ReturnType<typeof compare>;
+
+  constructor(planned: PlannedPoint, runs: readonly RunSpec[], results: ReadonlyMap<string, RunResult>) {
+    this.#planned = planned;
+    this.#baseline = baselineOf(planned);
+    for (const { label } of planned.routers) {
+      const own = runs.filter((run) => run.router.label === label);
+      this.#byRouter.set(
+        label,
+        own.map((run) => results.get(run.key)),
+      );
+    }
+    for (const { label } of planned.routers) this.#summaries.set(label, summarise(this.#runs(label)));
+    for (const { label } of planned.routers) {
+      const differences =
+        label === this.#baseline ? {} : differ(this.#runs(label), this.#runs(this.#baseline));
+      this.#differences.set(label, differences);
+    }
+    this.#comparison = this.#compare();
+  }
+
+  rows(): ResultRow[] {
+    return this.#planned.routers.map((router) => this.#row(router));
+  }
+
+  ranks() {
+    return this.#comparison.ranks.filter(({ systems }) => systems.length > 1);
+  }
+
+  #runs(label: string): readonly (RunResult | undefined)[] {
+    return this.#byRouter.get(label) ?? [];
+  }
+
+  #row(router: RouterSpec): ResultRow {
+    const runs = this.#runs(router.label);
+    const done = runs.filter((run) => run !== undefined);
+    const comparison = this.#comparison.rows.filter((row) => row.system === router.label);
+    return {
+      router: router.label,
+      point: this.#planned.point.labels,
+      metrics: this.#summaries.get(router.label) ?? {},
+      published: byMetric(comparison, ({ paper }) => paper ?? undefined),
+      verdict: byMetric(comparison, ({ verdict }) => verdict),
+      differences: this.#differences.get(router.label) ?? {},
+      comparison,
+      id: router.id,
+      parameters: router.parameters,
+      about: router.about,
+      provenance: weakestProvenance(done.map((run) => run.provenance as Provenance)),
+      runs: { done: done.length, planned: runs.length },
+      notes: [...this.#notes(router), ...commonNotes(done)],
+      percentiles: meanPercentiles(done),
+      timeline: done[0]?.timeline ?? null,
+    };
+  }
+
+  #notes(router: RouterSpec): string[] {
+    const notes: string[] = [];
+    if (router.about.clairvoyant) notes.push("clairvoyant: sees what no gateway can");
+    const parent = this.#planned.routers.find(({ id }) => id === router.about.ablationOf);
+    if (parent === undefined) return notes;
+    const agreement = agreementOf(this.#runs(router.label), this.#runs(parent.label));
+    if (agreement !== undefined && agreement > INDISTINGUISHABLE) {
+      notes.push(
+        `indistinguishable here: places ${(100 * agreement).toFixed(1)} % of the requests like ${parent.label}`,
+      );
+    }
+    return notes;
+  }
+
+  #compare(): ReturnType<typeof compare> {
+    const { experiment, labels } = this.#planned.point;
+    const published = experiment.published.filter(({ point }) => belongs(point, labels));
+    const figures = published.map((figure): PublishedFigure => {
+      const { router, metric, value, unit, ratioTo } = figure;
+      const reason = experiment.comparable[metric];
+      return {
+        router,
+        metric,
+        value,
+        unit: unit ?? metricInfo(metric)?.unit ?? "",
+        ...(ratioTo === undefined ? {} : { ratioTo }),
+        ...(reason === undefined ? {} : { comparable: { reason } }),
+      };
+    });
+    const metrics = new Set(figures.map(({ metric }) => metric));
+    const runs = this.#planned.routers.flatMap(({ label }) =>
+      [...metrics].map((metric): RunFigure => {
+        const summary = this.#summaries.get(label)?.[metric];
+        const interval = this.#differences.get(label)?.[metric]?.ratioCi95;
+        return {
+          router: label,
+          metric,
+          value: summary?.mean ?? null,
+          unit: metricInfo(metric)?.unit ?? "",
+          ...(summary?.reason === undefined ? {} : { reason: summary.reason }),
+          ...(interval === undefined || interval === null ? {} : { ratioInterval: interval }),
+        };
+      }),
+    );
+    return compare(figures, runs, {
+      baseline: this.#baseline,
+      calibrated: experiment.calibrated.map(({ router, metric }) => ({ router, metric })),
+    });
+  }
+}
+
+/** Whether a published figure belongs to a point: by the point's name, or by values of its labels. */
+function belongs(
+  wanted: string | Record<string, unknown> | undefined,
+  labels: PlannedPoint["point"]["labels"],
+): boolean {
+  if (wanted === undefined) return true;
+  if (typeof wanted === "string") return labels["point"] === wanted;
+  return Object.entries(wanted).every(
+    ([name, value]) => Object.hasOwn(labels, name) && canonicalJson(labels[name]) === canonicalJson(value),
+  );
+}
+
+function summarise(runs: readonly (RunResult | undefined)[]): Record<string, MetricSummary> {
+  const done = runs.filter((run) => run !== undefined);
+  const names = [...new Set(done.flatMap((run) => Object.keys(run.metrics)))];
+  const intervals = meanIntervals(names.map((name) => done.map((run) => run.metrics[name] ?? null)));
+  const summaries: Record<string, MetricSummary> = {};
+  for (const [i, name] of names.entries()) {
+    const { mean, ci95, n } = intervals[i];
+    const reason = done.find((run) => run.reasons[name] !== undefined)?.reasons[name];
+    const unit = metricInfo(name)?.unit ?? "";
+    summaries[name] = { mean, ci95, unit, n, ...(mean === null && reason !== undefined ? { reason } : {}) };
+  }
+  return summaries;
+}
+
+function differ(
+  runs: readonly (RunResult | undefined)[],
+  baseline: readonly (RunResult | undefined)[],
+): Record<string, MetricDifference> {
+  const names = Object.keys(runs.find((run) => run !== undefined)?.metrics ?? {});
+  const sample = (of: readonly (RunResult | undefined)[], name: string) =>
+    of.map((run) => run?.metrics[name] ?? null);
+  const pairs = names.map((name) => [sample(runs, name), sample(baseline, name)] as const);
+  const differences: Record<string, MetricDifference> = {};
+  for (const [i, interval] of pairedIntervals(pairs).entries()) {
+    if (interval !== undefined) differences[names[i]] = interval;
+  }
+  return differences;
+}
+
+/** Mean agreement of placements over the runs that both routers have; undefined without one. */
+function agreementOf(
+  a: readonly (RunResult | undefined)[],
+  b: readonly (RunResult | undefined)[],
+): number | undefined {
+  const shares = a.flatMap((run, i) => {
+    const other = b[i];
+    return run === undefined || other === undefined
+      ? []
+      : [placementAgreement(run.placements, other.placements)];
+  });
+  return shares.length === 0 ? undefined : shares.reduce((sum, share) => sum + share, 0) / shares.length;
+}
+
+/** Notes of the runs, each once, with how many runs it concerns where that is not all. */
+function commonNotes(runs: readonly RunResult[]): string[] {
+  const counts = new Map<string, number>();
+  for (const note of runs.flatMap((run) => run.notes)) {
+    const general = note.replace(/\d+(\.\d+)? s\b/g, "… s");
+    counts.set(general, (counts.get(general) ?? 0) + 1);
+  }
+  return [...counts].map(([note, count]) =>
+    count === runs.length ? note : `${note} (${count} of ${runs.length} runs)`,
+  );
+}
+
+function meanPercentiles(runs: readonly RunResult[]): ResultRow["percentiles"] {
+  const quantiles = runs[0]?.percentiles.quantiles ?? [];
+  const mean = (kind: "ttft" | "e2e") =>
+    quantiles.map((_, q) => {
+      const values = runs.flatMap((run) => run.percentiles[kind][q] ?? []);
+      return values.length === 0 ? null : values.reduce((sum, value) => sum + value, 0) / values.length;
+    });
+  return { quantiles, ttft: mean("ttft"), e2e: mean("e2e") };
+}
+
+function byMetric<T>(
+  rows: readonly ComparisonRow[],
+  value: (row: ComparisonRow) => T | undefined,
+): Record<string, T> {
+  const values: Record<string, T> = {};
+  for (const row of rows) {
+    const own = value(row);
+    if (own !== undefined && !Object.hasOwn(values, row.metric)) values[row.metric] = own;
+  }
+  return values;
+}

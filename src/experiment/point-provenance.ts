@@ -1,0 +1,78 @@
+import { isoTime } from "../signal/series.ts";
+import type { ExperimentPlan, PlannedPoint } from "./expand.ts";
+import type { PlainValue } from "./located-tree.ts";
+import { INLINE_PROFILE_ID } from "./resolve-fleet.ts";
+import { describeSeries } from "./resolve-signals.ts";
+import type { PointProvenance } from "./result.ts";
+import type { SeriesInput } from "./shared-inputs.ts";
+
+/** What the figures of a point rest on. */
+export function pointProvenance({ key, point, inputs }: PlannedPoint, plan: ExperimentPlan): PointProvenance {
+  const { experiment } = inputs;
+  const { series } = plan.inputs;
+  const describe = (signals: Readonly<Record<string, SeriesInput>>) =>
+    Object.fromEntries(
+      Object.entries(signals).map(([region, input]) => [region, describeSeries(input, { series })]),
+    );
+  const profiles = new Map<string, string>();
+  for (const name of inputs.profiles) {
+    const profile = plan.inputs.profiles[name];
+    if ("law" in profile) profiles.set(INLINE_PROFILE_ID, "modelled");
+    else profiles.set(profile.id, profile.provenance);
+  }
+  const { calibration, latency, end, horizon, warmup, signals, seeds } = experiment;
+  return {
+    point: point.labels,
+    inputs: key,
+    seeds,
+    starts: inputs.starts.flatMap((start) => (start === null ? [] : [isoTime(start)])),
+    workload: workloadProvenance(point, plan, key),
+    signal: signals.signal,
+    carbon: describe(inputs.carbon),
+    price: describe(inputs.price),
+    profiles: [...profiles].map(([id, provenance]) => ({ id, provenance })),
+    prices: experiment.fleet.flatMap(({ endpoint, price }) =>
+      price?.source === undefined ? [] : [{ endpoint, source: price.source }],
+    ),
+    latency,
+    end,
+    horizon,
+    warmup: warmup ?? null,
+    calibration,
+    notes: [
+      ...inputs.notes,
+      ...(point.note === undefined ? [] : [point.note]),
+      ...(experiment.fleet.every(({ hostWattsPerReplica }) => hostWattsPerReplica === 0)
+        ? ["hostWattsPerReplica is 0: the server and facility boundaries hold GPUs alone"]
+        : []),
+    ],
+  };
+}
+
+function workloadProvenance(
+  { experiment }: PlannedPoint["point"],
+  plan: ExperimentPlan,
+  key: string,
+): Readonly<Record<string, PlainValue>> {
+  const { workload, floors } = experiment;
+  const common = { floors: floors as PlainValue };
+  if (!("trace" in workload)) {
+    const kind = "sessions" in workload ? "sessions" : "synthetic";
+    return { ...common, kind, parameters: workload as unknown as PlainValue };
+  }
+  const run = plan.runs.find(({ point }) => point === key);
+  const shared = run === undefined ? undefined : plan.inputs.workloads[run.workload];
+  return {
+    ...common,
+    kind: "trace",
+    file: workload.trace,
+    parameters: workload as unknown as PlainValue,
+    ...(shared === undefined
+      ? {}
+      : {
+          name: shared.requests.name,
+          notes: { ...shared.requests.notes },
+          sha256: shared.requests.sha256 ?? null,
+        }),
+  };
+}

@@ -1,0 +1,111 @@
+/** What an experiment comes to: `canopy/result/1`, plain JSON. */
+import type { ComparisonRow, RankAgreement } from "../metrics/comparison.ts";
+import type { PlainValue } from "./located-tree.ts";
+import type { RouterSpec } from "./run-spec.ts";
+
+export const RESULT_SCHEMA_ID = "canopy/result/1";
+
+/** A metric over the runs of a row. */
+export interface MetricSummary {
+  /** Null where no run knows it. */
+  readonly mean: number | null;
+  /** 95 % bootstrap interval of the mean over the runs (seed x start); null with fewer than two. */
+  readonly ci95: readonly [number, number] | null;
+  readonly unit: string;
+  /** Runs that know it. */
+  readonly n: number;
+  /** Why the mean is null. */
+  readonly reason?: string;
+}
+
+/** A metric against the baseline's, paired by seed and start. */
+export interface MetricDifference {
+  readonly difference: number;
+  readonly differenceCi95: readonly [number, number] | null;
+  /** Null where the baseline is not above 0. */
+  readonly ratio: number | null;
+  readonly ratioCi95: readonly [number, number] | null;
+}
+
+/** One router at one point. */
+export interface ResultRow {
+  readonly router: string;
+  readonly point: Readonly<Record<string, PlainValue>>;
+  readonly metrics: Readonly<Record<string, MetricSummary>>;
+  /** The paper's figures by metric, in the metric's unit where they can be converted. */
+  readonly published: Readonly<Record<string, number>>;
+  /** One word for each published figure (`src/metrics/comparison.ts`). */
+  readonly verdict: Readonly<Record<string, string>>;
+  /** Against the baseline; empty for the baseline itself. */
+  readonly differences: Readonly<Record<string, MetricDifference>>;
+  readonly comparison: readonly ComparisonRow[];
+  readonly id: string;
+  readonly parameters: RouterSpec["parameters"];
+  readonly about: RouterSpec["about"];
+  /** Weakest over the runs. */
+  readonly provenance: string;
+  /** Runs done and runs planned. */
+  readonly runs: { readonly done: number; readonly planned: number };
+  readonly notes: readonly string[];
+  /** Mean over the runs of the latency at each quantile, for figures. */
+  readonly percentiles: {
+    readonly quantiles: readonly number[];
+    readonly ttft: readonly (number | null)[];
+    readonly e2e: readonly (number | null)[];
+  };
+  /** Placements by group over time of the first run, where a figure asks for them. */
+  readonly timeline: {
+    readonly widthSeconds: number;
+    readonly groups: readonly string[];
+    readonly counts: readonly (readonly number[])[];
+  } | null;
+}
+
+/** How far paper and run agree on the order of the routers at a point. */
+export interface PointRanks {
+  readonly point: Readonly<Record<string, PlainValue>>;
+  readonly ranks: readonly RankAgreement[];
+}
+
+export interface ExperimentResult {
+  readonly schema: typeof RESULT_SCHEMA_ID;
+  readonly experiment: string;
+  readonly description: string | null;
+  readonly paper: string | null;
+  /** Label of the router that the others are compared with. */
+  readonly baseline: string;
+  /** By point, then router, both in the order of the file. */
+  readonly rows: readonly ResultRow[];
+  readonly ranks: readonly PointRanks[];
+  readonly provenance: ResultProvenance;
+}
+
+export interface ResultProvenance {
+  /** Hash of the code that made the runs, and the version of Node. */
+  readonly code: string;
+  readonly node: string;
+  /** The experiment file and those it extends, as named by the user. */
+  readonly files: readonly string[];
+  readonly points: readonly PointProvenance[];
+}
+
+export interface PointProvenance {
+  readonly point: Readonly<Record<string, PlainValue>>;
+  /** Content hash of the point's inputs. */
+  readonly inputs: string;
+  readonly seeds: readonly number[];
+  /** ISO times; empty where no signal has a calendar. */
+  readonly starts: readonly string[];
+  readonly workload: Readonly<Record<string, PlainValue>>;
+  readonly signal: string;
+  readonly carbon: Readonly<Record<string, Readonly<Record<string, string | number>>>>;
+  readonly price: Readonly<Record<string, Readonly<Record<string, string | number>>>>;
+  readonly profiles: readonly { readonly id: string; readonly provenance: string }[];
+  readonly prices: readonly { readonly endpoint: string; readonly source: string }[];
+  readonly latency: string;
+  readonly end: string;
+  readonly horizon: string | number;
+  readonly warmup: { readonly fraction: number; readonly atLeast: number } | null;
+  readonly calibration: Readonly<Record<string, number>>;
+  readonly notes: readonly string[];
+}
