@@ -17,6 +17,17 @@ const ONCE = 3;
 /** Tries to place a request before it is refused, and times that it is taken back. */
 const MOST_TRIES = 8;
 const MOST_TAKEN = 2;
+const REQUEST_COLUMNS = [
+  "arrivalSeconds",
+  "deadlineSeconds",
+  "promptTokens",
+  "producedTokens",
+  "session",
+  "step",
+  "prefixTokens",
+  "tier",
+  "recordedEndpoint",
+] as const;
 /** Turns of the control timer that change the fleet; then all replicas are ordered. */
 const CONTROL_TURNS = 24;
 
@@ -68,18 +79,13 @@ export function chaosRouter(seed: number, calm: boolean, log?: string[]): Router
       mix(signals.forecastCarbon(region, 0.125));
     }
     if (request >= 0) {
-      mix(requests.arrivalSeconds[request]);
-      mix(requests.deadlineSeconds[request]);
-      mix(requests.promptTokens[request]);
-      mix(requests.producedTokens[request]);
-      mix(requests.session[request]);
-      mix(requests.step[request]);
-      mix(requests.prefixTokens[request]);
-      mix(requests.tier[request]);
-      mix(requests.recordedEndpoint[request]);
+      for (const name of REQUEST_COLUMNS) mix(requests[name][request]);
     }
     if (log === undefined) return;
-    const about = request < 0 ? "" : ` of the request of ${requests.arrivalSeconds[request]} s`;
+    const about =
+      request < 0
+        ? ""
+        : ` of ${REQUEST_COLUMNS.map((name) => `${name}=${requests[name][request]}`).join(" ")}`;
     const views = Object.entries(telemetry).map(([name, column]) => `${name}=${String(column)}`);
     log.push(`${host.now} ${call}${about} held=${host.held} digest=${digest} ${views.join(" ")}`);
   }

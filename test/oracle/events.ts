@@ -2,14 +2,15 @@
 
 /** Classes of events at one time, first to last (simulation rules, section 1). */
 export const BATCH_END = 1;
-export const DELIVERY = 2;
-export const CAPACITY = 3;
+export const HAND_OUT = 2;
+export const DELIVERY = 3;
 export const FLEET = 4;
 export const RETURNED = 5;
-export const SIGNAL = 6;
-export const TIMER = 7;
-export const ARRIVAL = 8;
-export const BATCH_START = 9;
+export const CAPACITY = 6;
+export const SIGNAL = 7;
+export const TIMER = 8;
+export const ARRIVAL = 9;
+export const BATCH_START = 10;
 
 export interface Event {
   readonly time: number;

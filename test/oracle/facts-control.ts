@@ -386,7 +386,7 @@ export function describeControlFacts(name: string, simulate: Simulate): void {
       // P 102 yields the third token.
       expect(sink.row(0).finishedSeconds).toBeCloseTo(left + 0.0101, DIGITS);
       expect(sink.row(0).preemptions).toBe(1);
-      expect(totals.endpoints[0]).toMatchObject({ placed: 2, preemptions: 1, promptTokens: 202 });
+      expect(totals.endpoints[0]).toMatchObject({ placed: 2, preemptions: 1, promptTokens: 100 });
     });
 
     test("unless it finishes there", () => {

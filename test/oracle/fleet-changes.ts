@@ -3,10 +3,10 @@ import type { Fault } from "../../src/fleet/fleet.ts";
 import type { FleetChange } from "../../src/routers/contract.ts";
 import { FLEET } from "./events.ts";
 import { stop, stopIfDrained } from "./lifecycle.ts";
-import { closeRun, endUpTime, meterBatch, startUpTime } from "./meters.ts";
-import { serveLobby, tellCapacity } from "./replica.ts";
+import { closeRun, meterBatch, startUpTime } from "./meters.ts";
+import { serveLobby } from "./replica.ts";
 import { comeBack, tell, uproot } from "./requests.ts";
-import { atCap, byId, type Job, outstandingTokens, type Replica, type Sim, type Site } from "./state.ts";
+import { byId, type Job, outstandingTokens, type Replica, type Sim, type Site } from "./state.ts";
 
 export function scheduleFaults(sim: Sim): void {
   sim.options.fleet.faults.forEach((fault, i) => {
@@ -44,7 +44,6 @@ function tellFleet(sim: Sim, site: Site, change: FleetChange): void {
 
 function takeDown(sim: Sim, site: Site): void {
   if (!site.up) return;
-  const wasAtCap = atCap(site);
   const lost: Job[] = [...site.flying, ...site.lobby];
   for (const replica of site.replicas) {
     abortBatch(sim, replica);
@@ -55,8 +54,7 @@ function takeDown(sim: Sim, site: Site): void {
     replica.free = site.endpoint.batching.kvBlocks;
     if (replica.formation !== null) sim.events.remove(replica.formation);
     replica.formation = null;
-    stopIfDrained(sim, replica);
-    endUpTime(replica, sim.now);
+    stop(sim, replica);
   }
   for (const job of lost) {
     if (job.delivery !== null) sim.events.remove(job.delivery);
@@ -68,13 +66,15 @@ function takeDown(sim: Sim, site: Site): void {
   site.up = false;
   tellFleet(sim, site, "down");
   for (const job of lost.sort(byId)) comeBack(sim, job, "lost");
-  if (wasAtCap) tellCapacity(sim, site);
 }
 
 function bringUp(sim: Sim, site: Site): void {
   if (site.up) return;
   site.up = true;
-  for (const replica of site.replicas) if (replica.state !== "stopped") startUpTime(replica, sim.now);
+  for (const replica of site.replicas.slice(0, site.ordered)) {
+    replica.state = "serving";
+    startUpTime(replica, sim.now);
+  }
   tellFleet(sim, site, "up");
 }
 
@@ -92,6 +92,8 @@ export function abortBatch(sim: Sim, replica: Replica): void {
 export function setReplicas(sim: Sim, site: Site, wanted: number): void {
   const { minReplicas, maxReplicas } = site.endpoint;
   const target = Math.min(Math.max(wanted, minReplicas), maxReplicas);
+  site.ordered = target;
+  if (!site.up) return;
   const inState = (state: Replica["state"]) => site.replicas.filter((replica) => replica.state === state);
   const count = () => inState("serving").length + inState("starting").length;
   while (count() < target) {
@@ -115,7 +117,7 @@ function fewestTokens(sim: Sim, replicas: readonly Replica[]): Replica {
 function start(sim: Sim, replica: Replica): void {
   const { site } = replica;
   replica.state = "starting";
-  if (site.up) startUpTime(replica, sim.now);
+  startUpTime(replica, sim.now);
   const ready = sim.now + site.endpoint.startupSeconds;
   replica.startup = sim.events.add(ready, FLEET, [site.index, replica.index, 0], () => {
     replica.startup = null;

@@ -1,5 +1,5 @@
 /** A replica at work: requests reach it, its batches start and end. */
-import { BATCH_END, BATCH_START, CAPACITY, DELIVERY, RETURNED } from "./events.ts";
+import { BATCH_END, BATCH_START, CAPACITY, DELIVERY, HAND_OUT, RETURNED } from "./events.ts";
 import { formBatch } from "./formation.ts";
 import { stopIfDrained } from "./lifecycle.ts";
 import { checkBlocks, clearFinished, countPreemption, enqueue, release } from "./memory.ts";
@@ -10,6 +10,7 @@ import {
   type Batch,
   byId,
   type Job,
+  outstandingOf,
   outstandingTokens,
   type Replica,
   type Sim,
@@ -64,9 +65,7 @@ function pickReplica(sim: Sim, site: Site, job: Job): Replica | null {
     return serving.find((replica) => replica.index > site.lastPicked) ?? serving[0] ?? null;
   }
   if (localBalancer === "shared-queue") {
-    serving = serving.filter(
-      (replica) => replica.waiting.length + replica.running.length < batching.maxRequests,
-    );
+    serving = serving.filter((replica) => outstandingOf(replica).length < batching.maxRequests);
   } else {
     const session = sim.columns.session[job.id];
     const caching = serving.filter((replica) => replica.caches.some((cache) => cache.session === session));
@@ -130,7 +129,6 @@ function endBatch(sim: Sim, replica: Replica, batch: Batch): void {
   const wasAtCap = atCap(site);
   replica.batch = null;
   meterBatch(sim, replica, batch, sim.now);
-  site.totals.promptTokens += batch.P;
   for (const { job, tokens } of batch.prefills) job.computed += tokens;
   const yielding = jobsOf(batch).filter((job) => job.computed >= job.target);
   for (const job of yielding) yieldToken(sim, site, job);
@@ -149,29 +147,31 @@ function endBatch(sim: Sim, replica: Replica, batch: Batch): void {
     for (const job of [...replica.running].sort(byId)) handOver(sim, replica, job);
   }
   checkBlocks(site);
-  settle(sim, replica);
+  stopIfDrained(sim, replica);
+  wake(sim, replica);
+  sim.events.add(sim.now, HAND_OUT, [site.index, 0, 0], () => serveLobby(sim, site));
   if (wasAtCap && !atCap(site)) {
     sim.events.add(sim.now, CAPACITY, [site.index, 0, 0], () => tellCapacity(sim, site));
   }
 }
 
-/** After requests have left a replica: others may come, it may stop, the next batch may start. */
+/** After the router has taken a request from a replica: others may come, it may stop, the next batch may start. */
 export function settle(sim: Sim, replica: Replica): void {
   serveLobby(sim, replica.site);
   stopIfDrained(sim, replica);
   wake(sim, replica);
 }
 
-export function tellCapacity(sim: Sim, site: Site): void {
+function tellCapacity(sim: Sim, site: Site): void {
   const { router } = sim;
-  if (!sim.watching || atCap(site) || router.capacity === undefined) return;
+  if (!sim.watching || !site.up || atCap(site) || router.capacity === undefined) return;
   tell(sim, () => router.capacity?.(site.index));
 }
 
 function yieldToken(sim: Sim, site: Site, { id }: Job): void {
   const { columns } = sim;
   columns.producedTokens[id]++;
-  site.totals.outputTokens++;
+  sim.counts.made++;
   if (columns.producedTokens[id] > 1) return;
   columns.firstTokenSeconds[id] = sim.now;
   columns.ttftSeconds[id] = sim.now - columns.arrivalSeconds[id] + site.endpoint.roundTripSeconds / 2;

@@ -36,6 +36,8 @@ export function finish(sim: Sim, replica: Replica, job: Job): void {
   columns.finishedSeconds[job.id] = sim.now;
   columns.e2eSeconds[job.id] = sim.now - columns.arrivalSeconds[job.id] + roundTripSeconds / 2;
   site.totals.finished++;
+  site.totals.promptTokens += columns.promptTokens[job.id];
+  site.totals.outputTokens += columns.outputTokens[job.id];
   sim.counts.finished++;
   sim.ended++;
   sim.telemetry.finished(job);

@@ -86,7 +86,7 @@ function newSim(options: RunOptions, sink: RecordSink): { sim: Sim; telemetry: T
       carbonGrams: Number.NaN,
       sloMet: false,
     },
-    counts: { finished: 0, rejected: 0, truncated: 0, deferred: 0, calls: 0 },
+    counts: { made: 0, finished: 0, rejected: 0, truncated: 0, deferred: 0, calls: 0 },
   } as Partial<Sim> as Sim;
   const telemetry = new Telemetry(sim);
   sim.telemetry = telemetry;
@@ -159,7 +159,7 @@ function checkConservation(sim: Sim, totals: RunTotals): void {
   }
   const sum = (values: Iterable<number>) => [...values].reduce((x, y) => x + y, 0);
   const produced = sum(columns.producedTokens);
-  const made = sum(totals.endpoints.map((endpoint) => endpoint.outputTokens));
+  const { made } = sim.counts;
   if (produced !== made) throw new ConservationError(`${made} tokens made, ${produced} received`);
   const balances: [string, number, number][] = [
     ["joules", sum(columns.energyJoules), sum(totals.endpoints.map((e) => e.activeJoules))],

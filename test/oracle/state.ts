@@ -109,6 +109,8 @@ export interface Site {
   readonly endpoint: Endpoint;
   readonly replicas: Replica[];
   up: boolean;
+  /** Replicas that serve or start, or will once the endpoint is up again. */
+  ordered: number;
   slowFactor: number;
   powerState: number;
   flying: Job[];
@@ -143,7 +145,14 @@ export interface Sim {
   lastActivity: number;
   watching: boolean;
   readonly completed: { -readonly [K in keyof CompletionView]: CompletionView[K] };
-  counts: { finished: number; rejected: number; truncated: number; deferred: number; calls: number };
+  readonly counts: {
+    made: number;
+    finished: number;
+    rejected: number;
+    truncated: number;
+    deferred: number;
+    calls: number;
+  };
 }
 
 export function newSites(options: RunOptions): Site[] {
@@ -153,6 +162,7 @@ export function newSites(options: RunOptions): Site[] {
       endpoint,
       replicas: [],
       up: true,
+      ordered: endpoint.replicas,
       slowFactor: 1,
       powerState: 0,
       flying: [],
@@ -214,10 +224,15 @@ export function serves(replica: Replica): boolean {
   return replica.site.up && replica.state === "serving";
 }
 
+/** Waiting and running: a finished request that keeps its place (`static`) is neither. */
+export function outstandingOf(replica: Replica): Job[] {
+  return [...replica.waiting, ...replica.running.filter((job) => job.state === "running")];
+}
+
 /** In flight, waiting and running. */
 export function outstanding(site: Site): number {
   let count = site.flying.length + site.lobby.length;
-  for (const replica of site.replicas) count += replica.waiting.length + replica.running.length;
+  for (const replica of site.replicas) count += outstandingOf(replica).length;
   return count;
 }
 
@@ -226,10 +241,7 @@ export function atCap(site: Site): boolean {
 }
 
 export function outstandingTokens(sim: Sim, replica: Replica): number {
-  let tokens = 0;
-  for (const job of replica.waiting) tokens += tokensOf(sim, job);
-  for (const job of replica.running) tokens += tokensOf(sim, job);
-  return tokens;
+  return outstandingOf(replica).reduce((tokens, job) => tokens + tokensOf(sim, job), 0);
 }
 
 export function timeFactor(site: Site): number {
