@@ -139,7 +139,11 @@ export abstract class PlacingRouter implements Router {
   }
 
   #admit(request: number): void {
-    const { tier, deadlineSeconds } = this.world.requests;
+    const { tier, deadlineSeconds, needsLarge } = this.world.requests;
+    if (needsLarge[request] === 1 && this.large.length === 0) {
+      this.host.reject(request, "needs the large model and no endpoint has it");
+      return;
+    }
     const byTier = this.#options.queue === "tiers";
     const lane = byTier ? tier[request] : this.kindOf(request);
     const ahead = byTier ? this.queues.count : this.queues.countOf(lane);
@@ -159,10 +163,6 @@ export abstract class PlacingRouter implements Router {
     const { requests } = this.world;
     const kind = this.kindOf(request);
     if (this.#exhausted[kind] === 1) return false;
-    if (requests.needsLarge[request] === 1 && this.large.length === 0) {
-      this.host.reject(request, "needs the large model and no endpoint has it");
-      return true;
-    }
     for (;;) {
       const endpoint = this.pick(request);
       if (endpoint < 0) {

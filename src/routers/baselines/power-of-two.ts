@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { defineRouter } from "../contract.ts";
 import { PlacingRouter } from "../placing-router.ts";
+import { RandomIndex } from "../random-index.ts";
 import { retrySecondsParameter } from "./parameters.ts";
 
 /**
@@ -12,6 +13,7 @@ export class PowerOfTwoRouter extends PlacingRouter {
   override readonly needs = { telemetry: true };
   /** Candidates that are up and have not refused. */
   #open!: Int32Array;
+  #random!: RandomIndex;
 
   constructor(parameters: { readonly retrySeconds: number }) {
     super({ queue: "arrival", retrySeconds: parameters.retrySeconds });
@@ -19,6 +21,7 @@ export class PowerOfTwoRouter extends PlacingRouter {
 
   protected override prepare(): void {
     this.#open = new Int32Array(this.world.endpoints.count);
+    this.#random = new RandomIndex(this.world.random);
   }
 
   protected override pick(request: number): number {
@@ -30,11 +33,10 @@ export class PowerOfTwoRouter extends PlacingRouter {
   /** The better of two different entries among the first `count`; -1 when neither is open. */
   #draw(among: Int32Array, count: number): number {
     if (count === 0) return -1;
-    const { random } = this.world;
-    const i = random.below(count);
+    const i = this.#random.below(count);
     let j = i;
     if (count > 1) {
-      j = random.below(count - 1);
+      j = this.#random.below(count - 1);
       if (j >= i) j++;
     }
     return this.#better(among[Math.min(i, j)], among[Math.max(i, j)]);

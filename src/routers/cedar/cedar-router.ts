@@ -1,6 +1,7 @@
 import type { FleetChange } from "../contract.ts";
 import { leastLoadedOf, loadColumn } from "../least-load.ts";
 import { PlacingRouter } from "../placing-router.ts";
+import { RandomIndex } from "../random-index.ts";
 import { ROW, WAIT } from "./coefficients.ts";
 import { WeightController } from "./controller.ts";
 import { ServiceEstimate } from "./estimate.ts";
@@ -45,6 +46,7 @@ export class CedarRouter extends PlacingRouter {
   /** Best endpoint of each model in a region, and its score. */
   #bestOfModel!: Int32Array;
   #leastOfModel!: Float64Array;
+  #random!: RandomIndex;
   #intervals = 0;
   #fallbackIntervals = 0;
 
@@ -83,6 +85,7 @@ export class CedarRouter extends PlacingRouter {
     this.#scaling = p.scaling ? new ReplicaScaling(world, host, this.#estimate, p) : undefined;
     const models = 1 + world.endpoints.model.reduce((a, b) => Math.max(a, b), 0);
     this.#bestOfModel = new Int32Array(models);
+    this.#random = new RandomIndex(world.random);
     this.#leastOfModel = new Float64Array(models);
     this.#intervals = 0;
     this.#fallbackIntervals = 0;
@@ -213,7 +216,7 @@ export class CedarRouter extends PlacingRouter {
       this.#bestOfModel[m] = e;
       this.#leastOfModel[m] = value;
     }
-    let left = this.world.random.below(models);
+    let left = this.#random.below(models);
     for (let m = 0; m < this.#bestOfModel.length; m++) {
       if (this.#bestOfModel[m] >= 0 && left-- === 0) return this.#bestOfModel[m];
     }

@@ -1,0 +1,182 @@
+/**
+ * What every router has to keep, run over each registered one and usable for one of your own: placements follow
+ * from seed and visible fields alone, no request is lost, `needsLarge` is obeyed. That a decision allocates nothing
+ * is measured by allocation-probe.ts.
+ */
+import { describe, expect, test } from "vitest";
+import { Stream } from "../../src/numeric/random.ts";
+import type { Router, RouterDefinition } from "../../src/routers/contract.ts";
+import { createRouter } from "../../src/routers/registry.ts";
+import {
+  affineLaw,
+  type RecordingSink,
+  type RunParts,
+  runParts,
+  type Simulate,
+  type TraceRow,
+  track,
+} from "../oracle/build.ts";
+import { cedarTiers } from "./fake-host.ts";
+
+/** What a router needs beside its defaults to be run by the suite. */
+export interface SuiteSetting {
+  readonly parameters?: unknown;
+  readonly artefacts?: ReadonlyMap<string, Uint8Array>;
+}
+
+const HIGH = 0;
+const MED = 1;
+
+/** Slow and fast large models, and a small one, two endpoints each, one region each; the last region is cleanest. */
+export const suiteEndpoints = [2e-4, 2e-4, 1e-4, 1e-4, 3e-5, 3e-5].map((perPromptTokenSeconds, e) => {
+  const region = Math.floor(e / 2);
+  return {
+    region,
+    group: region,
+    model: region === 2 ? 1 : 0,
+    law: affineLaw({
+      baseSeconds: 0.004,
+      perPromptTokenSeconds,
+      perSequenceSeconds: 0.0002,
+      perContextTokenSeconds: 0,
+      prefillWatts: 600 - 100 * region,
+    }),
+    usdPerReplicaHour: [10, 25, 8][region],
+    roundTripSeconds: [0.01, 0.05, 0.09][region],
+  };
+});
+
+export const suiteRegions = [
+  { carbon: track([[0, 400]]) },
+  {
+    carbon: track([
+      [0, 350],
+      [10, 250],
+    ]),
+  },
+  { carbon: track([[0, 80]]) },
+];
+
+/**
+ * 20 s of three tiers at 30 requests a second, at 90 from second 5 to 7; the strict tiers need the large model. A
+ * third of the requests belongs to sessions. Every row names an endpoint that may serve it, for `replay`.
+ */
+export function suiteRows(seed: number): TraceRow[] {
+  const random = new Stream(seed, "contract suite");
+  const rows: TraceRow[] = [];
+  for (let at = 0; at < 20; at += random.exponential() / (at >= 5 && at < 7 ? 90 : 30)) {
+    const tier = random.choice([0.3, 0.3, 0.4]);
+    const needsLarge = tier === HIGH || tier === MED;
+    rows.push({
+      arrival: at,
+      prompt: Math.min(8000, Math.ceil(random.logNormal(6, 1))),
+      output: Math.min(400, Math.ceil(random.logNormal(4, 0.8))),
+      tier,
+      needsLarge,
+      session: random.uniform() < 0.33 ? random.below(20) : -1,
+      endpoint: `e${random.below(needsLarge ? 4 : 6)}`,
+    });
+  }
+  return rows;
+}
+
+export interface SuiteRun {
+  readonly sink: RecordingSink;
+  readonly totals: ReturnType<Simulate>;
+}
+
+/** Runs a registered router over the suite's fleet and rows, or over others. */
+export function runRouter(
+  simulate: Simulate,
+  definition: RouterDefinition,
+  parts: Partial<RunParts> = {},
+  setting: SuiteSetting = {},
+): SuiteRun {
+  const { router } = createRouter(definition, setting.parameters, "contract suite");
+  return runParts(simulate, {
+    endpoints: suiteEndpoints,
+    regions: suiteRegions,
+    rows: suiteRows(1),
+    trace: { tiers: cedarTiers },
+    artefacts: setting.artefacts ?? new Map(),
+    clairvoyant: definition.clairvoyant === true,
+    ...parts,
+    router: router as Router,
+  } as RunParts);
+}
+
+/** Placements in order of time, as text: what two runs are compared by. */
+export function placementsOf(run: SuiteRun): string {
+  return run.sink.placements.map((p) => `${p.id}>${p.endpoint}@${p.atSeconds}`).join(" ");
+}
+
+/** Registers the checks of one router that need a simulator. */
+export function describeRuns(
+  definition: RouterDefinition,
+  simulate: Simulate,
+  setting: SuiteSetting = {},
+): void {
+  const run = (parts: Partial<RunParts> = {}) => runRouter(simulate, definition, parts, setting);
+
+  describe(definition.id, () => {
+    test("the same seed gives the same placements", () => {
+      expect(placementsOf(run({ seed: 3 }))).toBe(placementsOf(run({ seed: 3 })));
+    });
+
+    test("every request ends once, with the objective of its tier, through caps, faults and scaling", () => {
+      const rows = suiteRows(2);
+      const { totals, sink } = run({
+        rows,
+        endpoints: suiteEndpoints.map((e) => ({ ...e, maxOutstanding: 24, replicas: 2, maxReplicas: 3 })),
+        faults: [
+          { atSeconds: 3, endpoint: 0, kind: "down" },
+          { atSeconds: 6, endpoint: 2, kind: "notice", noticeSeconds: 1 },
+          { atSeconds: 8, endpoint: 0, kind: "up" },
+          { atSeconds: 9, endpoint: 4, kind: "slow", timeFactor: 4 },
+          { atSeconds: 12, endpoint: 2, kind: "up" },
+        ],
+      });
+      expect(totals.finished + totals.rejected).toBe(rows.length);
+      expect(totals.unfinished).toBe(0);
+      expect(sink.rows).toHaveLength(rows.length);
+      expect(sink.placements.length).toBeGreaterThan(0.9 * rows.length);
+    });
+
+    test("what needs the large model goes there, and is refused where there is none", () => {
+      const rows = suiteRows(1);
+      const { sink } = run({ rows });
+      for (const { id, endpoint } of sink.placements) {
+        if (rows[id].needsLarge) expect(endpoint).toBeLessThan(4);
+      }
+      const small = run({
+        endpoints: suiteEndpoints.map((e) => ({ ...e, model: 1 })),
+        rows: rows.map((row, i) => ({ ...row, needsLarge: i % 10 === 0 })),
+      }).sink;
+      for (const row of small.rows) expect(row.status).toBe(row.id % 10 === 0 ? "rejected" : "finished");
+    });
+
+    test.skipIf(definition.clairvoyant === true)(
+      "the true output lengths decide nothing before they are known",
+      () => {
+        const rows = suiteRows(3);
+        const shuffled = rows.map((row, i) => ({ ...row, output: rows[(i + 101) % rows.length].output }));
+        // No telemetry and no completion before the last arrival.
+        const blind = { telemetryIntervalSeconds: 1000, latency: "e2e" as const };
+        expect(placementsOf(run({ ...blind, rows: shuffled }))).toBe(placementsOf(run({ ...blind, rows })));
+      },
+    );
+
+    test("reasons, where it gives them, are one per placement with a score per endpoint", () => {
+      const { totals, sink } = run({ explain: true });
+      const { explanations } = totals;
+      if (explanations.length > 0) expect(explanations).toHaveLength(sink.placements.length);
+      for (const { endpoint, scores, reason } of explanations) {
+        expect(reason).not.toBe("");
+        expect(endpoint).toBeGreaterThanOrEqual(0);
+        if (scores === null) continue;
+        expect(scores).toHaveLength(suiteEndpoints.length);
+        if (!scores.every(Number.isNaN)) expect(scores[endpoint]).not.toBeNaN();
+      }
+    });
+  });
+}
