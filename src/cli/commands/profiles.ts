@@ -1,5 +1,4 @@
 import type { Command } from "commander";
-import { UserError } from "../../errors.ts";
 import type { ProfileRow } from "../../profile/describe.ts";
 import type { Column } from "../../report/table.ts";
 import { examples, type FormatOption, type Printed, print, tableOf, withFormat } from "../output.ts";

@@ -1,0 +1,105 @@
+import type { ProgressListener } from "./run-plans.ts";
+
+export interface ProgressOptions {
+  /** Where it is written; default: stderr. */
+  readonly stream?: { readonly isTTY?: boolean; readonly columns?: number; write(text: string): unknown };
+  /** Milliseconds since some moment; default: the process's clock. */
+  readonly now?: () => number;
+}
+
+/** Between two states of the line on a terminal, and between two lines elsewhere. */
+const REDRAW_MS = 100;
+const LINE_MS = 5000;
+const BAR_WIDTH = 20;
+const CLEAR_LINE = "\r\u001b[2K";
+
+/** Progress of runs: on a terminal one line that is drawn anew, elsewhere a line every five seconds. */
+export class Progress implements ProgressListener {
+  readonly #stream: NonNullable<ProgressOptions["stream"]>;
+  readonly #now: () => number;
+  #total = 0;
+  #reused = 0;
+  #done = 0;
+  #failed = 0;
+  #requests = 0;
+  #began = 0;
+  #shown = 0;
+
+  constructor(options: ProgressOptions = {}) {
+    this.#stream = options.stream ?? process.stderr;
+    this.#now = options.now ?? (() => performance.now());
+  }
+
+  begin(total: number, reused: number): void {
+    this.#total = total;
+    this.#reused = reused;
+    this.#began = this.#now();
+    this.#shown = this.#began;
+    if (this.#stream.isTTY === true && total > 0) this.#stream.write(`${CLEAR_LINE}${this.#line()}`);
+  }
+
+  ended(requests: number, failed: boolean): void {
+    this.#done++;
+    this.#requests += requests;
+    if (failed) this.#failed++;
+    const now = this.#now();
+    if (now - this.#shown < (this.#stream.isTTY === true ? REDRAW_MS : LINE_MS)) return;
+    this.#shown = now;
+    if (this.#stream.isTTY === true) this.#stream.write(`${CLEAR_LINE}${this.#line()}`);
+    else this.#stream.write(`${this.#facts().join(", ")}\n`);
+  }
+
+  end(): void {
+    if (this.#stream.isTTY === true && this.#total > 0) this.#stream.write(CLEAR_LINE);
+    const seconds = (this.#now() - this.#began) / 1000;
+    const reused = this.#reused === 0 ? [] : [`${this.#reused} were done before`];
+    const failed = this.#failed === 0 ? [] : [`${this.#failed} failed`];
+    const speed =
+      this.#requests === 0
+        ? []
+        : [`${count(this.#requests)} requests, ${count(this.#requests / seconds)} requests/s`];
+    const facts = [
+      `${this.#done} of ${this.#total} runs in ${duration(seconds)}`,
+      ...reused,
+      ...failed,
+      ...speed,
+    ];
+    this.#stream.write(`${facts.join(", ")}\n`);
+  }
+
+  #line(): string {
+    const share = this.#total === 0 ? 1 : this.#done / this.#total;
+    const filled = Math.round(share * BAR_WIDTH);
+    const bar = "█".repeat(filled) + "░".repeat(BAR_WIDTH - filled);
+    return `${bar} ${this.#facts().join("  ")}`.slice(0, (this.#stream.columns ?? 100) - 1);
+  }
+
+  #facts(): string[] {
+    const seconds = (this.#now() - this.#began) / 1000;
+    const facts = [`${this.#done}/${this.#total} runs`];
+    if (this.#failed > 0) facts.push(`${this.#failed} failed`);
+    if (this.#done > 0 && seconds > 0) {
+      const perSecond = this.#done / seconds;
+      facts.push(`${perSecond < 10 ? perSecond.toFixed(1) : Math.round(perSecond)} runs/s`);
+      facts.push(`${count(this.#requests / seconds)} requests/s`);
+      facts.push(`${duration((this.#total - this.#done) / perSecond)} left`);
+    }
+    return facts;
+  }
+}
+
+/** 950, 12.3k, 4.56M */
+function count(value: number): string {
+  if (value < 1000) return String(Math.round(value));
+  const [scaled, unit] = value < 1e6 ? [value / 1e3, "k"] : [value / 1e6, "M"];
+  return `${scaled < 100 ? scaled.toPrecision(3) : Math.round(scaled)}${unit}`;
+}
+
+/** 0.4 s, 12 s, 3 min 5 s, 2 h 10 min */
+function duration(seconds: number): string {
+  if (seconds < 9.95) return `${seconds.toFixed(1)} s`;
+  const whole = Math.round(seconds);
+  if (whole < 60) return `${whole} s`;
+  if (whole < 3600) return `${Math.floor(whole / 60)} min ${whole % 60} s`;
+  return `${Math.floor(whole / 3600)} h ${Math.floor((whole % 3600) / 60)} min`;
+}
