@@ -120,14 +120,23 @@ export function parseYaml(text: string, source: string, directory: string): Loca
   return { value, origins };
 }
 
+/** A map with one of these keys is of a form of its own: laid on a map of another form it replaces it. */
+const FORM_KEYS = ["trace", "preset", "path", "steps", "law"];
+
+function isOtherForm(under: PlainObject, patch: PlainObject): boolean {
+  if (patch["dist"] !== undefined && patch["dist"] !== under["dist"]) return true;
+  return FORM_KEYS.some((key) => Object.hasOwn(patch, key) && !Object.hasOwn(under, key));
+}
+
 /**
  * `over` laid on `base` as in a JSON merge patch (RFC 7386): maps are merged key by key, anything else is
- * replaced, and a null removes what the base has.
+ * replaced, and a null removes what the base has. A map of another form (a trace on a generated workload, one
+ * distribution on another) replaces as a whole.
  */
 export function mergeTrees(base: LocatedTree, over: LocatedTree): LocatedTree {
   const origins = new Map(base.origins);
   const merge = (under: PlainValue | undefined, patch: PlainValue, path: TreePath): PlainValue => {
-    if (!isPlainObject(patch) || !isPlainObject(under)) {
+    if (!isPlainObject(patch) || !isPlainObject(under) || isOtherForm(under, patch)) {
       moveOrigins(origins, over.origins, path);
       return patch;
     }

@@ -41,13 +41,16 @@ export function schemaProblems(issues: readonly Issue[], value: PlainValue, at: 
 function unknownKey(path: TreePath, key: string): Problem {
   const known = keysAt(path);
   const near = nearest(key, known);
+  const elsewhere = known.includes(key)
+    ? "key of another form, which the other keys here are not of"
+    : "unknown key";
   const hint =
-    near !== undefined
-      ? ` (did you mean "${near}"?)`
-      : known.length > 0
-        ? `, expected one of: ${known.join(", ")}`
-        : "";
-  return { code: "CANOPY_EXPERIMENT_KEY", path: [...path, key], message: `unknown key${hint}`, ofKey: true };
+    near === key || known.length === 0
+      ? ""
+      : near !== undefined
+        ? ` (did you mean "${near}"?)`
+        : `, expected one of: ${known.join(", ")}`;
+  return { code: "CANOPY_EXPERIMENT_KEY", path: [...path, key], message: `${elsewhere}${hint}`, ofKey: true };
 }
 
 /** Of a value that fits none of several forms: what keeps it from the form it comes nearest to. */
