@@ -18,7 +18,7 @@ export interface ControllerOptions {
  * would swing.
  */
 export class WeightController {
-  /** Target weights of each tier over the groups; uniform before the first interval. */
+  /** Target weights of each tier over the groups; uniform over those that may serve before the first interval. */
   readonly targets: readonly Float64Array[];
   readonly #world: World;
   readonly #score: EndpointScore;
@@ -45,7 +45,9 @@ export class WeightController {
     this.#candidates = candidates;
     const tiers = world.tiers.length;
     const groups = world.groups.length;
-    this.targets = world.tiers.map(() => new Float64Array(groups).fill(1 / groups));
+    const serving = new Set(Array.from(candidates[0], (e) => world.endpoints.group[e]));
+    const even = Float64Array.from({ length: groups }, (_, g) => (serving.has(g) ? 1 / serving.size : 0));
+    this.targets = world.tiers.map(() => Float64Array.from(even));
     this.#arrivals = new Float64Array(tiers);
     this.#tokens = new Float64Array(tiers);
     this.#largeArrivals = new Float64Array(tiers);
