@@ -73,7 +73,7 @@ const parameters = z.strictObject({
     .number()
     .nonnegative()
     .default(16384)
-    .describe("and only when it has this many tokens more than the least loaded"),
+    .describe("An endpoint is overloaded only with this many tokens more than the least loaded"),
   sessions: z
     .number()
     .int()
