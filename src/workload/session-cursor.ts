@@ -133,7 +133,7 @@ export class SessionCursor implements RequestCursor {
       chunk.arrivalSeconds[i] = step === 0 ? this.#start[0] : Number.NaN;
       chunk.promptTokens[i] = prompt;
       chunk.outputTokens[i] = output;
-      chunk.prefixTokens[i] = step === 0 || compacted ? 0 : Math.min(base, prompt);
+      chunk.prefixTokens[i] = step === 0 ? 0 : Math.min(base, prompt);
       chunk.thinkSeconds[i] = step === 0 ? 0 : this.#think.next();
       chunk.session[i] = this.#session;
       chunk.step[i] = step;

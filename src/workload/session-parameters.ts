@@ -31,8 +31,8 @@ export interface SessionParameters {
    */
   readonly contextGrowth?: boolean;
   /**
-   * A step whose prompt would be longer begins again from the first context and reuses no prefix; default
-   * 200,000, the window of most models in the sessions that the other defaults are from.
+   * A step whose prompt would be longer begins again from the first context, which is then all that it repeats;
+   * default 200,000, the window of most models in the sessions that the other defaults are from.
    */
   readonly maxContextTokens?: number;
   /** Multiplies every length before rounding. */

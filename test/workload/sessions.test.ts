@@ -167,10 +167,10 @@ describe("contexts", () => {
     });
   });
 
-  test("beyond the limit begin again, without a prefix", () => {
+  test("beyond the limit begin again, and only the first context is repeated", () => {
     expect(of({ maxContextTokens: 1700 })).toEqual({
       promptTokens: [1200, 1450, 1700, 1200, 1450],
-      prefixTokens: [0, 1250, 1500, 0, 1250],
+      prefixTokens: [0, 1250, 1500, 1000, 1250],
     });
   });
 

@@ -152,8 +152,7 @@ function splitRow(row: CsvRow, at: number, filled: number, ended: boolean): numb
       row.starts[fields] = i;
       for (; ; i++) {
         for (; i < filled && bytes[i] !== QUOTE; i++) if (bytes[i] === NEWLINE) row.lines++;
-        if (i + 1 >= filled && !ended) return -1;
-        if (i >= filled || bytes[i + 1] !== QUOTE || i + 1 >= filled) break;
+        if (i + 1 >= filled || bytes[i + 1] !== QUOTE) break;
         row.escaped = true;
         i++;
       }
