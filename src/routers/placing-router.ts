@@ -191,8 +191,8 @@ export abstract class PlacingRouter implements Router {
   }
 
   /**
-   * Strict tiers, and the earlier deadline or arrival (to 10 ms) inside, as one whole number for hosts whose batching order is
-   * `priority`; 0 for routers that know no tiers. Whole, since a fraction would be boxed in every call.
+   * Strict tiers, and the earlier deadline or arrival (to 10 ms) inside, as one whole number, for endpoints whose
+   * batching order is `priority`; 0 for routers that know no tiers. A fraction would be boxed in every call.
    */
   #priorityOf(request: number): number {
     if (this.#options.queue !== "tiers") return 0;
