@@ -16,9 +16,10 @@ export function dataRoot(): string | undefined {
  * The file that a path of an experiment names: `data:FOLDER/FILE` lies in the folder of reference data, anything
  * else starts from the folder of the file it is written in. Undefined for `data:` where that folder is not there.
  *
+ * @param root folder of the reference data, or undefined
  * @throws UserError CANOPY_EXPERIMENT_VALUE for a `data:` path that leaves the folder
  */
-export function inputPath(path: string, directory: string): string | undefined {
+export function inputPath(path: string, directory: string, root: string | undefined): string | undefined {
   if (!path.startsWith("data:")) return resolve(directory, path);
   const inside = path.slice("data:".length);
   if (inside.startsWith("/") || inside.split(/[/\\]/).includes("..")) {
@@ -27,6 +28,5 @@ export function inputPath(path: string, directory: string): string | undefined {
       `${path}: expected a path inside the folder of reference data`,
     );
   }
-  const root = dataRoot();
   return root === undefined ? undefined : resolve(root, inside);
 }

@@ -7,6 +7,7 @@ import { isRouterFile, loadRouter } from "../routers/load-router.ts";
 import { findRouter, parseRouterParameters } from "../routers/registry.ts";
 import { hashOfJson } from "./canonical-json.ts";
 import { codeHash } from "./code-hash.ts";
+import { dataRoot } from "./data-path.ts";
 import { type ExperimentPoint, type LoadedExperiment, refuse } from "./load.ts";
 import { originAt, type PlainValue, placeText } from "./located-tree.ts";
 import {
@@ -57,6 +58,8 @@ export interface RunEnvironment {
 export interface ExpandOptions {
   /** Default: this package's code and this Node. */
   readonly environment?: RunEnvironment;
+  /** Folder of the reference data, null for none; default: {@link dataRoot}. */
+  readonly dataRoot?: string | null;
 }
 
 /**
@@ -69,7 +72,8 @@ export async function expandExperiment(
   options: ExpandOptions = {},
 ): Promise<ExperimentPlan> {
   const environment = options.environment ?? { code: codeHash(), node: process.version };
-  const tables = emptyTables();
+  const root = options.dataRoot === undefined ? dataRoot() : (options.dataRoot ?? undefined);
+  const tables = emptyTables(root);
   const points: PlannedPoint[] = [];
   const runs: RunSpec[] = [];
   for (const point of loaded.points) {
@@ -77,13 +81,14 @@ export async function expandExperiment(
     points.push(planned);
     runs.push(...(await planRuns(planned, points.length - 1, tables, environment)));
   }
-  const { seen: _, traces: __, ...inputs } = tables;
+  const { points: table, profiles, series, workloads, artefacts } = tables;
+  const inputs = { points: table, profiles, series, workloads, artefacts };
   return { loaded, points, runs, inputs, environment };
 }
 
 async function planPoint(loaded: ExperimentPoint, tables: InputTables): Promise<PlannedPoint> {
   const notes: string[] = [];
-  const point = withStandIn(loaded, notes);
+  const point = withStandIn(loaded, tables, notes);
   const { experiment } = point;
   const profiles = await readProfiles(point, tables);
   await checkFleet(point, profiles);
@@ -107,10 +112,10 @@ async function planPoint(loaded: ExperimentPoint, tables: InputTables): Promise<
 }
 
 /** Puts the synthetic workload in the place of a trace of reference data that is not there. */
-function withStandIn(point: ExperimentPoint, notes: string[]): ExperimentPoint {
+function withStandIn(point: ExperimentPoint, tables: InputTables, notes: string[]): ExperimentPoint {
   const { workload } = point.experiment;
   if (!("trace" in workload) || workload.otherwise === undefined) return point;
-  if (traceFile(point, workload) !== undefined) return point;
+  if (traceFile(point, workload, tables) !== undefined) return point;
   notes.push(`workload: no reference data here, a synthetic workload stands in for ${workload.trace}`);
   return { ...point, experiment: { ...point.experiment, workload: workload.otherwise } };
 }
@@ -122,8 +127,8 @@ function contentOf({ experiment, profiles, carbon, price, notes }: PointInputs):
   const { signal, refreshS, forecast } = signals;
   return {
     schema: "canopy/run/1",
-    // The requests themselves have a key of their own in every run; only what the run adds stands here.
-    trace: "trace" in workload,
+    // Requests of a file are named by their content in every run; where the file lies is no part of it.
+    workload: "trace" in workload ? { ...workload, trace: undefined } : workload,
     floors,
     tiers,
     latency,

@@ -27,9 +27,11 @@ export interface InputTables extends SharedInputs {
   /** Files already read, by what was asked of them. */
   readonly seen: Map<string, Promise<string>>;
   readonly traces: Map<string, Promise<{ readonly base: Trace; readonly hasTiers: boolean }>>;
+  /** Folder of the reference data; undefined without. */
+  readonly dataRoot: string | undefined;
 }
 
-export function emptyTables(): InputTables {
+export function emptyTables(dataRoot: string | undefined): InputTables {
   return {
     points: {},
     profiles: {},
@@ -38,6 +40,7 @@ export function emptyTables(): InputTables {
     artefacts: {},
     seen: new Map(),
     traces: new Map(),
+    dataRoot,
   };
 }
 
@@ -105,7 +108,7 @@ async function readSource(
   if (typeof source === "string") return presetInput({ preset: source, seed: 1 });
   if ("steps" in source) return { kind: "steps", steps: source.steps };
   if ("preset" in source) return presetInput(source);
-  const file = inputPath(source.path, directoryOf(point, path));
+  const file = inputPath(source.path, directoryOf(point, path), tables.dataRoot);
   if (file !== undefined) return { kind: "file", series: await readSeries(file, source, tables) };
   if (source.otherwise === undefined) throw noReferenceData(source.path);
   const preset =
@@ -146,7 +149,7 @@ export async function readArtefacts(
   for (const [name, named] of Object.entries(point.experiment.routers[router].artefacts)) {
     const path = ["routers", router, "artefacts", name];
     hashes[name] = await at(point, path, async () => {
-      const file = inputPath(named, directoryOf(point, path));
+      const file = inputPath(named, directoryOf(point, path), tables.dataRoot);
       if (file === undefined) throw noReferenceData(named);
       return once(tables.seen, `artefact ${file}`, async () => {
         const bytes = await readFile(file).catch((cause: NodeJS.ErrnoException) => {

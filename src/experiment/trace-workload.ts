@@ -16,8 +16,12 @@ import type { Experiment } from "./schema.ts";
 import type { TraceWorkloadConfig } from "./workload-schema.ts";
 
 /** The file of a trace; undefined where the folder of reference data is not there. */
-export function traceFile(point: ExperimentPoint, { trace }: TraceWorkloadConfig): string | undefined {
-  return inputPath(trace, directoryOf(point, ["workload", "trace"]));
+export function traceFile(
+  point: ExperimentPoint,
+  { trace }: TraceWorkloadConfig,
+  { dataRoot }: InputTables,
+): string | undefined {
+  return inputPath(trace, directoryOf(point, ["workload", "trace"]), dataRoot);
 }
 
 /**
@@ -36,7 +40,7 @@ export async function readTraceWorkload(
   const { experiment } = point;
   const { workload } = experiment;
   if (!("trace" in workload)) throw new Error("the workload is no trace");
-  const file = traceFile(point, workload);
+  const file = traceFile(point, workload, tables);
   if (file === undefined) throw noReferenceData(workload.trace);
   const { base, hasTiers } = await once(tables.traces, hashOfJson([file, workload, experiment.tiers]), () =>
     readBase(file, workload, experiment),
