@@ -86,7 +86,7 @@ function turned(blocks: Blocks, shift: number, period: number, share: number, th
     moved[block] = wraps ? Math.max(0, times[block] + (shift - period)) : times[block] + shift;
     if (kept[block] === 1) order.push(block);
   }
-  return { order: order.sort((a, b) => moved[a] - moved[b] || a - b), times: moved };
+  return { order: order.sort((a, b) => moved[a] - moved[b]), times: moved };
 }
 
 function merge(trace: Trace, blocks: Blocks, copies: readonly Copy[]): Trace {

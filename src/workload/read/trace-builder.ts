@@ -134,7 +134,7 @@ export class TraceBuilder {
     }
     const times = this.columns.arrivalSeconds;
     const starts = blockStarts(times.subarray(0, this.rows));
-    const order = [...starts.keys()].sort((a, b) => times[starts[a]] - times[starts[b]] || a - b);
+    const order = [...starts.keys()].sort((a, b) => times[starts[a]] - times[starts[b]]);
     const rows = new Int32Array(this.rows);
     let at = 0;
     for (const block of order) {
