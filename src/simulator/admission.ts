@@ -41,7 +41,7 @@ export function fitRequest(
     decodeAt === null
       ? refusalAt(table, request, at)
       : (refusalAt(table, request, decodeAt) ?? prefillRefusal(table.promptTokens[request] + produced, at));
-  if (refusal !== null) return refuse(refusal);
+  if (refusal !== null) return { refusal, truncated };
   return truncated ? CUT : FITS;
 }
 

@@ -147,6 +147,7 @@ export class EndpointState {
     else if (table.at[request] === AT.waiting) this.replicas[table.replica[request]].withdraw(request);
     else if (this.queue.length > 0 && table.replica[request] === NONE) this.queue.remove(request);
     else this.network.remove(request);
+    table.transferred[request] = 0;
     this.left(request);
   }
 
@@ -247,6 +248,7 @@ export class EndpointState {
   }
 
   takenBack(replica: Replica, request: number): void {
+    replica.preemptions++;
     this.#leftAtBatchEnd(request);
     this.#owner.takenBack(this, request);
     this.#offIfDrained(replica, replica.now);

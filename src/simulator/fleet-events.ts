@@ -2,6 +2,7 @@ import type { Fault } from "../fleet/fleet.ts";
 import type { FleetChange } from "../routers/contract.ts";
 import type { EndpointState } from "./endpoint-state.ts";
 import type { Replica } from "./replica.ts";
+import { AT } from "./request-table.ts";
 import { EVENT, ORDER, packEvent, type RunState } from "./run-state.ts";
 
 const REPLICA_BITS = 12;
@@ -25,6 +26,7 @@ export function scheduleFaults(run: RunState): Fault[] {
 
 export function applyFault(run: RunState, fault: Fault): void {
   const endpoint = run.endpoints[fault.endpoint];
+  run.takeSnapshot();
   endpoint.advance(run.now);
   run.telemetry.touch(endpoint.index);
   switch (fault.kind) {
@@ -32,7 +34,6 @@ export function applyFault(run: RunState, fault: Fault): void {
       break;
     case "slow":
       endpoint.slowDown(fault.timeFactor);
-      run.telemetry.timeFactor[endpoint.index] = endpoint.timeFactor;
       break;
     case "up":
       if (endpoint.up) return;
@@ -56,9 +57,10 @@ function takeDown(run: RunState, endpoint: EndpointState): void {
   run.telemetry.up[endpoint.index] = 0;
   run.telemetry.replicas[endpoint.index] = 0;
   lost.sort((a, b) => table.id[a] - table.id[b]);
-  for (const request of lost) run.giveToRouter(request);
+  for (const request of lost) table.at[request] = AT.returning;
   tell(run, endpoint, "down");
   for (const request of lost) {
+    run.giveToRouter(request);
     run.observe();
     run.router.returned?.(request, "lost");
   }
@@ -113,10 +115,11 @@ export function replicaReady(run: RunState, value: number): void {
   const endpoint = run.endpoints[value >> REPLICA_BITS];
   const replica = endpoint.replicas[value & REPLICA_MASK];
   if (replica.phase !== "starting" || replica.readySeconds !== run.now) return;
+  run.takeSnapshot();
+  endpoint.advance(run.now);
   replica.phase = "serving";
   run.telemetry.replicas[endpoint.index] = endpoint.servingReplicas;
   run.telemetry.touch(endpoint.index);
-  endpoint.advance(run.now);
   endpoint.drawFromQueue(run.now);
   if (run.mayCouple(endpoint)) run.recouple(endpoint);
   tell(run, endpoint, "scaled");

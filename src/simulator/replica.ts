@@ -332,11 +332,14 @@ export class Replica {
     this.endAt = Number.POSITIVE_INFINITY;
     this.now = t;
     this.#idleFrom = t;
+    this.iterations++;
     if (this.#inDecodeRun) {
+      if (this.#batchOutside) this.#countOutside(1, this.now - this.#batchStart);
       this.closeSegment();
       return;
     }
     this.#chargeBatch();
+    this.#countMixedOutside();
     this.batchPrompts = 0;
     this.stalledCount = 0;
   }
@@ -486,6 +489,12 @@ export class Replica {
     this.outsideJoules += this.law.decodeWatts[this.decoding] * this.powerFactor * seconds;
   }
 
+  #countMixedOutside(): void {
+    if (!this.#batchOutside) return;
+    this.outsideIterations++;
+    this.outsideJoules += this.meter.segmentJoules;
+  }
+
   /** Takes the blocks of `count` decode steps from the one now due, all decoding requests taking part. */
   #takeDecodeBlocks(count: number): void {
     const ring = this.blockRing;
@@ -525,10 +534,7 @@ export class Replica {
       this.outstandingTokens += this.decoding;
     } else {
       this.#chargeBatch();
-      if (this.#batchOutside) {
-        this.outsideIterations++;
-        this.outsideJoules += this.meter.segmentJoules;
-      }
+      this.#countMixedOutside();
       if (this.batchDecoding > 0) this.#stepDecoding();
       this.#applyChunks();
     }
@@ -624,7 +630,8 @@ export class Replica {
       this.running.remove(request);
       this.freeBlocks += table.blocks[request];
       this.outstandingTokens -= table.promptTokens[request] + table.producedTokens[request];
-      this.owner.prefilled(this, request, this.now);
+      if (this.#wasAskedBack(request)) this.owner.takenBack(this, request);
+      else this.owner.prefilled(this, request, this.now);
     } else {
       this.beginDecoding(request);
     }
@@ -661,10 +668,7 @@ export class Replica {
     } else {
       this.freeBlocks += blocks;
     }
-    if (table.takeBack[request] === 1) {
-      table.takeBack[request] = 0;
-      this.takeBacks--;
-    }
+    this.#wasAskedBack(request);
     if (this.cache !== null && table.session[request] >= 0) {
       const full = Math.floor(
         (table.promptTokens[request] + table.producedTokens[request] - 1) / this.blockRing.length,
@@ -675,19 +679,25 @@ export class Replica {
     this.owner.finished(this, request, this.now);
   }
 
-  /** Hands back the running requests that the router asked for, in running order. */
+  /** Whether the router wants the request back; forgets it. */
+  #wasAskedBack(request: number): boolean {
+    if (this.table.takeBack[request] === 0) return false;
+    this.table.takeBack[request] = 0;
+    this.takeBacks--;
+    return true;
+  }
+
+  /** Hands back the running requests that the router asked for, by request number. */
   #giveBack(): void {
     const table = this.table;
-    let request = this.running.head;
-    while (request !== NONE && this.takeBacks > 0) {
-      const next = table.next[request];
-      if (table.takeBack[request] === 1) {
-        table.takeBack[request] = 0;
-        this.takeBacks--;
-        this.detach(request);
-        this.owner.takenBack(this, request);
-      }
-      request = next;
+    const asked: number[] = [];
+    for (let request = this.running.head; request !== NONE; request = table.next[request]) {
+      if (this.#wasAskedBack(request)) asked.push(request);
+    }
+    asked.sort((a, b) => table.id[a] - table.id[b]);
+    for (const request of asked) {
+      this.detach(request);
+      this.owner.takenBack(this, request);
     }
   }
 

@@ -19,7 +19,9 @@ export const AT = {
   lingering: 5,
   /** On its way to a decode endpoint as KV. */
   kv: 6,
-  ended: 7,
+  /** About to be handed back to the router: preempted, or lost with its endpoint. */
+  returning: 7,
+  ended: 8,
 } as const;
 
 const FLOATS = [
@@ -69,7 +71,7 @@ const INTS = [
   "nextStep",
   "batchStamp",
 ] as const;
-const BYTES = ["tier", "needsLarge", "taskType", "at", "takeBack", "transferred"] as const;
+const BYTES = ["tier", "needsLarge", "taskType", "at", "takeBack", "transferred", "truncated"] as const;
 
 type Columns = { [K in (typeof FLOATS)[number]]: Float64Array } & {
   [K in (typeof INTS)[number]]: Int32Array;
@@ -143,6 +145,8 @@ export class RequestTable implements Columns, RequestView, RecordColumns {
   takeBack = new Uint8Array(0);
   /** 1 when its prefill was computed at another endpoint. */
   transferred = new Uint8Array(0);
+  /** 1 when it was cut to the longest sequence of an endpoint. */
+  truncated = new Uint8Array(0);
 
   capacity = 0;
   /** Slots in use. */
@@ -177,6 +181,7 @@ export class RequestTable implements Columns, RequestView, RecordColumns {
     this.batchStamp[slot] = 0;
     this.takeBack[slot] = 0;
     this.transferred[slot] = 0;
+    this.truncated[slot] = 0;
     return slot;
   }
 

@@ -7,6 +7,8 @@ import { EVENT, ORDER, packEvent, type RunState } from "./run-state.ts";
 interface PeriodicTimer {
   readonly intervalSeconds: number;
   readonly onlyWhileHolding: boolean;
+  /** It fires at multiples after this time. */
+  readonly setAtSeconds: number;
   armed: boolean;
 }
 
@@ -49,11 +51,14 @@ export class Host implements RouterHost {
     const decodeDefinition = split ? run.endpoints[decodeAt].definition : null;
     const fit = fitRequest(table, request, endpoint.definition, decodeDefinition);
     run.held--;
+    if (fit.truncated && table.truncated[request] === 0) {
+      table.truncated[request] = 1;
+      run.truncatedCount++;
+    }
     if (fit.refusal !== null) {
       run.reject(request, fit.refusal);
       return true;
     }
-    if (fit.truncated) run.truncatedCount++;
     if (Number.isNaN(table.dispatchedSeconds[request])) {
       table.dispatchedSeconds[request] = run.now;
       if (!Number.isNaN(table.holdStartSeconds[request])) {
@@ -96,7 +101,7 @@ export class Host implements RouterHost {
     if (endpoint === undefined) throw misuse(`took back request ${table.id[request]}, which is not placed`);
     endpoint.advance(run.now);
     const at = table.at[request];
-    if (at === AT.ended || at === AT.router) return;
+    if (at === AT.ended || at === AT.router || at === AT.returning) return;
     if (at === AT.running) {
       const replica = endpoint.replicas[table.replica[request]];
       if (replica.endAt < Number.POSITIVE_INFINITY) {
@@ -110,6 +115,7 @@ export class Host implements RouterHost {
       replica.detach(request);
       endpoint.left(request);
       table.preemptions[request]++;
+      replica.preemptions++;
     } else {
       endpoint.withdraw(request);
     }
@@ -136,12 +142,12 @@ export class Host implements RouterHost {
     }
     endpoint.advance(this.#run.now);
     endpoint.setPowerState(powerState);
-    this.#run.telemetry.timeFactor[endpointIndex] = endpoint.timeFactor;
+    this.#run.telemetry.touch(endpointIndex);
   }
 
   every(id: number, intervalSeconds: number, onlyWhileHolding = false): void {
     if (!(intervalSeconds > 0)) throw misuse(`set timer ${id} to every ${intervalSeconds} s`);
-    this.#timers.set(id, { intervalSeconds, onlyWhileHolding, armed: false });
+    this.#timers.set(id, { intervalSeconds, onlyWhileHolding, setAtSeconds: this.#run.now, armed: false });
     if (onlyWhileHolding) this.#whileHolding.push(id);
     else this.#arm(id);
     this.armWhileHolding();
@@ -204,7 +210,7 @@ export class Host implements RouterHost {
     const run = this.#run;
     const timer = this.#timers.get(id) as PeriodicTimer;
     const { intervalSeconds } = timer;
-    const thisInstantToo = run.phase < ORDER.timer;
+    const thisInstantToo = run.phase < ORDER.timer && run.now > timer.setAtSeconds;
     let k = Math.max(0, Math.floor(run.now / intervalSeconds) - 1);
     while (k * intervalSeconds < run.now || (!thisInstantToo && k * intervalSeconds === run.now)) k++;
     timer.armed = true;

@@ -59,7 +59,9 @@ export class RunState implements EndpointOwner {
   truncatedCount = 0;
   deferredCount = 0;
   routerCalls = 0;
+  /** Time of the last finish, and of the last end of any kind. */
   lastFinishSeconds = 0;
+  lastEndSeconds = 0;
   /** What the requests that have ended carry: compared with the meters at the end. */
   readonly attributed = { joules: 0, grams: 0, usd: 0 };
   /** Time of the last arrival or placement. */
@@ -122,24 +124,39 @@ export class RunState implements EndpointOwner {
   observe(): void {
     this.routerCalls++;
     this.takeSnapshot();
+    if (this.#completions.size > 0) this.reportCompletions(this.telemetry.takenAtSeconds);
   }
 
-  /** Takes the snapshot that is due, if one is. Called before anything later than its time happens. */
+  /** Takes the snapshot that is due at or before `now`, if one is. */
   takeSnapshot(): void {
+    if (this.now < this.#nextSnapshotSeconds) return;
     const interval = this.options.telemetryIntervalSeconds;
-    if (interval === 0 ? this.now === this.telemetry.takenAtSeconds : this.now < this.#nextSnapshotSeconds)
-      return;
-    if (this.#nextSnapshotSeconds === Number.POSITIVE_INFINITY) return;
-    let taken = this.now;
     if (interval > 0) {
-      let k = Math.floor(this.now / interval);
-      while ((k + 1) * interval <= this.now) k++;
-      while (k * interval > this.now) k--;
-      taken = k * interval;
-      this.#nextSnapshotSeconds = (k + 1) * interval;
+      this.#snapshotAt(multipleUpTo(this.now, interval));
+    } else if (this.telemetry.snapshots === 0 || this.now !== this.telemetry.takenAtSeconds) {
+      this.telemetry.snapshot(this.endpoints, this.now);
     }
-    this.telemetry.snapshot(this.endpoints, taken);
-    this.reportCompletions(taken);
+  }
+
+  /** Takes the snapshots due before `t`, ahead of anything that moves an endpoint to `t`. */
+  snapshotBefore(t: number): void {
+    const interval = this.options.telemetryIntervalSeconds;
+    if (interval === 0 || t <= this.#nextSnapshotSeconds) return;
+    const last = multipleUpTo(t, interval);
+    this.#snapshotAt(last < t ? last : (Math.round(last / interval) - 1) * interval);
+  }
+
+  /** The snapshot of the end of the run, with what the router has not been told of. */
+  lastSnapshot(): void {
+    if (this.#nextSnapshotSeconds < Number.POSITIVE_INFINITY)
+      this.telemetry.snapshot(this.endpoints, this.now);
+    this.reportCompletions(Number.POSITIVE_INFINITY);
+  }
+
+  #snapshotAt(t: number): void {
+    const interval = this.options.telemetryIntervalSeconds;
+    this.#nextSnapshotSeconds = (Math.round(t / interval) + 1) * interval;
+    this.telemetry.snapshot(this.endpoints, t);
   }
 
   /** Tells the router of the requests that finished up to `t`. */
@@ -174,6 +191,7 @@ export class RunState implements EndpointOwner {
   callAfterBatchEnds(): void {
     while (this.#returns.length > 0) {
       const request = this.#returns.shift() as number;
+      this.giveToRouter(request);
       this.observe();
       this.router.returned?.(request, "preempted");
     }
@@ -226,6 +244,7 @@ export class RunState implements EndpointOwner {
     this.finishedCount++;
     this.attribute(request);
     if (atSeconds > this.lastFinishSeconds) this.lastFinishSeconds = atSeconds;
+    if (atSeconds > this.lastEndSeconds) this.lastEndSeconds = atSeconds;
     this.sink.finished(request);
     const step = table.nextStep[request];
     if (step !== -1) {
@@ -251,7 +270,7 @@ export class RunState implements EndpointOwner {
 
   takenBack(_endpoint: EndpointState, request: number): void {
     this.table.preemptions[request]++;
-    this.giveToRouter(request);
+    this.table.at[request] = AT.returning;
     this.#returns.push(request);
   }
 
@@ -272,6 +291,7 @@ export class RunState implements EndpointOwner {
     const { table } = this;
     let current = request;
     let why = reason;
+    if (this.now > this.lastEndSeconds) this.lastEndSeconds = this.now;
     while (current !== -1) {
       const step = table.nextStep[current];
       this.rejectedCount++;
@@ -293,4 +313,12 @@ function clairvoyant(world: World, table: RequestTable, options: RunOptions): Cl
       valueAt(options.fleet.regions[region].carbon, atSeconds),
   };
   return { ...world, hidden };
+}
+
+/** The largest multiple of `interval` that is not above `t`. */
+function multipleUpTo(t: number, interval: number): number {
+  let k = Math.floor(t / interval);
+  while ((k + 1) * interval <= t) k++;
+  while (k * interval > t) k--;
+  return k * interval;
 }

@@ -54,7 +54,6 @@ export function simulate(options: RunOptions, sink: RecordSink): RunTotals {
       source = 3;
     }
     run.phase = order;
-    run.takeSnapshot();
     if (source === 3) arrive(run, intake.take());
     else if (source === 2) handleEvent(run, host, faults, events.pop());
     else advanceCoupled(run, order);
@@ -72,6 +71,7 @@ function isEarlierArrival(run: RunState): boolean {
 /** With no more arrivals: whether everything has ended before `time`, or can never end. */
 function isOver(run: RunState, time: number): boolean {
   let outstanding = 0;
+  run.snapshotBefore(time);
   for (const endpoint of run.endpoints) {
     if (endpoint.outstanding > 0) endpoint.advance(time);
     outstanding += endpoint.outstanding;
@@ -89,6 +89,7 @@ function arrive(run: RunState, request: number): void {
 
 function advanceCoupled(run: RunState, order: number): void {
   const endpoint = run.endpoints[run.coupled.peekIndex()];
+  run.snapshotBefore(run.now);
   if (order === ORDER.batchStart) endpoint.startAt(run.now);
   else endpoint.advance(run.now);
   run.recouple(endpoint);
@@ -144,6 +145,7 @@ function receiveKv(run: RunState, request: number): void {
   const { table } = run;
   if (table.at[request] !== AT.kv || table.deliverySeconds[request] !== run.now) return;
   const endpoint = run.endpoints[table.endpoint[request]];
+  run.snapshotBefore(run.now);
   endpoint.receive(request, run.now);
   if (run.mayCouple(endpoint)) run.recouple(endpoint);
 }

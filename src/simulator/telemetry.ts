@@ -4,9 +4,7 @@ import type { RequestTable } from "./request-table.ts";
 
 /** The router's picture of the endpoints: a snapshot, corrected by its own placements since. */
 export class Telemetry implements TelemetryView {
-  /** -1 before the first snapshot. */
-  takenAtSeconds = -1;
-  snapshots = 0;
+  takenAtSeconds = 0;
   readonly up: Uint8Array;
   readonly replicas: Int32Array;
   readonly running: Float64Array;
@@ -22,6 +20,7 @@ export class Telemetry implements TelemetryView {
   /** 1 where the last snapshot found work, or something was placed since. */
   readonly #busy: Uint8Array;
   readonly #table: RequestTable;
+  #snapshots = 0;
 
   constructor(endpoints: readonly EndpointState[], table: RequestTable) {
     const n = endpoints.length;
@@ -41,10 +40,14 @@ export class Telemetry implements TelemetryView {
     this.#busy = new Uint8Array(n);
   }
 
+  get snapshots(): number {
+    return this.#snapshots;
+  }
+
   /** Takes the state of every endpoint at `t`. Endpoints without work, then and now, stay as they are. */
   snapshot(endpoints: readonly EndpointState[], t: number): void {
     this.takenAtSeconds = t;
-    this.snapshots++;
+    this.#snapshots++;
     for (let e = 0; e < endpoints.length; e++) {
       const endpoint = endpoints[e];
       if (endpoint.outstanding === 0 && this.#busy[e] === 0) continue;
@@ -69,7 +72,7 @@ export class Telemetry implements TelemetryView {
   }
 
   #refresh(e: number, endpoint: EndpointState): void {
-    const { promptTokens, producedTokens, next } = this.#table;
+    const { promptTokens, producedTokens, next, transferred } = this.#table;
     const { batching } = endpoint.definition;
     let running = 0;
     let queuedPrefill = 0;
@@ -98,12 +101,13 @@ export class Telemetry implements TelemetryView {
       tokens += promptTokens[request] + producedTokens[request];
     }
     for (let request = endpoint.queue.head; request !== -1; request = next[request]) {
-      queuedPrefill += promptTokens[request] + producedTokens[request];
+      if (transferred[request] === 0) queuedPrefill += promptTokens[request] + producedTokens[request];
       tokens += promptTokens[request] + producedTokens[request];
     }
     for (let request = endpoint.kv.head; request !== -1; request = next[request]) {
       tokens += promptTokens[request] + producedTokens[request];
     }
+    this.timeFactor[e] = endpoint.timeFactor;
     this.running[e] = running;
     this.waiting[e] = waiting;
     this.outstanding[e] = running + waiting;

@@ -12,16 +12,19 @@ const JOULES_PER_KWH = 3.6e6;
 export function closeRun(run: RunState, limit: number): RunTotals {
   const cut = limit < Number.POSITIVE_INFINITY;
   for (const endpoint of run.endpoints) endpoint.advance(cut ? limit : Number.POSITIVE_INFINITY);
-  run.reportCompletions(Number.POSITIVE_INFINITY);
-  const end = cut ? limit : run.lastFinishSeconds;
-  const horizon = run.options.horizonSeconds ?? end;
-  const unfinished = reportUnfinished(run, end);
+  const left = run.table.live > run.unreported || run.intake.nextArrivalSeconds < Number.POSITIVE_INFINITY;
+  const end = cut && left ? limit : run.lastEndSeconds;
+  run.now = end;
+  run.lastSnapshot();
+  const horizon = run.options.horizonSeconds ?? run.lastFinishSeconds;
+  const { unfinished, notArrived } = reportUnfinished(run, end);
   for (const endpoint of run.endpoints) {
     for (const replica of endpoint.replicas)
-      if (replica.phase !== "off") replica.switchOff(Math.max(horizon, end));
+      if (replica.phase !== "off")
+        replica.switchOff(run.options.horizonSeconds === null ? horizon : Math.max(horizon, end));
   }
   const totals: RunTotals = {
-    requests: run.intake.nextId,
+    requests: run.intake.nextId - notArrived,
     finished: run.finishedCount,
     rejected: run.rejectedCount,
     unfinished,
@@ -38,18 +41,22 @@ export function closeRun(run: RunState, limit: number): RunTotals {
   return totals;
 }
 
-/** Settles and reports every request still in the system, in order of request number. */
-function reportUnfinished(run: RunState, end: number): number {
+/** Settles and reports every request that arrived and has not ended, in order of request number. */
+function reportUnfinished(run: RunState, end: number): { unfinished: number; notArrived: number } {
   const { table } = run;
   const left: number[] = [];
+  let notArrived = 0;
   for (const endpoint of run.endpoints) endpoint.settleAt(end);
-  for (let slot = 0; slot < table.capacity; slot++) if (table.at[slot] !== AT.ended) left.push(slot);
+  for (let slot = 0; slot < table.capacity; slot++) {
+    if (table.at[slot] === AT.future) notArrived++;
+    else if (table.at[slot] !== AT.ended) left.push(slot);
+  }
   left.sort((a, b) => table.id[a] - table.id[b]);
   for (const request of left) {
     run.attribute(request);
     run.sink.unfinished(request);
   }
-  return left.length;
+  return { unfinished: left.length, notArrived };
 }
 
 function endpointTotals(endpoint: EndpointState): EndpointTotals {
