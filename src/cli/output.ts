@@ -34,10 +34,10 @@ export interface Printed {
 
 /** Writes to stdout. */
 export async function print(format: OutputFormat, { tables, json }: Printed): Promise<void> {
-  if (format === "json") return write(`${JSON.stringify(json, null, 2)}\n`);
+  if (format === "json") return writeOut(`${JSON.stringify(json, null, 2)}\n`);
   const texts: string[] = [];
   for (const table of tables) texts.push(await renderTable(table, format));
-  return write(texts.join("\n"));
+  return writeOut(texts.join("\n"));
 }
 
 /** One table in a form for people or papers. */
@@ -57,8 +57,8 @@ export async function renderTable(table: Table, format: Exclude<OutputFormat, "j
   }
 }
 
-/** Resolves once the text is on its way, so that a long one is not cut off by the end of the process. */
-async function write(text: string): Promise<void> {
+/** Writes to stdout; resolves once the text is on its way, so that the end of the process does not cut it off. */
+export async function writeOut(text: string): Promise<void> {
   await new Promise<void>((resolve) => process.stdout.write(text, () => resolve()));
 }
 

@@ -5,6 +5,7 @@ import { addDoctorCommand } from "./commands/doctor.ts";
 import { addInitCommand } from "./commands/init.ts";
 import { addProfileCommands } from "./commands/profiles.ts";
 import { addRoutersCommand } from "./commands/routers.ts";
+import { addRunCommand } from "./commands/run.ts";
 import { addSignalsCommands } from "./commands/signals.ts";
 import { examples } from "./output.ts";
 
@@ -27,6 +28,7 @@ export function createProgram(): Command {
         "canopy routers cedar-heuristic",
       ]),
     );
+  addRunCommand(program);
   addRoutersCommand(program);
   addProfileCommands(program);
   addDataCommands(program);

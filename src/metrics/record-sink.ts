@@ -125,14 +125,22 @@ export class CsvRecordSink implements RecordSink {
  * Turns request records into Parquet (zstd) with DuckDB, which is loaded only here.
  *
  * @param csvPath a file of {@link CsvRecordSink}; it is deleted
+ * @param further DuckDB types of columns that follow those of a record
  */
-export async function recordsToParquet(csvPath: string, parquetPath: string): Promise<void> {
+export async function recordsToParquet(
+  csvPath: string,
+  parquetPath: string,
+  further: Readonly<Record<string, string>> = {},
+): Promise<void> {
   const { DuckDBInstance } = await import("@duckdb/node-api");
   const instance = await DuckDBInstance.create(":memory:");
   const connection = await instance.connect();
   try {
     const quote = (text: string) => `'${text.replaceAll("'", "''")}'`;
-    const types = RECORD_COLUMNS.map((name) => `${quote(name)}: ${quote(PARQUET_TYPES[name] ?? "DOUBLE")}`);
+    const own = RECORD_COLUMNS.map((name) => [name, PARQUET_TYPES[name] ?? "DOUBLE"] as const);
+    const types = [...own, ...Object.entries(further)].map(
+      ([name, type]) => `${quote(name)}: ${quote(type)}`,
+    );
     await connection.run(
       `COPY (SELECT * FROM read_csv(${quote(csvPath)}, header = true, columns = {${types.join(", ")}})) ` +
         `TO ${quote(parquetPath)} (FORMAT parquet, COMPRESSION zstd)`,

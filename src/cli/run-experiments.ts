@@ -1,0 +1,270 @@
+/** What `canopy run` does. */
+import { existsSync } from "node:fs";
+import { availableParallelism } from "node:os";
+import { join, relative } from "node:path";
+import { UserError } from "../errors.ts";
+import { aggregate } from "../experiment/aggregate.ts";
+import { type ExperimentPlan, expandExperiment } from "../experiment/expand.ts";
+import { loadExperiment } from "../experiment/load.ts";
+import type { ExperimentResult } from "../experiment/result.ts";
+import type { RunResult, RunSpec } from "../experiment/run-spec.ts";
+import { resultTables } from "../report/result-table.ts";
+import type { Table } from "../report/table.ts";
+import { isoTime } from "../signal/series.ts";
+import { Progress } from "../sweep/progress.ts";
+import { RequestRecords } from "../sweep/request-records.ts";
+import { type FailedRun, type PlansOutcome, runPlans, type StoredPlan } from "../sweep/run-plans.ts";
+import { RunStore } from "../sweep/store.ts";
+import type { RunCommandOptions } from "./commands/run.ts";
+import { print, renderTable, writeOut } from "./output.ts";
+import { ExitWith } from "./print-error.ts";
+import { withoutOption, words } from "./shell-words.ts";
+
+/** Digits of a run's key that name it on the command line. */
+const KEY_DIGITS = 12;
+
+/**
+ * Loads, runs and prints experiments. Leaves with 1 after failed runs and with 130 after an interruption; what was
+ * finished is kept in both cases.
+ */
+export async function runExperiments(files: readonly string[], options: RunCommandOptions): Promise<void> {
+  const startedAt = new Date();
+  const plans = await makePlans(files, options);
+  if (options.dryRun === true) return printPlans(plans, options);
+  const stores = openStores(plans, options);
+  try {
+    const records =
+      options.requestsOut === undefined ? undefined : await RequestRecords.create(options.requestsOut);
+    try {
+      const outcome = await runInterruptibly(stores, options, records);
+      if (records !== undefined) await records.assemble(distinctRuns(plans, outcome));
+      await printResults(plans, outcome, { startedAt, options });
+    } finally {
+      await records?.discard();
+    }
+  } finally {
+    for (const store of new Set(stores.map(({ store }) => store))) await store.close();
+  }
+}
+
+async function makePlans(files: readonly string[], options: RunCommandOptions): Promise<ExperimentPlan[]> {
+  const sets = [...options.set, ...(options.seeds === undefined ? [] : [`seeds=${options.seeds}`])];
+  const plans: ExperimentPlan[] = [];
+  for (const file of files) {
+    const plan = await expandExperiment(await loadExperiment(file, { sets }));
+    const twin = plans.find(({ loaded }) => loaded.id === plan.loaded.id);
+    if (twin !== undefined) {
+      throw new UserError(
+        "CANOPY_RUN_SAME_ID",
+        `${file}: its experiment is called ${plan.loaded.id}, like that of ${twin.loaded.source}; run them one at a time, or rename one`,
+      );
+    }
+    plans.push(plan);
+  }
+  return options.only === undefined ? plans : selectRun(plans, options.only);
+}
+
+/** The plan that has the run, with that run alone. */
+function selectRun(plans: readonly ExperimentPlan[], key: string): ExperimentPlan[] {
+  const selected = plans.flatMap((plan) => {
+    const runs = plan.runs.filter((run) => run.key.startsWith(key));
+    return runs.length === 0 ? [] : [{ ...plan, runs }];
+  });
+  const keys = new Set(selected.flatMap(({ runs }) => runs.map((run) => run.key)));
+  if (keys.size === 1) return selected.slice(0, 1);
+  throw new UserError(
+    "CANOPY_RUN_UNKNOWN",
+    keys.size === 0
+      ? `--only ${key}: no run has a key that begins so; it changes with the inputs, the code and the version of Node`
+      : `--only ${key}: ${keys.size} runs have a key that begins so, give more of it`,
+  );
+}
+
+function openStores(plans: readonly ExperimentPlan[], { out, fresh }: RunCommandOptions): StoredPlan[] {
+  const opened: StoredPlan[] = [];
+  try {
+    for (const plan of plans) {
+      const store = new RunStore<RunResult>(storeFolder(plan, out), { fresh: fresh === true });
+      opened.push({ plan, store });
+    }
+  } catch (error) {
+    for (const { store } of opened) void store.close();
+    throw error;
+  }
+  return opened;
+}
+
+function storeFolder({ loaded }: ExperimentPlan, out: string | undefined): string {
+  return join(out ?? ".", ".canopy", "store", loaded.id);
+}
+
+/** Runs the plans until they are done or the user interrupts. */
+async function runInterruptibly(
+  stores: readonly StoredPlan[],
+  options: RunCommandOptions,
+  records: RequestRecords | undefined,
+): Promise<PlansOutcome> {
+  const interruption = new AbortController();
+  const interrupt = () => {
+    // A second one ends the process at once, as it would without us.
+    process.off("SIGINT", interrupt);
+    process.off("SIGTERM", interrupt);
+    say(options, "interrupted: stopping the runs that are under way");
+    interruption.abort();
+  };
+  process.on("SIGINT", interrupt);
+  process.on("SIGTERM", interrupt);
+  try {
+    const outcome = await runPlans(stores, {
+      // A second thread costs nothing on one core, and lets an interruption through at any time.
+      workers: options.workers ?? Math.max(2, availableParallelism()),
+      signal: interruption.signal,
+      recordsFolder: records?.folder,
+      progress: options.quiet === true ? undefined : new Progress(),
+    });
+    if (outcome.remaining === 0) return outcome;
+    const { store } = stores[0];
+    process.stderr.write(
+      `${outcome.results.size} finished runs are kept in ${relative(".", store.path) || store.path}; the other ${outcome.remaining + outcome.failed.length} are done by the same command:\n  ${commandLine(withoutOption(process.argv.slice(2), "--fresh"))}\n`,
+    );
+    throw new ExitWith(130);
+  } finally {
+    process.off("SIGINT", interrupt);
+    process.off("SIGTERM", interrupt);
+  }
+}
+
+async function printResults(
+  plans: readonly ExperimentPlan[],
+  outcome: PlansOutcome,
+  { startedAt, options }: { startedAt: Date; options: RunCommandOptions },
+): Promise<void> {
+  const failedRuns = outcome.failed.map((run) => describeFailure(run, plans, options));
+  const printed: { result: ExperimentResult & { failed?: typeof failedRuns }; tables: Table[] }[] = [];
+  for (const plan of plans) {
+    const own = new Set(plan.runs.map(({ key }) => key));
+    const failed = failedRuns.filter(({ run }) => own.has(run));
+    const result = { ...aggregate(plan, outcome.results), ...(failed.length === 0 ? {} : { failed }) };
+    const { tables } = plan.points[0].point.experiment.outputs;
+    printed.push({ result, tables: resultTables(result, tables) });
+    if (options.out === undefined) continue;
+    const { writeResult } = await import("../report/write-result.ts");
+    const folder = plans.length === 1 ? options.out : join(options.out, plan.loaded.id);
+    const files = await writeResult(folder, result, plan, {
+      command: ["canopy", ...process.argv.slice(2)],
+      startedAt,
+      endedAt: new Date(),
+      requestsSimulated: outcome.requestsSimulated,
+      state: failed.length === 0 ? "complete" : "failed",
+    });
+    say(options, `${folder}: ${files.join(", ")}`);
+  }
+  if (options.format === "json") {
+    const results = printed.map(({ result }) => result);
+    await writeOut(`${JSON.stringify(results.length === 1 ? results[0] : results, null, 2)}\n`);
+  } else {
+    const { format } = options;
+    const texts: string[] = [];
+    for (const { tables } of printed) {
+      for (const table of tables) texts.push(await renderTable(table, format));
+    }
+    await writeOut(texts.join("\n"));
+  }
+  if (failedRuns.length === 0) return;
+  const lines = failedRuns.map(
+    ({ router, seed, start, code, message, repeat }) =>
+      `  ${router}, seed ${seed}${start === null ? "" : `, start ${start}`}: ${code}: ${message}\n    ${repeat}\n`,
+  );
+  process.stderr.write(
+    `error CANOPY_RUN_FAILED: ${failedRuns.length} of ${outcome.results.size + failedRuns.length} runs failed; the others are kept. Each again, alone:\n${lines.join("")}`,
+  );
+  throw new ExitWith(1);
+}
+
+function describeFailure(
+  { spec, failure }: FailedRun,
+  plans: readonly ExperimentPlan[],
+  { set, seeds }: RunCommandOptions,
+) {
+  const plan = plans.find(({ runs }) => runs.some(({ key }) => key === spec.key));
+  const sets = [
+    ...set.flatMap((text) => ["--set", text]),
+    ...(seeds === undefined ? [] : ["--seeds", `${seeds}`]),
+  ];
+  const only = spec.key.slice(0, KEY_DIGITS);
+  return {
+    run: spec.key,
+    router: spec.router.label,
+    point: spec.labels,
+    seed: spec.seed,
+    start: spec.start === null ? null : isoTime(spec.start),
+    code: failure.code,
+    message: failure.message.split("\n")[0],
+    repeat: commandLine(["run", plan?.loaded.source ?? "", ...sets, "--only", only]),
+  };
+}
+
+/** Runs of the plans in their order, each once, without those that failed. */
+function distinctRuns(plans: readonly ExperimentPlan[], { results }: PlansOutcome): RunSpec[] {
+  const runs = new Map(plans.flatMap((plan) => plan.runs.map((run) => [run.key, run] as const)));
+  return [...runs.values()].filter(({ key }) => results.has(key));
+}
+
+async function printPlans(plans: readonly ExperimentPlan[], options: RunCommandOptions): Promise<void> {
+  const rows = plans.flatMap((plan) => {
+    const done = doneBefore(plan, options);
+    return plan.points.map(({ point, routers, inputs }, index) => {
+      const runs = plan.runs.filter(({ planned }) => planned === index);
+      return {
+        experiment: plan.loaded.id,
+        point: Object.entries(point.labels)
+          .map(([label, value]) => `${label}=${JSON.stringify(value)}`)
+          .join(" "),
+        routers: routers.map(({ label }) => label),
+        seeds: point.experiment.seeds.length,
+        starts: inputs.starts.length,
+        runs: runs.length,
+        done: runs.filter(({ key }) => done.has(key)).length,
+      };
+    });
+  });
+  const whole = (key: string, header: string) => ({ key, header, format: "integer" as const });
+  await print(options.format, {
+    tables: [
+      {
+        title: "Plan",
+        columns: [
+          { key: "experiment", header: "experiment" },
+          ...(rows.some(({ point }) => point !== "") ? [{ key: "point", header: "point" }] : []),
+          { key: "routers", header: "routers" },
+          whole("seeds", "seeds"),
+          whole("starts", "starts"),
+          whole("runs", "runs"),
+          whole("done", "done before"),
+        ],
+        rows: rows.map(({ point, routers, ...row }) => ({
+          cells: { ...row, routers: routers.join(", "), ...(point === "" ? {} : { point }) },
+        })),
+        notes: [],
+      },
+    ],
+    json: { schema: "canopy/plan/1", points: rows },
+  });
+}
+
+function doneBefore(plan: ExperimentPlan, { out, fresh }: RunCommandOptions): ReadonlySet<string> {
+  const folder = storeFolder(plan, out);
+  if (fresh === true || !existsSync(folder)) return new Set();
+  const store = new RunStore<RunResult>(folder);
+  const done = plan.runs.map(({ key }) => key).filter((key) => store.get(key) !== undefined);
+  void store.close();
+  return new Set(done);
+}
+
+function say({ quiet }: RunCommandOptions, text: string): void {
+  if (quiet !== true) process.stderr.write(`${text}\n`);
+}
+
+function commandLine(args: readonly string[]): string {
+  return words(["canopy", ...args]);
+}
