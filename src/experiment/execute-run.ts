@@ -43,7 +43,7 @@ export async function executeRun(
   const { metrics, reasons } = runMetrics(totals, summary, run.metrics);
   return {
     key: spec.key,
-    metrics,
+    metrics: { ...metrics, ...run.options.router.figures?.() },
     reasons,
     percentiles: {
       quantiles: QUANTILES,

@@ -159,6 +159,12 @@ export const METRICS: readonly MetricInfo[] = [
     better: lower,
     description: "the same of the target shares that the router announced, over intervals of 10 s",
   },
+  {
+    name: "fallback_fraction",
+    unit: "",
+    better: neither,
+    description: "share of control intervals that CEDAR spent in its fallback",
+  },
   { name: "deferred_fraction", unit: "", better: neither, description: "share of requests held on purpose" },
   {
     name: "held_p95_s",

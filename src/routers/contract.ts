@@ -224,6 +224,11 @@ export interface Router<W extends World = World> {
   /** A request has ended; reported with the next telemetry, in order of finish time, endpoint, request id. */
   completion?(request: number): void;
   returned?(request: number, reason: ReturnReason): void;
+  /**
+   * Figures of the router's own, read at the end of a run and reported beside the metrics: snake case, unit
+   * last, e.g. `fallback_fraction`.
+   */
+  figures?(): Readonly<Record<string, number>>;
 }
 
 /** Plans shares for a whole epoch ahead (MARLIN and its baselines); one adapter makes it a router. */

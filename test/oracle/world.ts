@@ -8,7 +8,7 @@ import type { Telemetry } from "./telemetry.ts";
 const ROLES = { mixed: 0, prefill: 1, decode: 2 } as const;
 
 /** Purpose of the router's own stream under the run's seed. */
-const POLICY_STREAM = "policy";
+const POLICY_STREAM = "router policy";
 
 export function newWorld(sim: Sim, telemetry: Telemetry): World & { hidden?: ClairvoyantView } {
   const { options, columns } = sim;

@@ -60,9 +60,9 @@ export class CedarRouter extends PlacingRouter {
     this.#variant = variant;
   }
 
-  /** Share of the control intervals so far that began in fallback; 0 before the first. */
-  get fallbackShare(): number {
-    return this.#intervals === 0 ? 0 : this.#fallbackIntervals / this.#intervals;
+  /** `fallback_fraction`: share of the control intervals that began in fallback; 0 before the first. */
+  figures(): Readonly<Record<string, number>> {
+    return { fallback_fraction: this.#intervals === 0 ? 0 : this.#fallbackIntervals / this.#intervals };
   }
 
   protected override prepare(): void {
