@@ -1,0 +1,78 @@
+import { describe, expect, test } from "vitest";
+import { meanIntervals, pairedIntervals } from "../../src/experiment/intervals.ts";
+import { Stream } from "../../src/numeric/random.ts";
+
+describe("intervals of means", () => {
+  test("one run has a mean and no interval, none has neither", () => {
+    expect(meanIntervals([[3], [null]])).toEqual([
+      { n: 1, mean: 3, ci95: null },
+      { n: 0, mean: null, ci95: null },
+    ]);
+    expect(meanIntervals([])).toEqual([]);
+  });
+
+  test("equal values have an interval of no width", () => {
+    expect(meanIntervals([[2, 2, 2]])).toEqual([{ n: 3, mean: 2, ci95: [2, 2] }]);
+  });
+
+  test("near the normal interval for many values", () => {
+    const stream = new Stream(1, "test");
+    const sample = Array.from({ length: 400 }, () => 10 + 2 * stream.normal());
+    const [{ mean, ci95 }] = meanIntervals([sample]);
+    const half = (1.96 * 2) / 20;
+    expect(ci95?.[0]).toBeGreaterThan((mean ?? 0) - 1.2 * half);
+    expect(ci95?.[0]).toBeLessThan((mean ?? 0) - 0.8 * half);
+    expect(ci95?.[1]).toBeGreaterThan((mean ?? 0) + 0.8 * half);
+    expect(ci95?.[1]).toBeLessThan((mean ?? 0) + 1.2 * half);
+  });
+
+  test("runs that do not know the metric are left out", () => {
+    const [{ n, mean, ci95 }] = meanIntervals([[1, null, 3, null]]);
+    expect(n).toBe(2);
+    expect(mean).toBe(2);
+    expect(ci95).toEqual([1, 3]);
+  });
+
+  test("the same sample has the same interval beside any others", () => {
+    const sample = [1, 5, 2, 8];
+    expect(meanIntervals([[9, 9, 9, 1], sample])[1]).toEqual(meanIntervals([sample])[0]);
+  });
+});
+
+describe("paired intervals", () => {
+  test("a constant difference has no width, however much the pairs vary", () => {
+    const [interval] = pairedIntervals([
+      [
+        [11, 21, 31, 101],
+        [10, 20, 30, 100],
+      ],
+    ]);
+    expect(interval).toMatchObject({ difference: 1, differenceCi95: [1, 1] });
+    expect(interval?.ratio).toBeCloseTo(164 / 160, 12);
+  });
+
+  test("incomplete pairs are left out; without any there is nothing", () => {
+    const [some, none] = pairedIntervals([
+      [
+        [1, null, 3],
+        [1, 2, null],
+      ],
+      [
+        [null, 1],
+        [1, null],
+      ],
+    ]);
+    expect(some).toEqual({ difference: 0, differenceCi95: null, ratio: 1, ratioCi95: null });
+    expect(none).toBeUndefined();
+  });
+
+  test("no ratio to a baseline of 0", () => {
+    const [interval] = pairedIntervals([
+      [
+        [1, 2],
+        [0, 0],
+      ],
+    ]);
+    expect(interval).toMatchObject({ difference: 1.5, ratio: null, ratioCi95: null });
+  });
+});
