@@ -1,7 +1,5 @@
 /** The cleanest grid takes the request, until its queue is long. Run it with `routers: [./my-router.ts]`. */
-import { z } from "zod";
-import { defineRouter } from "../../src/routers/contract.ts";
-import { PlacingRouter } from "../../src/routers/placing-router.ts";
+import { defineRouter, PlacingRouter, z } from "canopy-bench";
 
 const parameters = z.strictObject({
   longQueue: z.number().positive().default(32).describe("Outstanding requests that make a queue long"),

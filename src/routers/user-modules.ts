@@ -1,4 +1,5 @@
 import { register } from "node:module";
+import { isMainThread } from "node:worker_threads";
 
 const extension = import.meta.url.slice(-3);
 const fromSource = extension === ".ts";
@@ -19,11 +20,11 @@ async function enable(): Promise<void> {
   const tsx = process.execArgv.some((word) => word.includes("tsx"));
   // From its sources without either the package runs under a tool that loads modules by itself, e.g. a test runner.
   if (fromSource && !tsx && !features.typescript) return;
-  if (!tsx && !features.typescript) {
+  if (!features.typescript && (!tsx || !isMainThread)) {
     const { register: registerTypeScript } = await import("tsx/esm/api");
     registerTypeScript();
   }
-  register(new URL(`./user-module-hooks${extension}`, import.meta.url), {
+  register(new URL("./user-module-hooks.mjs", import.meta.url), {
     data: { name: "canopy-bench", entry: new URL(`../index${extension}`, import.meta.url).href },
   });
 }

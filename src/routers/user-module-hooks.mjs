@@ -1,15 +1,18 @@
-/** Hooks of Node's module loader, run on its own thread; see {@link enableUserModules}. */
-import type { InitializeHook, ResolveHook } from "node:module";
-
+/**
+ * Hooks of Node's module loader for `enableUserModules`. They run on a thread of their own, on which nothing reads
+ * TypeScript: hence JavaScript.
+ */
 let packageName = "";
 let packageEntry = "";
 
-export const initialize: InitializeHook<{ name: string; entry: string }> = ({ name, entry }) => {
+/** @type {import("node:module").InitializeHook<{ name: string; entry: string }>} */
+export const initialize = ({ name, entry }) => {
   packageName = name;
   packageEntry = entry;
 };
 
-export const resolve: ResolveHook = async (specifier, context, nextResolve) => {
+/** @type {import("node:module").ResolveHook} */
+export const resolve = async (specifier, context, nextResolve) => {
   const found = await nextResolve(specifier === packageName ? packageEntry : specifier, context);
   // Without a package.json beside it a TypeScript file would be taken for CommonJS.
   const typescript = /\.ts(\?|$)/.test(found.url) && !found.url.includes("/node_modules/");
