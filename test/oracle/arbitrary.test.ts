@@ -31,7 +31,9 @@ describe("random runs of the oracle", () => {
     fc.assert(
       fc.property(arbitraryRun, (config) => {
         const { sink, totals } = run(config);
-        expect(sink.rows.length).toBe(config.rows.length);
+        const { requests, finished, rejected, unfinished } = totals;
+        expect(finished + rejected + unfinished).toBe(requests);
+        expect(sink.rows.length).toBe(requests);
         for (const row of sink.rows) {
           const { arrivalSeconds, dispatchedSeconds, startedSeconds, firstTokenSeconds } = row;
           if (row.status !== "finished") continue;
@@ -43,7 +45,7 @@ describe("random runs of the oracle", () => {
           expect(row.ttftSeconds).toBeGreaterThan(firstTokenSeconds - arrivalSeconds - 1e-12);
           expect(row.energyJoules).toBeGreaterThan(0);
         }
-        if (config.end === "drain") expect(totals.unfinished).toBe(0);
+        if (config.end === "drain") expect([requests, unfinished]).toEqual([config.rows.length, 0]);
       }),
       { numRuns: 100 },
     );

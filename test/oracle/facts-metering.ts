@@ -132,7 +132,13 @@ export function describeMeteringFacts(name: string, simulate: Simulate): void {
         end: "cut",
         horizonSeconds: 0.012,
       });
-      expect(totals).toMatchObject({ unfinished: 2, finished: 0, endSeconds: 0.012, horizonSeconds: 0.012 });
+      expect(totals).toMatchObject({
+        requests: 1,
+        unfinished: 1,
+        finished: 0,
+        endSeconds: 0.012,
+        horizonSeconds: 0.012,
+      });
       expect(sink.row(0)).toMatchObject({ status: "unfinished", producedTokens: 1 });
       expect(sink.row(0).finishedSeconds).toBeNaN();
       expect(sink.row(0).energyJoules).toBeCloseTo(600 * 0.01 + 400 * 0.002, DIGITS);

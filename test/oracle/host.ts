@@ -43,7 +43,7 @@ export class OracleHost implements RouterHost {
     const decodes = decodeAt < 0 || decodeAt === endpoint ? null : this.#site(decodeAt);
     this.#checkPlacement(job, site, decodes);
     if (!site.up || atCap(site)) return false;
-    if (decodes !== null && (!decodes.up || atCap(decodes))) return false;
+    if (decodes !== null && !decodes.up) return false;
     const refusal = this.#fit(job, site, decodes);
     sim.held--;
     if (refusal !== null) {

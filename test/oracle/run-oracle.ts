@@ -41,7 +41,7 @@ export function runOracle(options: RunOptions, sink: RecordSink): RunTotals {
       break;
     }
     if (event === undefined || isVain(sim, event)) {
-      telemetry.report(sim.now);
+      telemetry.reportRest();
       const after = events.next();
       if (after === undefined || isVain(sim, after)) break;
       continue;
@@ -121,10 +121,10 @@ function isVain(sim: Sim, next: Event): boolean {
 function finishRun(sim: Sim, telemetry: Telemetry, host: OracleHost): RunTotals {
   const { options, columns, counts } = sim;
   for (const site of sim.sites) for (const replica of site.replicas) abortBatch(sim, replica);
-  telemetry.report(Number.POSITIVE_INFINITY);
+  telemetry.reportRest();
   let unfinished = 0;
   for (const job of sim.jobs) {
-    if (job.state === "finished" || job.state === "rejected") continue;
+    if (job.state === "finished" || job.state === "rejected" || job.state === "future") continue;
     unfinished++;
     sim.sink.unfinished(job.id);
   }
@@ -135,7 +135,7 @@ function finishRun(sim: Sim, telemetry: Telemetry, host: OracleHost): RunTotals 
     meterUpTime(sim, site, horizonSeconds);
   }
   const totals: RunTotals = {
-    requests: sim.jobs.length,
+    requests: sim.jobs.filter((job) => job.state !== "future").length,
     finished: counts.finished,
     rejected: counts.rejected,
     unfinished,

@@ -87,7 +87,7 @@ export class Telemetry {
     latest.rows.forEach((row, e) => {
       for (const [key, value] of Object.entries(row)) this.view[key as keyof typeof row][e] = value;
     });
-    this.report(latest.takenAtSeconds);
+    this.#report(latest.takenAtSeconds);
   }
 
   /** Corrects the view by a placement. */
@@ -102,8 +102,15 @@ export class Telemetry {
     this.#unreported.push(job);
   }
 
+  /** At the end of the run: a last snapshot, and the completions that are left. */
+  reportRest(): void {
+    if (this.#unreported.length === 0 || !this.#kept) return;
+    this.#observe(this.#sim.now);
+    this.show();
+  }
+
   /** Reports the requests that finished not after `time`. */
-  report(time: number): void {
+  #report(time: number): void {
     const sim = this.#sim;
     const { columns, router } = sim;
     const due = this.#unreported.filter((job) => columns.finishedSeconds[job.id] <= time);
@@ -142,7 +149,8 @@ function observe(sim: Sim, site: Site) {
   const powered = site.up ? site.replicas.filter(isPowered) : [];
   const held = running.reduce((total, job) => total + job.blocks, 0);
   const places = site.replicas.filter(serves).length * maxRequests;
-  const tokens = (jobs: readonly Job[]) => jobs.reduce((total, job) => total + tokensOf(sim, job), 0);
+  const tokens = (jobs: readonly Job[]) =>
+    jobs.reduce((total, job) => total + (job.state === "finished" ? 0 : tokensOf(sim, job)), 0);
   const rest = (job: Job) => (job.handedOver || job.state === "finished" ? 0 : job.target - job.computed);
   return {
     running: running.length,
