@@ -197,9 +197,6 @@ function formVllmV0(replica: Replica): Formed {
 
 function formStatic(replica: Replica): Formed {
   if (replica.decoding > 0) return formDecodeOnly(replica);
-  replica.freeBlocks += replica.lingeringBlocks;
-  replica.lingering = 0;
-  replica.lingeringBlocks = 0;
   admitPrefillBatch(replica);
   return replica.batchPrompts > 0 ? MIXED : EMPTY;
 }

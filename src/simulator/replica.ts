@@ -117,7 +117,8 @@ export class Replica {
     this.owner = owner;
     this.horizonSeconds = horizonSeconds;
     this.meter = new Meter(endpoint, region);
-    this.cache = batching.prefixReuse ? new PrefixCache() : null;
+    const caches = batching.prefixReuse && batching.policy === "vllm-v1" && endpoint.role !== "prefill";
+    this.cache = caches ? new PrefixCache() : null;
     this.waiting = new RequestList(table);
     this.running = new RequestList(table);
     this.freeBlocks = batching.kvBlocks;
@@ -215,6 +216,7 @@ export class Replica {
     table.transferred[request] = 0;
     this.outstandingTokens -= table.promptTokens[request] + table.producedTokens[request];
     this.running.remove(request);
+    this.#releaseLingering();
   }
 
   /** Preempts a running request while a batch is formed: it waits again, in front. */
@@ -461,20 +463,27 @@ export class Replica {
         slope = law.slope[segment];
       }
       end = now + (base + slope * context) * factor;
-      if (end > limit) break;
+      if (end >= limit) break;
       now = end;
       context += decoding;
     }
+    // A step that ends at the limit is over; the next one may not start yet.
+    const inProgress = done < steps && end > limit;
+    if (done < steps && !inProgress) {
+      now = end;
+      context += decoding;
+      done++;
+    }
     const outside = law.outsideGrid[segment] === 1;
     if (outside) this.#countOutside(done - markedSteps, now - markedNow);
-    this.#takeDecodeBlocks(done < steps ? done + 1 : done);
+    this.#takeDecodeBlocks(inProgress ? done + 1 : done);
     this.iterations += done;
     this.outstandingTokens += decoding * done;
     this.now = now;
     this.#idleFrom = now;
     this.steps += done;
     this.contextTokens = context;
-    if (done < steps) {
+    if (inProgress) {
       this.endAt = end;
       this.#inDecodeRun = true;
       this.#batchStart = now;
@@ -651,11 +660,15 @@ export class Replica {
       }
       request = next;
     }
-    if (this.lingering > 0 && this.running.length === 0) {
-      this.freeBlocks += this.lingeringBlocks;
-      this.lingering = 0;
-      this.lingeringBlocks = 0;
-    }
+    this.#releaseLingering();
+  }
+
+  /** Lets go of the places and blocks of a static batch once nobody of it is left. */
+  #releaseLingering(): void {
+    if (this.lingering === 0 || this.running.length > 0) return;
+    this.freeBlocks += this.lingeringBlocks;
+    this.lingering = 0;
+    this.lingeringBlocks = 0;
   }
 
   #end(request: number, blocks: number): void {

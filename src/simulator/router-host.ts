@@ -163,13 +163,11 @@ export class Host implements RouterHost {
   watchCapacity(on: boolean): void {
     const run = this.#run;
     if (run.watching === on) return;
+    // What happened up to now is not news: advance the endpoints before anybody watches.
+    const capped = run.endpoints.filter((e) => e.definition.maxOutstanding < Number.POSITIVE_INFINITY);
+    for (const endpoint of capped) endpoint.advance(run.now);
     run.watching = on;
-    for (const endpoint of run.endpoints) {
-      if (endpoint.definition.maxOutstanding < Number.POSITIVE_INFINITY) {
-        endpoint.advance(run.now);
-        run.recouple(endpoint);
-      }
-    }
+    for (const endpoint of capped) run.recouple(endpoint);
   }
 
   explain(request: number, reason: string, scores?: Float64Array): void {

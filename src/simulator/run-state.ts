@@ -1,6 +1,6 @@
 import { IndexedHeap, TimeHeap } from "../numeric/heap.ts";
 import { Stream } from "../numeric/random.ts";
-import type { ClairvoyantWorld, Router, World } from "../routers/contract.ts";
+import type { ClairvoyantWorld, ReturnReason, Router, World } from "../routers/contract.ts";
 import { valueAt } from "../signal/series.ts";
 import { CompletionQueue } from "./completion-queue.ts";
 import { type EndpointOwner, EndpointState } from "./endpoint-state.ts";
@@ -31,6 +31,12 @@ export function eventKind(payload: number): number {
 
 export function eventValue(payload: number): number {
   return payload & VALUE_MASK;
+}
+
+/** A request on its way back to the router. */
+interface Return {
+  readonly request: number;
+  readonly reason: ReturnReason;
 }
 
 /** Everything of a run that changes, and the bookkeeping that every part of the simulator needs. */
@@ -73,7 +79,7 @@ export class RunState implements EndpointOwner {
   readonly #slo: Float64Array;
   #nextSnapshotSeconds: number;
   /** Requests to hand back to the router once the endpoints are at rest. */
-  readonly #returns: number[] = [];
+  readonly #returns: Return[] = [];
   /** Endpoints that stopped being at their cap. */
   readonly #roomAgain: number[] = [];
 
@@ -190,10 +196,10 @@ export class RunState implements EndpointOwner {
   /** Makes the router calls that the last batch ends gave rise to: requests handed back, room again. */
   callAfterBatchEnds(): void {
     while (this.#returns.length > 0) {
-      const request = this.#returns.shift() as number;
+      const { request, reason } = this.#returns.shift() as Return;
       this.giveToRouter(request);
       this.observe();
-      this.router.returned?.(request, "preempted");
+      this.router.returned?.(request, reason);
     }
     while (this.#roomAgain.length > 0) {
       const endpoint = this.#roomAgain.shift() as number;
@@ -260,6 +266,10 @@ export class RunState implements EndpointOwner {
     const { table } = this;
     const { kvTransfer } = this.options.fleet;
     const to = this.endpoints[table.decodeAt[request]];
+    if (!to.up) {
+      this.#returnLater(request, "lost");
+      return;
+    }
     const tokens = table.promptTokens[request] + table.producedTokens[request];
     const bytes = (tokens - 1) * endpoint.definition.kvBytesPerToken;
     const arrival = atSeconds + kvTransfer.latencySeconds + bytes / kvTransfer.bytesPerSecond;
@@ -270,8 +280,7 @@ export class RunState implements EndpointOwner {
 
   takenBack(_endpoint: EndpointState, request: number): void {
     this.table.preemptions[request]++;
-    this.table.at[request] = AT.returning;
-    this.#returns.push(request);
+    this.#returnLater(request, "preempted");
   }
 
   /** Adds what a request carries to the books. */
@@ -284,6 +293,11 @@ export class RunState implements EndpointOwner {
 
   hasRoomAgain(endpoint: EndpointState): void {
     if (this.watching) this.#roomAgain.push(endpoint.index);
+  }
+
+  #returnLater(request: number, reason: ReturnReason): void {
+    this.table.at[request] = AT.returning;
+    this.#returns.push({ request, reason });
   }
 
   /** Ends a request without an answer, and the later steps of its session with it. */

@@ -53,6 +53,7 @@ export function simulate(options: RunOptions, sink: RecordSink): RunTotals {
       order = ORDER.arrival;
       source = 3;
     }
+    if (time === limit && order === ORDER.batchStart) break;
     run.phase = order;
     if (source === 3) arrive(run, intake.take());
     else if (source === 2) handleEvent(run, host, faults, events.pop());
