@@ -23,7 +23,7 @@ export interface RunOptions {
   readonly end: "drain" | "cut";
   /**
    * Common horizon of idle energy and GPU-hours in seconds: last arrival plus the largest deferral allowed.
-   * Null: the end of the last request.
+   * Null: the end of the run, when the last request has ended.
    */
   readonly horizonSeconds: number | null;
   /** Forecast carbon intensity (region, now, ahead) in g/kWh; null gives the router perfect foresight. */

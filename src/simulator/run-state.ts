@@ -65,8 +65,7 @@ export class RunState implements EndpointOwner {
   truncatedCount = 0;
   deferredCount = 0;
   routerCalls = 0;
-  /** Time of the last finish, and of the last end of any kind. */
-  lastFinishSeconds = 0;
+  /** When the last request ended, finished or rejected. */
   lastEndSeconds = 0;
   /** What the requests that have ended carry: compared with the meters at the end. */
   readonly attributed = { joules: 0, grams: 0, usd: 0 };
@@ -249,7 +248,6 @@ export class RunState implements EndpointOwner {
     table.e2eSeconds[request] = atSeconds - table.arrivalSeconds[request] + back;
     this.finishedCount++;
     this.attribute(request);
-    if (atSeconds > this.lastFinishSeconds) this.lastFinishSeconds = atSeconds;
     if (atSeconds > this.lastEndSeconds) this.lastEndSeconds = atSeconds;
     this.sink.finished(request);
     const step = table.nextStep[request];

@@ -16,12 +16,12 @@ export function closeRun(run: RunState, limit: number): RunTotals {
   const end = cut && left ? limit : run.lastEndSeconds;
   run.now = end;
   run.lastSnapshot();
-  const horizon = run.options.horizonSeconds ?? run.lastFinishSeconds;
+  const horizon = run.options.horizonSeconds ?? end;
   const { unfinished, notArrived } = reportUnfinished(run, end);
   for (const endpoint of run.endpoints) {
     for (const replica of endpoint.replicas)
       if (replica.phase !== "off")
-        replica.switchOff(run.options.horizonSeconds === null ? horizon : Math.max(horizon, end));
+        replica.switchOff(Math.max(horizon, end));
   }
   const totals: RunTotals = {
     requests: run.intake.nextId - notArrived,
