@@ -44,6 +44,9 @@ export function aggregate(plan: ExperimentPlan, results: ReadonlyMap<string, Run
     baseline: baselineOf(plan.points[0]),
     rows,
     ranks,
+    outputs: first.experiment.outputs,
+    comparable: first.experiment.comparable,
+    calibrated: first.experiment.calibrated,
     provenance: {
       ...plan.environment,
       files: plan.loaded.files,

@@ -202,10 +202,10 @@ function checkRouters({ routers, seeds, baseline }: Experiment, add: Add): void 
 function checkResults(experiment: Experiment, add: Add): void {
   const { outputs, published, calibrated, comparable, routers } = experiment;
   const labels = routers.map(routerLabel);
+  // A router of the user's may report figures of its own, so only what looks like a slip is refused.
   const metric = (path: TreePath, name: string) => {
-    if (metricInfo(name) !== undefined) return;
-    const near = nearestMetric(name);
-    add(path, `there is no metric "${name}"${near === undefined ? "" : ` (did you mean "${near}"?)`}`);
+    const near = metricInfo(name) === undefined ? nearestMetric(name) : undefined;
+    if (near !== undefined) add(path, `there is no metric "${name}" (did you mean "${near}"?)`);
   };
   const router = (path: TreePath, name: string) => {
     if (!labels.includes(name)) add(path, `there is no router "${name}"${hint(name, labels)}`);

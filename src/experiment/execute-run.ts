@@ -1,13 +1,16 @@
+import { UserError } from "../errors.ts";
+import { METRICS } from "../metrics/metric-catalogue.ts";
 import { CsvRecordSink } from "../metrics/record-sink.ts";
-import { runMetrics } from "../metrics/run-metrics.ts";
+import { type RunMetrics, runMetrics } from "../metrics/run-metrics.ts";
 import { SummarySink } from "../metrics/summary-sink.ts";
 import { TeeSink } from "../metrics/tee-sink.ts";
+import type { TimeBuckets } from "../metrics/time-buckets.ts";
 import type { QuantileStore } from "../numeric/quantile-store.ts";
 import { PROVENANCES, type Provenance, weakestProvenance } from "../profile/provenance.ts";
 import type { RecordSink, RunTotals } from "../simulator/options.ts";
 import { simulate } from "../simulator/simulate.ts";
 import { type ResolvedRun, resolveRun } from "./resolve.ts";
-import type { RunResult, RunSpec } from "./run-spec.ts";
+import type { RunResult, RunSpec, RunTimeline } from "./run-spec.ts";
 import { wantsTimeline } from "./schema.ts";
 import type { SharedInputs } from "./shared-inputs.ts";
 
@@ -40,22 +43,40 @@ export async function executeRun(
   });
   const totals = simulateInto(run, summary, spec.router.label, options.recordsPath);
   summary.close(totals.horizonSeconds, totals.endSeconds);
-  const { metrics, reasons } = runMetrics(totals, summary, run.metrics);
+  const known = runMetrics(totals, summary, run.metrics);
+  const figures = figuresOf(run, spec);
   return {
     key: spec.key,
-    metrics: { ...metrics, ...run.options.router.figures?.() },
-    reasons,
+    metrics: { ...known.metrics, ...figures.metrics },
+    reasons: { ...known.reasons, ...figures.reasons },
     percentiles: {
       quantiles: QUANTILES,
       ttft: percentilesOf(summary.ttft),
       e2e: percentilesOf(summary.e2e),
     },
     placements: summary.placements.sketch(),
-    timeline: summary.timeline === undefined ? null : { ...summary.timeline.series(), groups: fleet.groups },
-    provenance: provenanceOf(run, totals, metrics["outside_grid_fraction"] ?? 0),
+    timeline: summary.timeline === undefined ? null : timelineOf(run, summary.timeline, totals),
+    provenance: provenanceOf(run, totals, known.metrics["outside_grid_fraction"] ?? 0),
     rejections: Object.fromEntries([...summary.rejections].sort(([a], [b]) => (a < b ? -1 : 1))),
     notes: notesOf(run, totals),
   };
+}
+
+/** Figures that the router reports of itself. */
+function figuresOf({ options }: ResolvedRun, { router }: RunSpec): RunMetrics {
+  const metrics: Record<string, number | null> = {};
+  const reasons: Record<string, string> = {};
+  for (const [name, value] of Object.entries(options.router.figures?.() ?? {})) {
+    if (METRICS.some((metric) => metric.name === name)) {
+      throw new UserError(
+        "CANOPY_ROUTER_FIGURE",
+        `router ${router.id}: its figure "${name}" has the name of a metric of every run, expected another`,
+      );
+    }
+    metrics[name] = Number.isFinite(value) ? value : null;
+    if (!Number.isFinite(value)) reasons[name] = `the router reports ${value}`;
+  }
+  return { metrics, reasons };
 }
 
 function simulateInto(
@@ -89,6 +110,21 @@ const QUANTILES: readonly number[] = [
   0.999,
   0.9999,
 ];
+
+function timelineOf({ options, metrics }: ResolvedRun, buckets: TimeBuckets, totals: RunTotals): RunTimeline {
+  const { groups, regions } = options.fleet;
+  const known = metrics.unknown.carbon === undefined ? regions : [];
+  const carbon = known.map(({ name, carbon: { times, values } }) => {
+    const from = Math.max(
+      0,
+      times.findLastIndex((time) => time <= 0),
+    );
+    const beyond = times.findIndex((time) => time > totals.endSeconds);
+    const to = beyond < 0 ? times.length : beyond;
+    return [name, { times: [...times.subarray(from, to)], values: [...values.subarray(from, to)] }] as const;
+  });
+  return { ...buckets.series(), groups, carbon: Object.fromEntries(carbon) };
+}
 
 function percentilesOf(store: QuantileStore): (number | null)[] {
   return QUANTILES.map((q) => {

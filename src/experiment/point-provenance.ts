@@ -27,6 +27,7 @@ export function pointProvenance({ key, point, inputs }: PlannedPoint, plan: Expe
     seeds,
     starts: inputs.starts.flatMap((start) => (start === null ? [] : [isoTime(start)])),
     workload: workloadProvenance(point, plan, key),
+    tiers: (experiment.tiers ?? []).map(({ name, share, sloS }) => ({ name, share: share ?? null, sloS })),
     signal: signals.signal,
     carbon: describe(inputs.carbon),
     price: describe(inputs.price),

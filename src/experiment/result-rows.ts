@@ -1,5 +1,6 @@
 /** Rows of a result as plain data, in the order and with the columns that a table of the experiment asks for. */
 import { metricInfo } from "../metrics/metric-catalogue.ts";
+import { canonicalJson } from "./canonical-json.ts";
 import type { ColumnConfig, TableConfig } from "./output-schema.ts";
 import type { ExperimentResult, ResultRow } from "./result.ts";
 
@@ -16,6 +17,7 @@ export interface MetricCell {
   readonly value: number | null;
   readonly ci95: readonly [number, number] | null;
   readonly paper: number | undefined;
+  /** Of the value, or in a table of ratios of the ratio. */
   readonly verdict: string | undefined;
   /** Why there is no value. */
   readonly reason: string | undefined;
@@ -61,17 +63,14 @@ export function metricTable(result: ExperimentResult, config: TableConfig): Metr
     .filter((row) => order === undefined || order.includes(row.router))
     .map((row, place) => ({ row, place, rank: order?.indexOf(row.router) ?? 0 }));
   if (order !== undefined) {
-    const points = [...new Set(result.rows.map((row) => row.point))];
-    rows.sort(
-      (a, b) =>
-        points.indexOf(a.row.point) - points.indexOf(b.row.point) || a.rank - b.rank || a.place - b.place,
-    );
+    const pointOf = (row: ResultRow) => result.rows.findIndex((other) => samePoint(other, row));
+    rows.sort((a, b) => pointOf(a.row) - pointOf(b.row) || a.rank - b.rank || a.place - b.place);
   }
   return {
     title: config.title,
     caption: config.caption,
     columns,
-    rows: rows.map(({ row }) => ({ row, cells: cellsOf(row, columns, baseOf(result, row, config)) })),
+    rows: rows.map(({ row }) => ({ row, cells: cellsOf(row, columns, config, result) })),
   };
 }
 
@@ -90,36 +89,47 @@ function columnOf(config: ColumnConfig): MetricColumn {
 /** The row whose values the others are divided by, at the same point. */
 function baseOf(result: ExperimentResult, row: ResultRow, { ratioTo }: TableConfig): ResultRow | undefined {
   if (ratioTo === undefined) return undefined;
-  return result.rows.find((other) => other.router === ratioTo && other.point === row.point);
+  return result.rows.find((other) => other.router === ratioTo && samePoint(other, row));
+}
+
+/** Whether two rows belong to one point, also in a result that was read from a file. */
+export function samePoint(a: Pick<ResultRow, "point">, b: Pick<ResultRow, "point">): boolean {
+  return canonicalJson(a.point) === canonicalJson(b.point);
+}
+
+function paperRatio(row: ResultRow, base: ResultRow, metric: string): number | undefined {
+  const [value, divisor] = [row.published[metric], base.published[metric]];
+  return row === base || value === undefined || !(divisor > 0) ? undefined : value / divisor;
 }
 
 function cellsOf(
   row: ResultRow,
   columns: readonly MetricColumn[],
-  base: ResultRow | undefined,
+  config: TableConfig,
+  result: ExperimentResult,
 ): Record<string, MetricCell> {
+  const { baseline } = result;
+  const base = baseOf(result, row, config);
   const cells: Record<string, MetricCell> = {};
   for (const { metric, factor } of columns) {
     const summary = row.metrics[metric];
     const divisor = base?.metrics[metric]?.mean ?? null;
     const scale = base === undefined ? factor : divisor !== null && divisor > 0 ? 1 / divisor : Number.NaN;
     const scaled = (value: number) => (Number.isFinite(value * scale) ? value * scale : null);
-    const paper = row.published[metric];
-    const paperBase = base === undefined ? undefined : base.published[metric];
-    const ci95 = base === undefined ? (summary?.ci95 ?? null) : (row.differences[metric]?.ratioCi95 ?? null);
+    const figure = row.comparison.find((entry) => entry.metric === metric && entry.paper !== null);
+    const paper = figure === undefined || figure.paper === null ? undefined : figure.paper * factor;
+    const ratio = row.comparison.find(
+      (entry) => entry.metric === metric && entry.baseline === config.ratioTo && entry.ratioVerdict !== null,
+    );
+    // Intervals of ratios are known for the experiment's own baseline alone.
+    const paired = config.ratioTo === baseline ? (row.differences[metric]?.ratioCi95 ?? null) : null;
+    const ci95 = base === undefined ? (summary?.ci95 ?? null) : paired;
     cells[metric] = {
       value: summary === undefined || summary.mean === null ? null : scaled(summary.mean),
       ci95: ci95 === null || base !== undefined ? ci95 : [ci95[0] * factor, ci95[1] * factor],
-      paper:
-        paper === undefined
-          ? undefined
-          : base === undefined
-            ? paper * factor
-            : paperBase === undefined
-              ? undefined
-              : paper / paperBase,
-      verdict: row.verdict[metric],
-      reason: summary?.reason,
+      paper: base === undefined ? paper : (ratio?.ratioToBaselinePaper ?? paperRatio(row, base, metric)),
+      verdict: (base === undefined ? figure?.absoluteVerdict : ratio?.ratioVerdict) ?? undefined,
+      reason: summary === undefined ? `${row.router} reports no such figure` : summary.reason,
     };
   }
   return cells;

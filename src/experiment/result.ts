@@ -1,7 +1,8 @@
 /** What an experiment comes to: `canopy/result/1`, plain JSON. */
 import type { ComparisonRow, RankAgreement } from "../metrics/comparison.ts";
 import type { PlainValue } from "./located-tree.ts";
-import type { RouterSpec } from "./run-spec.ts";
+import type { FigureConfig, TableConfig } from "./output-schema.ts";
+import type { RouterSpec, RunTimeline } from "./run-spec.ts";
 
 export const RESULT_SCHEMA_ID = "canopy/result/1";
 
@@ -54,11 +55,7 @@ export interface ResultRow {
     readonly e2e: readonly (number | null)[];
   };
   /** Placements by group over time of the first run, where a figure asks for them. */
-  readonly timeline: {
-    readonly widthSeconds: number;
-    readonly groups: readonly string[];
-    readonly counts: readonly (readonly number[])[];
-  } | null;
+  readonly timeline: RunTimeline | null;
 }
 
 /** How far paper and run agree on the order of the routers at a point. */
@@ -77,6 +74,17 @@ export interface ExperimentResult {
   /** By point, then router, both in the order of the file. */
   readonly rows: readonly ResultRow[];
   readonly ranks: readonly PointRanks[];
+  /** What the experiment wants shown. */
+  readonly outputs: { readonly tables: readonly TableConfig[]; readonly figures: readonly FigureConfig[] };
+  /** By metric: why its absolute values cannot be compared with the paper's, in numbers. */
+  readonly comparable: Readonly<Record<string, string>>;
+  /** Quantities that were fitted to the paper's, and the path of what was fitted. */
+  readonly calibrated: readonly {
+    readonly router: string;
+    readonly metric: string;
+    readonly by: string;
+    readonly note?: string | undefined;
+  }[];
   readonly provenance: ResultProvenance;
 }
 
@@ -97,6 +105,8 @@ export interface PointProvenance {
   /** ISO times; empty where no signal has a calendar. */
   readonly starts: readonly string[];
   readonly workload: Readonly<Record<string, PlainValue>>;
+  /** Service classes, strictest first; empty where no objective is given. */
+  readonly tiers: readonly { readonly name: string; readonly share: number | null; readonly sloS: number }[];
   readonly signal: string;
   readonly carbon: Readonly<Record<string, Readonly<Record<string, string | number>>>>;
   readonly price: Readonly<Record<string, Readonly<Record<string, string | number>>>>;

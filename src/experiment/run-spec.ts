@@ -53,16 +53,24 @@ export interface RunResult {
     readonly e2e: readonly (number | null)[];
   };
   readonly placements: PlacementSketch;
-  /** Placements by group over time; only where a figure asks for it. */
-  readonly timeline: {
-    readonly widthSeconds: number;
-    readonly groups: readonly string[];
-    readonly counts: readonly (readonly number[])[];
-  } | null;
+  /** Only where a figure asks for it. */
+  readonly timeline: RunTimeline | null;
   /** Weakest provenance of the profiles used, `extrapolated` at best above 5 % outside the measured grid. */
   readonly provenance: string;
   /** Refusals by reason. */
   readonly rejections: Readonly<Record<string, number>>;
   /** What a reader of the figures has to know. */
   readonly notes: readonly string[];
+}
+
+/** Placements by group over time, and the carbon intensity that the run saw. */
+export interface RunTimeline {
+  readonly widthSeconds: number;
+  readonly groups: readonly string[];
+  /** By group, then bucket. */
+  readonly counts: readonly (readonly number[])[];
+  /** Steps in seconds and g/kWh by region, from time 0 or the last step before it; empty where it is not known. */
+  readonly carbon: Readonly<
+    Record<string, { readonly times: readonly number[]; readonly values: readonly number[] }>
+  >;
 }

@@ -134,9 +134,9 @@ export const pointExperimentSchema = z.strictObject(onePoint);
 /** An experiment at one point, every default filled in. */
 export type Experiment = z.infer<typeof pointExperimentSchema>;
 
-/** Whether a figure shows placements over time, which a run then has to keep. */
+/** Whether a figure shows a run over time, which the run then has to keep. */
 export function wantsTimeline({ outputs }: Experiment): boolean {
-  return outputs.figures.some((figure) => figure.kind === "timeline" && figure.of === "shares");
+  return outputs.figures.some((figure) => figure.kind === "timeline");
 }
 
 /** What stands in one file: every key may also come from the files it extends. */

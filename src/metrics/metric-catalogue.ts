@@ -159,12 +159,6 @@ export const METRICS: readonly MetricInfo[] = [
     better: lower,
     description: "the same of the target shares that the router announced, over intervals of 10 s",
   },
-  {
-    name: "fallback_fraction",
-    unit: "",
-    better: neither,
-    description: "share of control intervals that CEDAR spent in its fallback",
-  },
   { name: "deferred_fraction", unit: "", better: neither, description: "share of requests held on purpose" },
   {
     name: "held_p95_s",
@@ -210,7 +204,17 @@ export const METRICS: readonly MetricInfo[] = [
   { name: "end_s", unit: "s", better: lower, description: "time of the last finish" },
 ];
 
-const byName = new Map(METRICS.map((metric) => [metric.name, metric]));
+/** Figures that routers of Canopy report of themselves; only runs under those routers have them. */
+export const ROUTER_FIGURES: readonly MetricInfo[] = [
+  {
+    name: "fallback_fraction",
+    unit: "",
+    better: neither,
+    description: "share of control intervals that CEDAR spent in its fallback",
+  },
+];
+
+const byName = new Map([...METRICS, ...ROUTER_FIGURES].map((metric) => [metric.name, metric]));
 const patterns = METRICS.filter((metric) => metric.name.includes("<")).map((metric) => ({
   metric,
   prefix: metric.name.slice(0, metric.name.indexOf("<")),

@@ -289,6 +289,57 @@ describe("traces", () => {
   });
 });
 
+describe("a router from the user's file", () => {
+  const source = (figure: string) => `
+export default {
+  id: "mine",
+  create: () => ({
+    start(world, host) {
+      this.host = host;
+      this.seen = 0;
+      this.greeting = new TextDecoder().decode(world.artefacts.get("greeting"));
+    },
+    arrival(request) {
+      this.seen++;
+      this.host.place(request, 0);
+    },
+    figures() {
+      return { ${figure}: this.seen, greeting_bytes: this.greeting.length, nothing: NaN };
+    },
+  }),
+};
+`;
+  writeFileSync(join(folder, "greeting.txt"), "hello");
+
+  test("is run with its artefacts, its figures stand beside the metrics, its text is part of the key", async () => {
+    const text = RICH.replace(
+      /routers: .*/,
+      "routers: [{ router: ./mine.mjs, artefacts: { greeting: greeting.txt } }]",
+    );
+    writeFileSync(join(folder, "mine.mjs"), source("arrivals"));
+    const plan = await planOf(text, ["seeds=1"]);
+    const [result] = [...(await execute(plan)).values()];
+    expect(plan.runs[0].router).toMatchObject({ label: "mine", id: "mine" });
+    expect(result.metrics).toMatchObject({ arrivals: 600, greeting_bytes: 5, nothing: null });
+    expect(result.reasons["nothing"]).toBe("the router reports NaN");
+    const [row] = aggregate(plan, new Map([[plan.runs[0].key, result]])).rows;
+    expect(row.metrics["arrivals"]).toEqual({ mean: 600, ci95: null, unit: "", n: 1 });
+    writeFileSync(join(folder, "mine.mjs"), `${source("arrivals")}// changed\n`);
+    expect((await planOf(text, ["seeds=1"])).runs[0].key).not.toBe(plan.runs[0].key);
+  });
+
+  test("may not name a figure like a metric", async () => {
+    writeFileSync(join(folder, "other.mjs"), source("slo_violation"));
+    const text = RICH.replace(
+      /routers: .*/,
+      "routers: [{ router: ./other.mjs, artefacts: { greeting: greeting.txt } }]",
+    );
+    await expect(planOf(text, ["seeds=1"]).then(execute)).rejects.toThrow(
+      'router mine: its figure "slo_violation" has the name of a metric of every run',
+    );
+  });
+});
+
 describe("aggregation", async () => {
   const published = `baseline: round-robin
 published:
