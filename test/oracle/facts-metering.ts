@@ -87,7 +87,7 @@ export function describeMeteringFacts(name: string, simulate: Simulate): void {
       expect(totals.endpoints[0].hostGrams).toBeCloseTo((30 * 4 * 400) / 3.6e6, DIGITS);
     });
 
-    test("without a horizon the meters run to the last finish", () => {
+    test("without a horizon the meters run to the end of the last request", () => {
       const { totals } = runParts(simulate, {
         endpoints: [{ replicas: 2 }],
         rows: [one],

@@ -119,7 +119,7 @@ function isVain(sim: Sim, next: Event): boolean {
 }
 
 function finishRun(sim: Sim, telemetry: Telemetry, host: OracleHost): RunTotals {
-  const { options, columns, counts } = sim;
+  const { options, counts } = sim;
   for (const site of sim.sites) for (const replica of site.replicas) abortBatch(sim, replica);
   telemetry.reportRest();
   let unfinished = 0;
@@ -128,8 +128,7 @@ function finishRun(sim: Sim, telemetry: Telemetry, host: OracleHost): RunTotals 
     unfinished++;
     sim.sink.unfinished(job.id);
   }
-  const lastFinish = Math.max(0, ...columns.finishedSeconds.filter((t) => !Number.isNaN(t)));
-  const horizonSeconds = options.horizonSeconds ?? lastFinish;
+  const horizonSeconds = options.horizonSeconds ?? sim.now;
   for (const site of sim.sites) {
     checkBlocks(site);
     meterUpTime(sim, site, horizonSeconds);
