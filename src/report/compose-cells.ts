@@ -5,6 +5,8 @@ import type { LaidCell } from "./table-layout.ts";
 export interface Dialect {
   readonly dash: string;
   escape(text: string): string;
+  /** Before the label of a line that belongs to the row above. */
+  readonly indent: string;
   number(text: string): string;
   /** A footnote's letter, or a mark, behind a value. */
   raise(letter: string): string;
@@ -24,6 +26,7 @@ export interface Dialect {
 export function composeColumn(cells: readonly LaidCell[], align: Align, dialect: Dialect): string[] {
   if (align !== "decimal") {
     return cells.map((cell) => {
+      if (cell.kind === "aside") return dialect.indent + body(cell, dialect);
       const interval = cell.interval === null ? "" : ` [${cell.interval.map(dialect.number).join(", ")}]`;
       return body(cell, dialect) + suffix(cell, dialect) + interval;
     });
@@ -34,6 +37,7 @@ export function composeColumn(cells: readonly LaidCell[], align: Align, dialect:
   const intervalSample = longest(intervals);
   return cells.map((cell, i) => {
     if (cell.kind === "empty") return "";
+    if (cell.kind === "aside") return body(cell, dialect) + suffix(cell, dialect);
     const { text, sample } = heads[i];
     const ownSuffix = cell.mark + cell.footnote;
     const gap = dialect.padSuffix(suffixSample.slice(ownSuffix.length));
@@ -62,6 +66,7 @@ function suffix(cell: LaidCell, dialect: Dialect): string {
 function alignPoints(cells: readonly LaidCell[], dialect: Dialect): { text: string; sample: string }[] {
   const split = cells.map((cell) => {
     if (cell.kind === "number") return splitAtPoint(cell.text);
+    if (cell.kind === "aside") return { whole: "", fraction: "" };
     return { whole: cell.kind === "missing" ? "–" : cell.text, fraction: "" };
   });
   const wholeLength = Math.max(0, ...split.map((s) => s.whole.length));

@@ -19,10 +19,11 @@ const PARTS: readonly {
  */
 export function renderCsv(table: Table): string {
   checkTable(table);
+  const rows = table.rows.filter(({ style }) => style !== "paper");
   const header: string[] = [];
-  const lines: string[][] = table.rows.map(() => []);
+  const lines: string[][] = rows.map(() => []);
   for (const { key } of table.columns) {
-    const cells = table.rows.map((row) => cellValue(row.cells[key]));
+    const cells = rows.map((row) => cellValue(row.cells[key]));
     const add = (name: string, of: (cell: CellValue) => number | string | null | undefined): void => {
       header.push(name);
       cells.forEach((cell, i) => {

@@ -10,6 +10,7 @@ export interface LatexOptions {
 const DIALECT: Dialect = {
   dash: "--",
   escape: escapeLatex,
+  indent: "\\quad ",
   number: latexNumber,
   raise: (letter) => `\\textsuperscript{${letter}}`,
   mark: (text) => `\\textsuperscript{${escapeLatex(text)}}`,
@@ -34,11 +35,11 @@ export function renderLatex(table: Table, options: LatexOptions = {}): string {
   );
   const label = options.label ?? `tab:${slug(table.title)}`;
   const caption = [table.title, table.caption].filter((t) => t !== undefined).map(sentence);
-  const rows = layout.rows.map(({ style }, i) =>
+  const rows = layout.rows.map(({ style, line }, i) =>
     tabularRow(
       texts.map((column) => {
         const text = column[i];
-        if (text === "" || style === null) return text;
+        if (text === "" || style === null || style === "paper" || line !== "row") return text;
         return style === "marked" ? `\\textbf{${text}}` : `\\textit{${text}}`;
       }),
     ),

@@ -7,6 +7,7 @@ import { pad } from "./text-width.ts";
 const DIALECT: Dialect = {
   dash: "–",
   escape: escapeMarkdown,
+  indent: "&nbsp;&nbsp;",
   number: (text) => text,
   raise: raisedLetters,
   mark: escapeMarkdown,
@@ -27,7 +28,8 @@ export function renderMarkdown(table: Table): string {
     );
     const styled = texts.map((text, i) => {
       if (at !== rowHeaderAt) return text;
-      const style = layout.rows[i].style;
+      const { style, line } = layout.rows[i];
+      if (line !== "row") return text;
       return style === "marked" ? `**${text}**` : style === "reference" ? `${text} (reference)` : text;
     });
     const header = escapeMarkdown(column.fullHeader);

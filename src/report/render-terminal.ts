@@ -20,6 +20,7 @@ const WIDEST_TEXT = 44;
 const DIALECT: Dialect = {
   dash: "–",
   escape: (text) => text.replace(/\s+/g, " "),
+  indent: "  ",
   number: (text) => text,
   raise: raisedLetters,
   mark: (text) => text,
@@ -73,7 +74,7 @@ interface PrintedColumn {
 }
 
 function printColumns(layout: Layout): PrintedColumn[] {
-  const gutter = layout.rows.some((row) => row.style !== null);
+  const gutter = layout.rows.some(({ style }) => style === "marked" || style === "reference");
   return layout.columns.map((column, at) => {
     const laid = layout.rows.map((row) => row.cells[at]);
     const texts = composeColumn(laid, column.align, DIALECT);
@@ -81,8 +82,8 @@ function printColumns(layout: Layout): PrintedColumn[] {
     const cells = texts.map((text, i) => {
       const lines = column.align === "left" && !column.rowHeader ? wrap(text, WIDEST_TEXT) : [text];
       if (!first || !gutter) return lines.length === 0 ? [""] : lines;
-      const style = layout.rows[i].style;
-      const sign = style === "marked" ? "▸ " : style === "reference" ? "○ " : "  ";
+      const { style, line } = layout.rows[i];
+      const sign = line !== "row" ? "  " : style === "marked" ? "▸ " : style === "reference" ? "○ " : "  ";
       return lines.map((line) => sign + line);
     });
     const widths = [column.header, unitText(column), ...cells.flat()].map(displayWidth);
@@ -155,12 +156,17 @@ function blockLines(block: readonly PrintedColumn[], layout: Layout, colours: Co
   if (block.some((p) => unitText(p.column) !== ""))
     lines.push(colours.dim(heading((p) => unitText(p.column))));
   lines.push(colours.dim(row(block.map((p) => "─".repeat(p.width)))));
-  layout.rows.forEach(({ style }, i) => {
+  layout.rows.forEach(({ style, line: kind }, i) => {
+    const filled = block.some((p) => !p.column.rowHeader && p.laid[i].kind !== "empty");
+    if (kind !== "row" && !filled) return;
     const height = Math.max(...block.map((p) => p.cells[i].length));
     for (let h = 0; h < height; h++) {
       const texts = block.map((p) => {
         const text = pad(p.cells[i][h] ?? "", p.width, side(p.column));
-        return p.column.part === "verdict" ? verdictColour(p.laid[i].text, colours)(text) : text;
+        if (p.column.part === "verdict" || (kind === "verdict" && !p.column.rowHeader)) {
+          return verdictColour(p.laid[i].text, colours)(text);
+        }
+        return kind === "row" && style !== "paper" ? text : colours.dim(text);
       });
       const line = row(texts);
       lines.push(

@@ -1,72 +1,182 @@
 /** From a result to the tables that its experiment asks for. */
-import type { TableConfig } from "../experiment/output-schema.ts";
+import type { ColumnConfig, TableConfig } from "../experiment/output-schema.ts";
 import type { ExperimentResult, ResultRow } from "../experiment/result.ts";
-import { defaultTable, type MetricCell, type MetricColumn, metricTable } from "../experiment/result-rows.ts";
-import { formatSignificant } from "./format-number.ts";
+import {
+  defaultTable,
+  type MetricCell,
+  type MetricColumn,
+  type MetricTable,
+  metricTable,
+} from "../experiment/result-rows.ts";
+import { metricLabel, pointHeader, pointValue, readingUnit } from "./result-names.ts";
+import { comparisonNotes, foundationNotes, verdictCounts } from "./result-notes.ts";
 import type { Cell, Column, Row, Table } from "./table.ts";
 
-/** The tables of an experiment; one of the chief metrics where it asks for none. */
-export function resultTables(result: ExperimentResult, configs: readonly TableConfig[]): Table[] {
-  const wanted = configs.length === 0 ? [defaultTable(result)] : configs;
-  return wanted.map((config) => resultTable(result, config));
+/**
+ * The tables of an experiment; one of the chief metrics where it asks for none. Where a paper's figures are compared
+ * and no table shows ratios, a table of the ratios to the baseline is added. What all tables rest on stands under the
+ * last one, which ends with the rank agreement.
+ *
+ * @param configs in place of those that the experiment asks for
+ */
+export function resultTables(
+  result: ExperimentResult,
+  configs: readonly TableConfig[] = result.outputs.tables,
+): Table[] {
+  const wanted = configs.length === 0 ? [defaultTable(result)] : [...configs];
+  const ratios = ratioTable(result, wanted);
+  if (ratios !== undefined) wanted.push(ratios);
+  const tables = wanted.map((config, i) => resultTable(result, config, i === 0));
+  const shown = new Set(
+    wanted.flatMap(({ columns }) => columns.map((column) => withDefaults(column, result).metric)),
+  );
+  const last = tables.length - 1;
+  return tables.map((table, i) =>
+    i < last ? table : { ...table, notes: [...table.notes, ...foundationNotes(result, shown)] },
+  );
 }
 
-function resultTable(result: ExperimentResult, config: TableConfig): Table {
-  const { title, caption, columns, rows } = metricTable(result, config);
-  const shown = rows.map(({ row }) => row);
-  const labels = [...new Set(shown.flatMap((row) => Object.keys(row.point)))];
-  const keys = keysOf(columns, config.ratioTo !== undefined);
-  const metrics = columns.map((column, i) => tableColumn(column, keys[i], config.ratioTo));
+/** Ratios to the baseline of all metrics for which the paper gives them; undefined where they are shown already. */
+function ratioTable(result: ExperimentResult, configs: readonly TableConfig[]): TableConfig | undefined {
+  if (configs.some(({ ratioTo }) => ratioTo !== undefined)) return undefined;
+  const compared = result.rows.flatMap(({ comparison }) =>
+    comparison.filter(({ baseline, ratioVerdict }) => baseline === result.baseline && ratioVerdict !== null),
+  );
+  if (compared.length === 0) return undefined;
+  const columns = [...new Set(compared.map(({ metric }) => metric))];
+  return { title: `Ratios to ${result.baseline}`, columns, ratioTo: result.baseline };
+}
+
+function resultTable(result: ExperimentResult, given: TableConfig, isFirst: boolean): Table {
+  const config = { ...given, columns: given.columns.map((column) => withDefaults(column, result)) };
+  const { ratioTo } = config;
+  const table = metricTable(result, config);
+  // The baseline's own ratios are all 1.
+  const rows = table.rows.filter(({ row }) => row.router !== ratioTo);
+  const labels = [...new Set(rows.flatMap(({ row }) => Object.keys(row.point)))];
+  const layout = new TableLayout(result, table.columns, labels, ratioTo);
+  const shown = { ...table, rows };
+  const samePaper = labels.length > 0 && paperIsShared(shown);
   return {
-    title,
-    caption: [caption, meaningOf(result, shown)].filter((text) => text !== undefined).join(" "),
-    columns: [
-      ...labels.map((label): Column => ({ key: `point:${label}`, header: label, rowHeader: true })),
-      { key: "router", header: "router", rowHeader: true },
-      ...metrics,
-      { key: "rests_on", header: "rests on" },
-    ],
-    rows: rows.map(({ row, cells }) => tableRow(row, labels, columns, keys, cells, result.baseline)),
-    notes: notesOf(result, shown, new Set(columns.map(({ metric }) => metric))),
+    title: config.title === result.experiment ? config.title : `${config.title} (${result.experiment})`,
+    caption: captionOf(result, shown, isFirst, ratioTo !== undefined),
+    columns: layout.columns(),
+    rows: [...rows.map((row) => layout.row(row)), ...(samePaper ? layout.paperRows(rows) : [])],
+    notes: comparisonNotes(result, shown, config, samePaper),
+    arrange: samePaper ? "marked" : "stacked",
   };
 }
 
-function tableRow(
-  row: ResultRow,
-  labels: readonly string[],
-  columns: readonly MetricColumn[],
-  keys: readonly string[],
-  cells: Readonly<Record<string, MetricCell>>,
-  baseline: string,
-): Row {
-  const values: Record<string, Cell> = { router: row.router, rests_on: row.provenance };
-  for (const label of labels) {
-    const value = row.point[label];
-    values[`point:${label}`] =
-      value === undefined ? null : typeof value === "string" ? value : JSON.stringify(value);
-  }
-  for (const [i, { metric }] of columns.entries()) {
-    const { value, ci95, paper, verdict, reason } = cells[metric];
-    values[keys[i]] = {
-      value,
-      ...(ci95 === null ? {} : { ci: ci95 }),
-      ...(paper === undefined ? {} : { paper }),
-      ...(verdict === undefined ? {} : { verdict }),
-      ...(value === null && reason !== undefined ? { reason } : {}),
-    };
-  }
-  return { cells: values, ...(row.router === baseline ? { style: "reference" } : {}) };
+/** A column with the name and the unit in which it is read. */
+function withDefaults(config: ColumnConfig, result: ExperimentResult): Exclude<ColumnConfig, string> {
+  const given = typeof config === "string" ? { metric: config } : config;
+  const reading = given.factor === undefined && given.unit === undefined ? readingUnit(given.metric) : {};
+  return { ...reading, ...given, header: given.header ?? metricLabel(given.metric, result) };
 }
 
-function tableColumn({ header, metric, unit, digits }: MetricColumn, key: string, ratioTo?: string): Column {
-  const shown = ratioTo === undefined ? unit : "";
-  // A metric's own name ends in its unit.
-  const bare = header === metric && key === metric;
+/** Whether a router's published figures are the same at every point, so that one row can hold them. */
+function paperIsShared({ rows, columns }: MetricTable): boolean {
+  const seen = new Map<string, string>();
+  return rows.every(({ row, cells }) => {
+    const paper = columns.map(({ metric }) => cells[metric].paper ?? null).join();
+    const before = seen.get(row.router) ?? paper;
+    seen.set(row.router, paper);
+    return before === paper;
+  });
+}
+
+/** How the rows of one table are laid over its columns. */
+class TableLayout {
+  readonly #result: ExperimentResult;
+  readonly #metrics: readonly MetricColumn[];
+  readonly #labels: readonly string[];
+  readonly #keys: readonly string[];
+  readonly #ratioTo: string | undefined;
+
+  constructor(
+    result: ExperimentResult,
+    metrics: readonly MetricColumn[],
+    labels: readonly string[],
+    ratioTo: string | undefined,
+  ) {
+    this.#result = result;
+    this.#metrics = metrics;
+    this.#labels = labels;
+    this.#ratioTo = ratioTo;
+    this.#keys = keysOf(metrics, ratioTo !== undefined);
+  }
+
+  columns(): Column[] {
+    return [
+      ...this.#labels.map(
+        (label): Column => ({
+          key: pointKey(label),
+          header: pointHeader(label),
+          align: "left",
+          rowHeader: true,
+        }),
+      ),
+      { key: "router", header: "router", rowHeader: true },
+      ...this.#metrics.map(({ header, unit, digits }, i): Column => {
+        const shown = this.#ratioTo === undefined ? unit : "";
+        return {
+          key: this.#keys[i],
+          header,
+          align: "decimal",
+          ...(shown === "" ? {} : { unit: shown }),
+          ...(digits === undefined ? {} : { digits }),
+        };
+      }),
+      { key: "runs", header: "runs", csvOnly: true },
+      { key: "rests_on", header: "rests on", csvOnly: true },
+    ];
+  }
+
+  row({ row, cells }: MetricTable["rows"][number]): Row {
+    const values: Record<string, Cell> = {
+      router: row.about.clairvoyant ? { value: row.router, mark: "†" } : row.router,
+      runs: row.runs.done,
+      rests_on: row.provenance,
+    };
+    for (const [label, value] of Object.entries(row.point)) values[pointKey(label)] = pointValue(value);
+    for (const [i, { metric }] of this.#metrics.entries()) {
+      if (this.#isReported(row, metric)) values[this.#keys[i]] = cellOf(cells[metric]);
+    }
+    return { cells: values, ...(row.router === this.#result.baseline ? { style: "reference" } : {}) };
+  }
+
+  /** False for a figure that other routers report of themselves: no row but theirs has one. */
+  #isReported({ metrics }: ResultRow, metric: string): boolean {
+    return (
+      metrics[metric] !== undefined || this.#result.rows.every((row) => row.metrics[metric] === undefined)
+    );
+  }
+
+  /** The paper's figures of each router, once for all points; none where the paper gives none. */
+  paperRows(rows: MetricTable["rows"]): Row[] {
+    const first = new Map(rows.toReversed().map((row) => [row.row.router, row]));
+    return [...new Set(rows.map(({ row }) => row.router))].flatMap((router): Row[] => {
+      const { cells } = first.get(router) as MetricTable["rows"][number];
+      const papers = this.#metrics.map(({ metric }) => cells[metric].paper ?? null);
+      if (papers.every((paper) => paper === null)) return [];
+      const values: Record<string, Cell> = { router, [pointKey(this.#labels[0])]: "paper" };
+      for (const [i, paper] of papers.entries()) if (paper !== null) values[this.#keys[i]] = paper;
+      return [{ cells: values, style: "paper" }];
+    });
+  }
+}
+
+function pointKey(label: string): string {
+  return label === "point" ? label : `point.${label}`;
+}
+
+function cellOf({ value, ci95, paper, verdict, reason }: MetricCell): Cell {
   return {
-    key,
-    header,
-    ...(shown === "" || bare ? {} : { unit: shown }),
-    ...(digits === undefined ? {} : { digits }),
+    value,
+    ...(ci95 === null ? {} : { ci: ci95 }),
+    ...(paper === undefined ? {} : { paper }),
+    ...(verdict === undefined ? {} : { verdict }),
+    ...(value === null && reason !== undefined ? { reason } : {}),
   };
 }
 
@@ -90,76 +200,31 @@ function unitWord(unit: string): string {
   return word.replace(/^_+|_+$/g, "") || "scaled";
 }
 
-/** What a number of the table is. */
-function meaningOf(result: ExperimentResult, rows: readonly ResultRow[]): string | undefined {
-  const counts = [...new Set(rows.map(({ runs }) => runs.done))];
-  const [point] = result.provenance.points;
-  const seeds = point.seeds.length;
-  const starts = point.starts.length;
-  const of = [
-    `${seeds} ${seeds === 1 ? "seed" : "seeds"}`,
-    ...(starts > 1 ? [`${starts} start times`] : []),
-  ].join(" x ");
-  if (counts.length !== 1 || counts[0] !== seeds * Math.max(1, starts)) return `Mean over the runs of ${of}.`;
-  return counts[0] === 1
-    ? "One run; no interval."
-    : `Mean over ${counts[0]} runs (${of}) with the 95 % interval of the mean in brackets.`;
+/** What is shown (said once), what a number is, and what the comparison comes to. */
+function captionOf(result: ExperimentResult, table: MetricTable, isFirst: boolean, ratios: boolean): string {
+  const sentences = [
+    table.caption,
+    isFirst ? result.description : null,
+    runsText(result, table),
+    verdictCounts(table, ratios),
+  ];
+  return sentences
+    .filter((text) => text !== undefined && text !== null)
+    .map((text) => (/[.!?]$/.test(text) ? text : `${text}.`))
+    .join(" ");
 }
 
-function notesOf(
-  result: ExperimentResult,
-  rows: readonly ResultRow[],
-  metrics: ReadonlySet<string>,
-): string[] {
-  const incomplete = rows
-    .filter(({ runs }) => runs.done < runs.planned)
-    .map(({ router, runs }) => `${router}: only ${runs.done} of ${runs.planned} runs ended`);
-  const ratios =
-    rows.some(({ verdict }) => Object.keys(verdict).some((metric) => metrics.has(metric))) &&
-    `Verdicts are of the ratio to ${result.baseline} where the paper gives both, else of the value: agrees within 20 % of the paper's.`;
-  return [
-    ...incomplete,
-    ...(ratios === false ? [] : [ratios]),
-    ...ranksOf(result, metrics),
-    ...incomparables(rows, metrics),
-    ...sharedNotes(rows),
-    ...new Set(result.provenance.points.flatMap(({ notes }) => notes)),
-  ].filter((note, i, all) => all.indexOf(note) === i);
-}
-
-function ranksOf(result: ExperimentResult, metrics: ReadonlySet<string>): string[] {
-  const several = result.ranks.length > 1;
-  return result.ranks.flatMap(({ point, ranks }) => {
-    const shown = ranks.filter(({ metric, tau }) => metrics.has(metric) && tau !== null);
-    if (shown.length === 0) return [];
-    const where = several ? ` at ${Object.values(point).map(String).join(", ")}` : "";
-    const list = shown.map(
-      ({ metric, tau, systems }) => `${metric} ${formatSignificant(tau ?? 0, 2)} (${systems.length} routers)`,
-    );
-    return [`Order of the routers against the paper's, Kendall's tau${where}: ${list.join(", ")}`];
+function runsText(result: ExperimentResult, { rows }: MetricTable): string {
+  const points = result.provenance.points.map(({ seeds, starts }) => {
+    const parts = [`${seeds.length} ${seeds.length === 1 ? "seed" : "seeds"}`];
+    if (starts.length > 1) parts.push(`${starts.length} start times`);
+    return parts.join(" x ");
   });
-}
-
-/** The arithmetic behind every `not comparable`, routers of one reason together. */
-function incomparables(rows: readonly ResultRow[], metrics: ReadonlySet<string>): string[] {
-  return rows.flatMap(({ comparison }) =>
-    comparison
-      .filter(
-        ({ metric, verdict, absoluteVerdict }) =>
-          metrics.has(metric) && (verdict === "not comparable" || absoluteVerdict === "not comparable"),
-      )
-      .map(({ system, metric, note }) => `${metric} of ${system} is not comparable: ${note}`),
-  );
-}
-
-/** Notes of all rows once, those of single rows under the router's name. */
-function sharedNotes(rows: readonly ResultRow[]): string[] {
-  const byNote = new Map<string, Set<string>>();
-  for (const { router, notes } of rows) {
-    for (const note of notes) byNote.set(note, (byNote.get(note) ?? new Set()).add(router));
-  }
-  const all = new Set(rows.map(({ router }) => router)).size;
-  return [...byNote].map(([note, routers]) =>
-    routers.size === all ? note : `${[...routers].join(", ")}: ${note}`,
-  );
+  const runs = [...new Set(rows.map(({ row }) => row.runs.done))];
+  const same = runs.length === 1 && new Set(points).size === 1;
+  if (same && runs[0] === 1) return "One run each, without interval";
+  const each = same
+    ? `${runs[0]} runs each (${points[0]})`
+    : `${Math.min(...runs)} to ${Math.max(...runs)} runs each`;
+  return `Means of ${each} with the 95 % interval of the mean`;
 }

@@ -7,6 +7,7 @@ import {
   checkTable,
   type Row,
   type Table,
+  VERDICT_SIGNS,
 } from "./table.ts";
 
 /** A printed column: a compared column of the table gives three of them. */
@@ -24,7 +25,8 @@ export interface LaidColumn {
 
 /** A printed cell, in pieces, so that each renderer can align and escape them its own way. */
 export interface LaidCell {
-  readonly kind: "number" | "text" | "missing" | "empty";
+  /** `aside`: a text under numbers that stands at the column's edge and moves no decimal point. */
+  readonly kind: "number" | "text" | "aside" | "missing" | "empty";
   readonly text: string;
   readonly mark: string;
   /** Letter of the footnote, or empty. */
@@ -32,10 +34,17 @@ export interface LaidCell {
   readonly interval: readonly [string, string] | null;
 }
 
+/** A line of a table: a row, or in a stacked table what belongs to the row above it. */
+export interface LaidRow {
+  /** In the order of the columns. */
+  readonly cells: readonly LaidCell[];
+  readonly style: Row["style"] | null;
+  readonly line: "row" | "interval" | "paper" | "verdict";
+}
+
 export interface Layout {
   readonly columns: readonly LaidColumn[];
-  /** One array of cells for each row, in the order of `columns`. */
-  readonly rows: readonly { readonly cells: readonly LaidCell[]; readonly style: Row["style"] | null }[];
+  readonly rows: readonly LaidRow[];
   readonly footnotes: readonly { readonly letter: string; readonly text: string }[];
 }
 
@@ -46,7 +55,7 @@ const EMPTY: LaidCell = { kind: "empty", text: "", mark: "", footnote: "", inter
 /** Spreads a table over its printed columns, writes its numbers and collects the reasons as footnotes. */
 export function layOut(table: Table): Layout {
   checkTable(table);
-  const columns = layColumns(table);
+  const columns = layColumns({ ...table, columns: table.columns.filter((c) => c.csvOnly !== true) });
   const letters = new Map<string, string>();
   const footnote = (reason: string): string => {
     const known = letters.get(reason);
@@ -56,11 +65,63 @@ export function layOut(table: Table): Layout {
     letters.set(reason, letter);
     return letter;
   };
-  const rows = table.rows.map((row) => ({
-    cells: columns.map((column) => layCell(cellValue(row.cells[column.source.key]), column, footnote)),
-    style: row.style ?? null,
-  }));
+  const rows = table.rows.flatMap((row): LaidRow[] => {
+    if (isStacked(table)) return stackedLines(row, columns, table.arrange === "marked", footnote);
+    const cells = columns.map((column) => layCell(cellValue(row.cells[column.source.key]), column, footnote));
+    return [{ cells, style: row.style ?? null, line: "row" }];
+  });
   return { columns, rows, footnotes: [...letters].map(([text, letter]) => ({ letter, text })) };
+}
+
+function isStacked({ arrange }: Table): boolean {
+  return arrange === "stacked" || arrange === "marked";
+}
+
+const LINE_LABELS = { interval: "95 % interval", paper: "paper", verdict: "verdict" } as const;
+
+/** The row's own line, and one for each kind of thing that any of its cells has beside the value. */
+function stackedLines(
+  row: Row,
+  columns: readonly LaidColumn[],
+  marked: boolean,
+  footnote: (reason: string) => string,
+): LaidRow[] {
+  const style = row.style ?? null;
+  const labelAt = columns.findLastIndex((column) => column.rowHeader);
+  const cells = columns.map((column) => cellValue(row.cells[column.source.key]));
+  const own = cells.map((cell, i) => {
+    const laid = { ...layCell(cell, columns[i], footnote, marked), interval: null };
+    const sign = marked ? VERDICT_SIGNS[cell?.verdict ?? ""] : undefined;
+    return sign === undefined ? laid : { ...laid, mark: laid.mark + sign };
+  });
+  const lines: LaidRow[] = [{ cells: own, style, line: "row" }];
+  const add = (
+    line: keyof typeof LINE_LABELS,
+    of: (cell: CellValue, column: LaidColumn) => LaidCell,
+  ): void => {
+    const laid = cells.map((cell, i) => (cell === undefined ? EMPTY : of(cell, columns[i])));
+    if (laid.every((cell) => cell.kind === "empty")) return;
+    laid[labelAt] = { ...EMPTY, kind: "aside", text: LINE_LABELS[line] };
+    lines.push({ cells: laid, style, line });
+  };
+  add("interval", ({ ci, value }, { source }) =>
+    ci === undefined
+      ? EMPTY
+      : { ...EMPTY, kind: "aside", text: rangeText(formatInterval(ci, value, source)) },
+  );
+  if (marked) return lines;
+  add("paper", ({ paper }, { source }) =>
+    paper === undefined ? EMPTY : { ...EMPTY, kind: "number", text: formatInColumn(paper, source) },
+  );
+  add("verdict", (cell, column) => {
+    const laid = layCell(cell, { ...column, part: "verdict" }, footnote);
+    return laid.kind === "empty" ? EMPTY : { ...laid, kind: "aside" };
+  });
+  return lines;
+}
+
+function rangeText([low, high]: readonly [string, string]): string {
+  return low.startsWith("-") || high.startsWith("-") ? `${low} to ${high}` : `${low}–${high}`;
 }
 
 function layColumns(table: Table): LaidColumn[] {
@@ -70,8 +131,8 @@ function layColumns(table: Table): LaidColumn[] {
     const cells = table.rows.map((row) => cellValue(row.cells[column.key])).filter((c) => c !== undefined);
     const numeric = cells.some((c) => typeof c.value === "number");
     const parts: LaidColumn["part"][] = ["value"];
-    if (cells.some((c) => c.paper !== undefined)) parts.push("paper");
-    if (cells.some((c) => c.verdict !== undefined)) parts.push("verdict");
+    if (!isStacked(table) && cells.some((c) => c.paper !== undefined)) parts.push("paper");
+    if (!isStacked(table) && cells.some((c) => c.verdict !== undefined)) parts.push("verdict");
     const rowHeader = anyRowHeader ? column.rowHeader === true : index === 0;
     return { column, numeric, parts, rowHeader };
   });
@@ -119,10 +180,11 @@ function layCell(
   cell: CellValue | undefined,
   column: LaidColumn,
   footnote: (reason: string) => string,
+  withoutVerdict = false,
 ): LaidCell {
   if (cell === undefined) return EMPTY;
   // The reason stands behind the missing value, or else behind the verdict that it explains.
-  const atVerdict = cell.value !== null && cell.verdict !== undefined;
+  const atVerdict = cell.value !== null && cell.verdict !== undefined && !withoutVerdict;
   const note = cell.reason === undefined || atVerdict !== (column.part === "verdict") ? "" : cell.reason;
   if (column.part === "verdict") {
     if (cell.verdict === undefined) return EMPTY;

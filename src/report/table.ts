@@ -23,6 +23,8 @@ export interface Column {
   readonly group?: string;
   /** Repeated in every part of a split table. Without any, the first column is the row header. */
   readonly rowHeader?: boolean;
+  /** For machines alone: in CSV, and nowhere else. */
+  readonly csvOnly?: boolean;
 }
 
 /** A value with what belongs to it. */
@@ -46,8 +48,11 @@ export type Cell = number | string | null | CellValue;
 /** One row; a column that `cells` does not name is empty. */
 export interface Row {
   readonly cells: Readonly<Record<string, Cell>>;
-  /** `reference`: what the others are compared with. `marked`: what the table is about. */
-  readonly style?: "reference" | "marked";
+  /**
+   * `reference`: what the others are compared with. `marked`: what the table is about. `paper`: published values as
+   * a row of their own, for people; CSV has them beside the run's and leaves the row out.
+   */
+  readonly style?: "reference" | "marked" | "paper";
 }
 
 /** A table, once; renderers make text, Markdown, LaTeX and CSV of it. */
@@ -58,12 +63,27 @@ export interface Table {
   readonly columns: readonly Column[];
   readonly rows: readonly Row[];
   readonly notes: readonly string[];
-  /**
-   * How run, paper and verdict of a compared column stand side by side: in one group for each metric
-   * (`by-metric`, default), or in three groups `run`, `paper`, `verdict` over all metrics (`by-source`).
-   */
-  readonly arrange?: "by-metric" | "by-source";
+  /** Default `by-metric`. */
+  readonly arrange?: Arrangement;
 }
+
+/**
+ * Where interval, paper and verdict of a compared column stand:
+ * - `by-metric`: in columns beside the value, one group for each metric;
+ * - `by-source`: in three groups of columns `run`, `paper`, `verdict` over all metrics;
+ * - `stacked`: in lines of their own under each row, so that many metrics fit side by side;
+ * - `marked`: as `stacked`, but the verdict is a sign behind the value (`VERDICT_SIGNS`) and the paper's values are
+ *   left to rows of the style `paper`: for many rows that are compared with the same figures.
+ */
+export type Arrangement = "by-metric" | "by-source" | "stacked" | "marked";
+
+/** Signs of the verdicts in a `marked` table; other words have none. */
+export const VERDICT_SIGNS: Readonly<Record<string, string>> = {
+  agrees: "=",
+  "direction only": "~",
+  disagrees: "≠",
+  calibrated: "*",
+};
 
 /** The long form of a cell; undefined for an empty one. */
 export function cellValue(cell: Cell | undefined): CellValue | undefined {

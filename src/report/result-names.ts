@@ -1,0 +1,59 @@
+/** Names of metrics, points and rows for people. */
+
+import type { ExperimentResult, ResultRow } from "../experiment/result.ts";
+import { metricInfo } from "../metrics/metric-catalogue.ts";
+
+/** Unit and factor in which a metric is read: shares in percent, everything else as it is. */
+export function readingUnit(metric: string): { readonly unit: string; readonly factor: number } {
+  return isShare(metric) ? { unit: "%", factor: 100 } : { unit: metricInfo(metric)?.unit ?? "", factor: 1 };
+}
+
+function isShare(metric: string): boolean {
+  return /^(slo_violation|share_|tokens_share_)|_fraction$|^utilisation$/.test(metric);
+}
+
+/** A metric's name without its unit: the one that a table of the experiment gives it, else one made of its own. */
+export function metricLabel(metric: string, { outputs }: Pick<ExperimentResult, "outputs">): string {
+  for (const column of outputs.tables.flatMap(({ columns }) => columns)) {
+    if (typeof column === "object" && column.metric === metric && column.header !== undefined)
+      return column.header;
+  }
+  return readableName(metric);
+}
+
+/** `cost_usd_per_request` as `cost per request`, `ttft_p999_s` as `TTFT p99.9`. */
+function readableName(metric: string): string {
+  const named = /^(tokens_share|share|slo_violation)_(.+)$/.exec(metric);
+  if (named !== null) return `${NAMED[named[1]]} ${named[2]}`;
+  return metric
+    .replace(/(?<=p\d+|mean)_s$|_fraction$/, "")
+    .replace(/_(usd|j|g)_per_/, "_per_")
+    .replace(/_p999\b/, "_p99.9")
+    .replaceAll("_", " ")
+    .replace(/^(ttft|e2e|tpot|slo)\b/, (word) => word.toUpperCase());
+}
+
+const NAMED: Readonly<Record<string, string>> = {
+  tokens_share: "tokens on",
+  share: "placements in",
+  slo_violation: "SLO violations of",
+};
+
+/** Label of a point as a heading: the last part of the path that is varied. */
+export function pointHeader(label: string): string {
+  return label.split(".").at(-1) ?? label;
+}
+
+/** A value of a point's label as text. */
+export function pointValue(value: ResultRow["point"][string]): string {
+  return typeof value === "string" ? value : JSON.stringify(value);
+}
+
+/** A point in words, empty for the only one: `epsilon 0.05, floors off`. */
+export function pointText(point: ResultRow["point"]): string {
+  return Object.entries(point)
+    .map(([label, value]) =>
+      label === "point" ? pointValue(value) : `${pointHeader(label)} ${pointValue(value)}`,
+    )
+    .join(", ");
+}
