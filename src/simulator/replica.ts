@@ -91,6 +91,7 @@ export class Replica {
   /** Decoding requests by (tokens held - steps) modulo blockTokens. */
   readonly blockRing: Int32Array;
 
+  readonly #finishing: { readonly request: number; readonly blocks: number }[] = [];
   #inDecodeRun = false;
   #segmentStart = Number.NaN;
   #segmentTimeFactor = 1;
@@ -634,7 +635,7 @@ export class Replica {
     }
     const finished = table.producedTokens[request] === table.outputTokens[request];
     if (finished) {
-      this.#end(request, table.blocks[request]);
+      this.#finish(request, table.blocks[request]);
     } else if (this.endpoint.role === "prefill") {
       this.running.remove(request);
       this.freeBlocks += table.blocks[request];
@@ -656,10 +657,11 @@ export class Replica {
         this.closeSegment();
         const held = this.#leaveDecoding(request);
         this.table.producedTokens[request] = this.table.outputTokens[request];
-        this.#end(request, Math.ceil((held - 1) / this.blockRing.length));
+        this.#finish(request, Math.ceil((held - 1) / this.blockRing.length));
       }
       request = next;
     }
+    if (this.#finishing.length > 0) this.#endFinishing();
     this.#releaseLingering();
   }
 
@@ -669,6 +671,22 @@ export class Replica {
     this.freeBlocks += this.lingeringBlocks;
     this.lingering = 0;
     this.lingeringBlocks = 0;
+  }
+
+  /**
+   * A request has made its last token. Where finished prefixes are cached, those of one batch end one after the
+   * other by request number, since which caches are dropped depends on the order.
+   */
+  #finish(request: number, blocks: number): void {
+    if (this.cache === null) this.#end(request, blocks);
+    else this.#finishing.push({ request, blocks });
+  }
+
+  #endFinishing(): void {
+    const { id } = this.table;
+    this.#finishing.sort((a, b) => id[a.request] - id[b.request]);
+    for (const { request, blocks } of this.#finishing) this.#end(request, blocks);
+    this.#finishing.length = 0;
   }
 
   #end(request: number, blocks: number): void {

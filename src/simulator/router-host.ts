@@ -119,6 +119,7 @@ export class Host implements RouterHost {
     } else {
       endpoint.withdraw(request);
     }
+    endpoint.drawFromQueue(run.now);
     run.telemetry.touch(endpoint.index);
     run.giveToRouter(request);
     if (run.mayCouple(endpoint)) run.recouple(endpoint);

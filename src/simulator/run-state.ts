@@ -80,7 +80,7 @@ export class RunState implements EndpointOwner {
   /** Requests to hand back to the router once the endpoints are at rest. */
   readonly #returns: Return[] = [];
   /** Endpoints that stopped being at their cap. */
-  readonly #roomAgain: number[] = [];
+  readonly #roomAgain: EndpointState[] = [];
 
   constructor(options: RunOptions, sink: RecordSink) {
     const { fleet, workload, router } = options;
@@ -201,10 +201,10 @@ export class RunState implements EndpointOwner {
       this.router.returned?.(request, reason);
     }
     while (this.#roomAgain.length > 0) {
-      const endpoint = this.#roomAgain.shift() as number;
-      if (!this.watching) continue;
+      const endpoint = this.#roomAgain.shift() as EndpointState;
+      if (!this.watching || !endpoint.up || endpoint.atCap) continue;
       this.observe();
-      this.router.capacity?.(endpoint);
+      this.router.capacity?.(endpoint.index);
     }
   }
 
@@ -290,7 +290,7 @@ export class RunState implements EndpointOwner {
   }
 
   hasRoomAgain(endpoint: EndpointState): void {
-    if (this.watching) this.#roomAgain.push(endpoint.index);
+    if (this.watching) this.#roomAgain.push(endpoint);
   }
 
   #returnLater(request: number, reason: ReturnReason): void {

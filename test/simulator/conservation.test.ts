@@ -5,25 +5,9 @@ import { Replica } from "../../src/simulator/replica.ts";
 import { RunState } from "../../src/simulator/run-state.ts";
 import { simulate } from "../../src/simulator/simulate.ts";
 import { fleetOf, optionsOf, recordingSink, traceOf, track } from "../oracle/build.ts";
+import { restoreAll, sabotage } from "./sabotage.ts";
 
-/** Puts a method of a prototype back after each test. */
-const restores: (() => void)[] = [];
-afterEach(() => {
-  for (const restore of restores.splice(0)) restore();
-});
-
-/** Breaks a method of the simulator: `wrap` gets the real one. */
-function sabotage<T extends object, K extends keyof T>(
-  prototype: T,
-  name: K,
-  wrap: (original: T[K]) => T[K],
-) {
-  const original = prototype[name];
-  prototype[name] = wrap(original);
-  restores.push(() => {
-    prototype[name] = original;
-  });
-}
+afterEach(restoreAll);
 
 function run() {
   const rows = Array.from({ length: 40 }, (_, i) => ({
