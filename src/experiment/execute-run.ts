@@ -7,7 +7,7 @@ import { TeeSink } from "../metrics/tee-sink.ts";
 import type { TimeBuckets } from "../metrics/time-buckets.ts";
 import type { QuantileStore } from "../numeric/quantile-store.ts";
 import { PROVENANCES, type Provenance, weakestProvenance } from "../profile/provenance.ts";
-import type { RecordSink, RunTotals } from "../simulator/options.ts";
+import type { Explanation, RecordSink, RunTotals } from "../simulator/options.ts";
 import { simulate } from "../simulator/simulate.ts";
 import { type ResolvedRun, resolveRun } from "./resolve.ts";
 import type { RunResult, RunSpec, RunTimeline } from "./run-spec.ts";
@@ -61,6 +61,26 @@ export async function executeRun(
     notes: notesOf(run, totals),
   };
 }
+
+/**
+ * Runs once more and keeps why the router placed each request (`canopy explain`): in order of placement, several for a
+ * request that came back. Empty for routers that give no reasons.
+ *
+ * @throws as {@link executeRun}
+ */
+export async function explainRun(spec: RunSpec, shared: SharedInputs): Promise<readonly Explanation[]> {
+  const { options } = await resolveRun(spec, shared);
+  return simulate({ ...options, explain: true }, NO_RECORDS).explanations;
+}
+
+const NO_RECORDS: RecordSink = {
+  begin() {},
+  placed() {},
+  finished() {},
+  rejected() {},
+  unfinished() {},
+  weights() {},
+};
 
 /** Figures that the router reports of itself. */
 function figuresOf({ options }: ResolvedRun, { router }: RunSpec): RunMetrics {

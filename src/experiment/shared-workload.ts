@@ -25,8 +25,10 @@ export function shareWorkloads(
 ): SharedInputs {
   const workloads: Record<string, SharedWorkload> = { ...inputs.workloads };
   let left = mostInAll;
+  const seen = new Set(Object.keys(workloads));
   for (const run of runs) {
-    if (Object.hasOwn(workloads, run.workload)) continue;
+    if (seen.has(run.workload)) continue;
+    seen.add(run.workload);
     const workload = generatedOf(run, inputs);
     const { requests } = workload;
     if (requests > mostRequests || requests > left) continue;

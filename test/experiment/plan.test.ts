@@ -56,12 +56,12 @@ describe("what only other files can tell is refused with the place in the experi
     [
       "an unknown router",
       BASE.replace("round-robin", "round-robbin"),
-      /^e\.yaml:8:11: router "round-robbin" is not known.*did you mean "round-robin"/,
+      /^e\.yaml:8:11 routers\.0: router "round-robbin" is not known.*did you mean "round-robin"/,
     ],
     [
       "an unknown parameter",
       BASE.replace("[round-robin]", "[{ router: least-loaded, bye: tokens }]"),
-      /^e\.yaml:8:11: router least-loaded: parameter "bye" is not known \(did you mean "by"\?\)$/,
+      /^e\.yaml:8:11 routers\.0: router least-loaded: parameter "bye" is not known \(did you mean "by"\?\)$/,
     ],
     [
       "a missing router file",
