@@ -158,7 +158,7 @@ function blockLines(block: readonly PrintedColumn[], layout: Layout, colours: Co
   lines.push(colours.dim(row(block.map((p) => "─".repeat(p.width)))));
   layout.rows.forEach(({ style, line: kind }, i) => {
     const filled = block.some((p) => !p.column.rowHeader && p.laid[i].kind !== "empty");
-    if (kind !== "row" && !filled) return;
+    if ((kind !== "row" || style === "paper") && !filled) return;
     const height = Math.max(...block.map((p) => p.cells[i].length));
     for (let h = 0; h < height; h++) {
       const texts = block.map((p) => {

@@ -13,8 +13,8 @@ function isShare(metric: string): boolean {
 }
 
 /** A metric's name without its unit: the one that a table of the experiment gives it, else one made of its own. */
-export function metricLabel(metric: string, { outputs }: Pick<ExperimentResult, "outputs">): string {
-  for (const column of outputs.tables.flatMap(({ columns }) => columns)) {
+export function metricLabel(metric: string, from?: Pick<ExperimentResult, "outputs">): string {
+  for (const column of (from?.outputs.tables ?? []).flatMap(({ columns }) => columns)) {
     if (typeof column === "object" && column.metric === metric && column.header !== undefined)
       return column.header;
   }
@@ -56,4 +56,27 @@ export function pointText(point: ResultRow["point"]): string {
       label === "point" ? pointValue(value) : `${pointHeader(label)} ${pointValue(value)}`,
     )
     .join(", ");
+}
+
+/** A row's router, with its point where the rows are of several. */
+export function rowName(row: ResultRow, rows: readonly ResultRow[]): string {
+  const where = pointText(row.point);
+  const several = rows.some((other) => pointText(other.point) !== where);
+  return several && where !== "" ? `${row.router} at ${where}` : row.router;
+}
+
+/** Words in a row with commas, each once. */
+export function listed(words: readonly string[]): string {
+  return [...new Set(words)].join(", ");
+}
+
+/** Items by key, in the order in which the keys come up. */
+export function groupBy<T>(items: readonly T[], key: (item: T) => string): Map<string, T[]> {
+  const groups = new Map<string, T[]>();
+  for (const item of items) {
+    const own = groups.get(key(item));
+    if (own === undefined) groups.set(key(item), [item]);
+    else own.push(item);
+  }
+  return groups;
 }

@@ -8,8 +8,9 @@ import {
   type MetricTable,
   metricTable,
 } from "../experiment/result-rows.ts";
+import { comparisonNotes, rankNotes, verdictCounts } from "./comparison-notes.ts";
+import { foundationNotes } from "./foundation-notes.ts";
 import { metricLabel, pointHeader, pointValue, readingUnit } from "./result-names.ts";
-import { comparisonNotes, foundationNotes, verdictCounts } from "./result-notes.ts";
 import type { Cell, Column, Row, Table } from "./table.ts";
 
 /**
@@ -32,7 +33,9 @@ export function resultTables(
   );
   const last = tables.length - 1;
   return tables.map((table, i) =>
-    i < last ? table : { ...table, notes: [...table.notes, ...foundationNotes(result, shown)] },
+    i < last
+      ? table
+      : { ...table, notes: [...table.notes, ...foundationNotes(result, shown), ...rankNotes(result)] },
   );
 }
 
@@ -159,7 +162,7 @@ class TableLayout {
       const { cells } = first.get(router) as MetricTable["rows"][number];
       const papers = this.#metrics.map(({ metric }) => cells[metric].paper ?? null);
       if (papers.every((paper) => paper === null)) return [];
-      const values: Record<string, Cell> = { router, [pointKey(this.#labels[0])]: "paper" };
+      const values: Record<string, Cell> = { router, [pointKey(this.#labels[0])]: "published" };
       for (const [i, paper] of papers.entries()) if (paper !== null) values[this.#keys[i]] = paper;
       return [{ cells: values, style: "paper" }];
     });

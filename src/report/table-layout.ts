@@ -92,7 +92,7 @@ function stackedLines(
   const own = cells.map((cell, i) => {
     const laid = { ...layCell(cell, columns[i], footnote, marked), interval: null };
     const sign = marked ? VERDICT_SIGNS[cell?.verdict ?? ""] : undefined;
-    return sign === undefined ? laid : { ...laid, mark: laid.mark + sign };
+    return sign === undefined ? laid : { ...laid, mark: `${laid.mark} ${sign}` };
   });
   const lines: LaidRow[] = [{ cells: own, style, line: "row" }];
   const add = (

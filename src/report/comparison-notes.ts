@@ -1,0 +1,130 @@
+/** How a result compares with its paper, in sentences. */
+import type { TableConfig } from "../experiment/output-schema.ts";
+import type { ExperimentResult, ResultRow } from "../experiment/result.ts";
+import type { MetricTable } from "../experiment/result-rows.ts";
+import type { ComparisonRow } from "../metrics/comparison.ts";
+import { DEFAULT_RULES } from "../metrics/verdict.ts";
+import { formatSignificant } from "./format-number.ts";
+import { groupBy, listed, metricLabel, pointText } from "./result-names.ts";
+import { VERDICT_SIGNS } from "./table.ts";
+
+interface ComparedRow {
+  readonly row: ResultRow;
+  readonly entry: ComparisonRow;
+}
+
+/** Verdict, and what is said of one and of several figures that have it. */
+const COUNTED: readonly (readonly [string, string, string])[] = [
+  ["agrees", "agrees", "agree"],
+  ["direction only", "agrees in direction only", "agree in direction only"],
+  ["disagrees", "disagrees", "disagree"],
+  ["calibrated", "was fitted", "were fitted"],
+  ["not comparable", "is not comparable", "are not comparable"],
+];
+
+/** `Of 15 ratios compared with the paper's 6 agree, 7 agree in direction only, 2 disagree`; undefined without one. */
+export function verdictCounts({ rows, columns }: MetricTable, ratios: boolean): string | undefined {
+  const words = rows.flatMap(({ cells }) => columns.flatMap(({ metric }) => cells[metric].verdict ?? []));
+  if (words.length === 0) return undefined;
+  const counts = COUNTED.flatMap(([word, one, several]) => {
+    const count = words.filter((other) => other === word).length;
+    return count === 0 ? [] : [`${count} ${count === 1 ? one : several}`];
+  });
+  return `Of ${words.length} ${ratios ? "ratios" : "figures"} compared with the paper's ${counts.join(", ")}`;
+}
+
+/** What the verdicts of a table mean, and the numbers behind each `not comparable`; empty without a verdict. */
+export function comparisonNotes(
+  result: ExperimentResult,
+  table: MetricTable,
+  { ratioTo }: TableConfig,
+  signs: boolean,
+): string[] {
+  if (verdictCounts(table, false) === undefined) return [];
+  const percent = `${100 * DEFAULT_RULES.tolerance} %`;
+  const word = (name: string) => (signs ? `${VERDICT_SIGNS[name]} (${name})` : name);
+  if (ratioTo === undefined) {
+    return [
+      `Verdict: ${word("agrees")} within ${percent} of the paper's figure, else ${word("disagrees")}.`,
+      ...incomparables(result, table),
+    ];
+  }
+  return [
+    `Verdict: ${word("agrees")} within ${percent} of the paper's ratio and on its side of 1, ${word("direction only")} on its side of 1, else ${word("disagrees")}.`,
+    ...claims(result),
+  ];
+}
+
+/** One note for each metric, with how far apart paper and run are. */
+function incomparables(result: ExperimentResult, { rows, columns }: MetricTable): string[] {
+  return columns.flatMap(({ metric, header }) => {
+    const entries = comparedRows(
+      rows.map(({ row }) => row),
+      (entry) => entry.metric === metric && entry.absoluteVerdict === "not comparable",
+    );
+    const why = result.comparable[metric];
+    if (why !== undefined && entries.length > 0)
+      return [`${header} not comparable: ${why}${farApart(entries)}.`];
+    return [...groupBy(entries, ({ entry }) => entry.note)].map(
+      ([note, own]) => `${header} of ${listed(own.map(({ row }) => row.router))} not comparable: ${note}.`,
+    );
+  });
+}
+
+/** How many times above the run the paper is: by router, or from least to most over several points. */
+function farApart(entries: readonly ComparedRow[]): string {
+  const factors = entries.flatMap(({ row, entry: { paper, run } }) =>
+    paper === null || run === null || run === 0 ? [] : [{ router: row.router, factor: paper / run }],
+  );
+  if (factors.length === 0) return "";
+  if (new Set(factors.map(({ router }) => router)).size === factors.length) {
+    return `. Paper / run: ${factors.map(({ router, factor }) => `${router} ${grouped(factor)}`).join(", ")}`;
+  }
+  const values = factors.map(({ factor }) => factor);
+  return `. Paper / run: ${grouped(Math.min(...values))} to ${grouped(Math.max(...values))}`;
+}
+
+/** Ratios that the paper states to another router than the baseline, one note each. */
+function claims({ rows, baseline, outputs }: ExperimentResult): string[] {
+  const stated = comparedRows(
+    rows,
+    (entry) => entry.paper === null && entry.baseline !== null && entry.baseline !== baseline,
+  );
+  const byClaim = groupBy(
+    stated,
+    ({ row, entry }) => `${metricLabel(entry.metric, { outputs })} of ${row.router} / ${entry.baseline}`,
+  );
+  return [...byClaim].map(([claim, own]) => {
+    const runs = own.map(({ row, entry: { ratioToBaselineRun: run, verdict } }) => {
+      const where = pointText(row.point);
+      return `${where === "" ? "" : `${where} `}${run === null ? "none" : formatSignificant(run)} (${verdict})`;
+    });
+    return `Also claimed: ${claim}: paper ${formatSignificant(own[0].entry.ratioToBaselinePaper ?? 0)}, run ${runs.join(", ")}.`;
+  });
+}
+
+/** Whether paper and run agree on the order of the routers: a line for each point. */
+export function rankNotes({ ranks, outputs }: ExperimentResult): string[] {
+  const points = ranks.flatMap(({ point, ranks: own }) => {
+    const known = own.filter(({ tau }) => tau !== null);
+    if (known.length === 0) return [];
+    const taus = known.map(
+      ({ metric, tau }) => `${metricLabel(metric, { outputs })} ${(tau ?? 0).toFixed(2)}`,
+    );
+    const routers = Math.max(...known.map(({ systems }) => systems.length));
+    return [{ where: pointText(point), taus: taus.join(", "), routers }];
+  });
+  if (points.length === 0) return [];
+  const routers = Math.max(...points.map((point) => point.routers));
+  const head = `Rank agreement with the paper (Kendall's tau over ${routers} routers, 1: the same order)`;
+  if (points.length === 1) return [`${head}: ${points[0].taus}.`];
+  return [`${head}:`, ...points.map(({ where, taus }) => `- ${where}: ${taus}`)];
+}
+
+function comparedRows(rows: readonly ResultRow[], wanted: (entry: ComparisonRow) => boolean): ComparedRow[] {
+  return rows.flatMap((row) => row.comparison.filter(wanted).map((entry) => ({ row, entry })));
+}
+
+function grouped(value: number): string {
+  return value.toLocaleString("en-US", { maximumSignificantDigits: 4 });
+}
