@@ -2,8 +2,12 @@
 import type { Batching, Endpoint, Fault, Fleet, KvTransfer, Region } from "../../src/fleet/fleet.ts";
 import { Law } from "../../src/profile/law.ts";
 import type { Router, RouterHost, World } from "../../src/routers/contract.ts";
-import type { RecordColumns, RecordSink, RunOptions, RunTotals } from "../../src/simulator/options.ts";
-import type { RequestChunk, Tier, Workload } from "../../src/workload/requests.ts";
+import type { RecordSink, RunOptions, RunTotals } from "../../src/simulator/options.ts";
+import { type RecordingSink, recordingSink } from "./recording-sink.ts";
+import { type TraceParts, type TraceRow, traceOf } from "./trace.ts";
+
+export { type RecordedRow, type RecordingSink, recordingSink } from "./recording-sink.ts";
+export { type TraceParts, type TraceRow, traceOf } from "./trace.ts";
 
 /** Anything that runs a workload: the simulator or its oracle. */
 export type Simulate = (options: RunOptions, sink: RecordSink) => RunTotals;
@@ -136,101 +140,6 @@ export function track(steps: readonly (readonly [seconds: number, value: number]
   };
 }
 
-export interface TraceRow {
-  /** Absent for a dependent step, which follows the step it depends on. */
-  readonly arrival?: number;
-  readonly prompt: number;
-  readonly output: number;
-  readonly tier?: number;
-  readonly needsLarge?: boolean;
-  readonly taskType?: number;
-  readonly session?: number;
-  readonly step?: number;
-  readonly think?: number;
-  readonly prefix?: number;
-  /** Name of the recorded endpoint. */
-  readonly endpoint?: string;
-}
-
-export interface TraceParts {
-  readonly tiers?: readonly Tier[];
-  readonly taskTypes?: readonly string[];
-  /** Rows of a chunk at least (sessions are not split); default all. */
-  readonly chunkRows?: number;
-}
-
-/** A workload from rows, read in chunks that overwrite one another as in a stream. */
-export function traceOf(rows: readonly TraceRow[], parts: TraceParts = {}): Workload {
-  const names = [...new Set(rows.flatMap((row) => row.endpoint ?? []))].sort();
-  const chunks = chunksOf(rows, parts.chunkRows ?? rows.length);
-  const capacity = Math.max(1, ...chunks.map((chunk) => chunk.length));
-  const mean = (of: (row: TraceRow) => number) => rows.reduce((sum, row) => sum + of(row), 0) / rows.length;
-  return {
-    name: "rows",
-    tiers: parts.tiers ?? [{ name: "only", sloSeconds: 10, deferrable: false }],
-    taskTypes: parts.taskTypes ?? ["any"],
-    endpointNames: names,
-    requests: rows.length,
-    meanPromptTokens: mean((row) => row.prompt),
-    meanOutputTokens: mean((row) => row.output),
-    open() {
-      const chunk = newChunk(capacity);
-      let next = 0;
-      return {
-        next() {
-          if (next === chunks.length) return undefined;
-          fillChunk(chunk, chunks[next++], names);
-          return chunk;
-        },
-      };
-    },
-  };
-}
-
-function chunksOf(rows: readonly TraceRow[], size: number): TraceRow[][] {
-  const chunks: TraceRow[][] = [];
-  for (const row of rows) {
-    const last = chunks[chunks.length - 1];
-    if (last === undefined || (last.length >= size && row.arrival !== undefined)) chunks.push([row]);
-    else last.push(row);
-  }
-  return chunks;
-}
-
-function newChunk(capacity: number): Required<RequestChunk> {
-  return {
-    count: 0,
-    arrivalSeconds: new Float64Array(capacity),
-    promptTokens: new Int32Array(capacity),
-    outputTokens: new Int32Array(capacity),
-    tier: new Uint8Array(capacity),
-    needsLarge: new Uint8Array(capacity),
-    taskType: new Uint8Array(capacity),
-    session: new Float64Array(capacity),
-    step: new Int32Array(capacity),
-    thinkSeconds: new Float64Array(capacity),
-    prefixTokens: new Int32Array(capacity),
-    endpoint: new Int32Array(capacity),
-  };
-}
-
-function fillChunk(chunk: Required<RequestChunk>, rows: readonly TraceRow[], names: readonly string[]): void {
-  chunk.count = rows.length;
-  rows.forEach((row, i) => {
-    chunk.arrivalSeconds[i] = row.arrival ?? Number.NaN;
-    chunk.promptTokens[i] = row.prompt;
-    chunk.outputTokens[i] = row.output;
-    chunk.tier[i] = row.tier ?? 0;
-    chunk.needsLarge[i] = row.needsLarge ? 1 : 0;
-    chunk.taskType[i] = row.taskType ?? 0;
-    chunk.session[i] = row.session ?? -1;
-    chunk.step[i] = row.step ?? 0;
-    chunk.thinkSeconds[i] = row.think ?? 0;
-    chunk.prefixTokens[i] = row.prefix ?? 0;
-    chunk.endpoint[i] = row.endpoint === undefined ? -1 : names.indexOf(row.endpoint);
-  });
-}
-
 /** Options with everything at its plainest. */
 export function optionsOf(parts: Partial<RunOptions> & Pick<RunOptions, "fleet" | "workload">): RunOptions {
   return {
@@ -314,83 +223,4 @@ export function runParts(simulate: Simulate, parts: RunParts): { sink: Recording
   const sink = recordingSink();
   const totals = simulate(optionsOf({ fleet, workload: traceOf(rows, trace), ...options }), sink);
   return { sink, totals };
-}
-
-type Row = { [K in keyof RecordColumns]: number };
-
-const COLUMN_NAMES: readonly (keyof RecordColumns)[] = [
-  "id",
-  "arrivalSeconds",
-  "deadlineSeconds",
-  "dispatchedSeconds",
-  "heldSeconds",
-  "startedSeconds",
-  "firstTokenSeconds",
-  "finishedSeconds",
-  "ttftSeconds",
-  "e2eSeconds",
-  "promptTokens",
-  "outputTokens",
-  "producedTokens",
-  "tier",
-  "session",
-  "endpoint",
-  "preemptions",
-  "energyJoules",
-  "costUsd",
-  "carbonGrams",
-];
-
-export interface RecordedRow extends Row {
-  readonly status: "finished" | "rejected" | "unfinished";
-  readonly reason: string | null;
-}
-
-export interface RecordingSink extends RecordSink {
-  /** Requests in the order of their ends. */
-  readonly rows: RecordedRow[];
-  readonly placements: { readonly id: number; readonly endpoint: number; readonly atSeconds: number }[];
-  readonly weightings: {
-    readonly requestClass: number;
-    readonly weights: number[];
-    readonly atSeconds: number;
-  }[];
-  /** The row of request `id`. */
-  row(id: number): RecordedRow;
-}
-
-/** A sink that copies everything it is told. */
-export function recordingSink(): RecordingSink {
-  let columns: RecordColumns;
-  const rows: RecordedRow[] = [];
-  const byId = new Map<number, RecordedRow>();
-  const placements: RecordingSink["placements"] = [];
-  const weightings: RecordingSink["weightings"] = [];
-  function record(request: number, status: RecordedRow["status"], reason: string | null): void {
-    const entries = COLUMN_NAMES.map((name) => [name, columns[name][request]]);
-    const row: RecordedRow = { ...(Object.fromEntries(entries) as Row), status, reason };
-    if (byId.has(row.id)) throw new Error(`request ${row.id} ended twice`);
-    byId.set(row.id, row);
-    rows.push(row);
-  }
-  return {
-    rows,
-    placements,
-    weightings,
-    row(id) {
-      const row = byId.get(id);
-      if (row === undefined) throw new Error(`request ${id} has not ended`);
-      return row;
-    },
-    begin(given) {
-      columns = given;
-    },
-    placed: (request, endpoint, atSeconds) =>
-      placements.push({ id: columns.id[request], endpoint, atSeconds }),
-    finished: (request) => record(request, "finished", null),
-    rejected: (request, reason) => record(request, "rejected", reason),
-    unfinished: (request) => record(request, "unfinished", null),
-    weights: (requestClass, weights, atSeconds) =>
-      weightings.push({ requestClass, weights: Array.from(weights), atSeconds }),
-  };
 }
