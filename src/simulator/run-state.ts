@@ -271,7 +271,10 @@ export class RunState implements EndpointOwner {
     const tokens = table.promptTokens[request] + table.producedTokens[request];
     const bytes = (tokens - 1) * endpoint.definition.kvBytesPerToken;
     const arrival = atSeconds + kvTransfer.latencySeconds + bytes / kvTransfer.bytesPerSecond;
+    // Who is at the cap shows only once what has ended there is known.
+    if (to.definition.maxOutstanding < Number.POSITIVE_INFINITY) to.advance(atSeconds);
     to.expectKv(request, arrival);
+    if (this.watching) this.recouple(to);
     this.telemetry.touch(to.index);
     this.events.push(arrival, ORDER.arrival, table.id[request], packEvent(EVENT.kv, request));
   }
