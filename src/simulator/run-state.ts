@@ -37,6 +37,12 @@ export function eventValue(payload: number): number {
 interface Return {
   readonly request: number;
   readonly reason: ReturnReason;
+  /** Endpoint, replica, request number: the order at equal times. */
+  readonly place: readonly [number, number, number];
+}
+
+function byPlaceAndNumber(a: Return, b: Return): number {
+  return a.place[0] - b.place[0] || a.place[1] - b.place[1] || a.place[2] - b.place[2];
 }
 
 /** Everything of a run that changes, and the bookkeeping that every part of the simulator needs. */
@@ -151,6 +157,12 @@ export class RunState implements EndpointOwner {
     this.#snapshotAt(last < t ? last : (Math.round(last / interval) - 1) * interval);
   }
 
+  /** Takes the snapshots due up to `now`, ahead of the batches that start now. */
+  snapshotBeforeStarts(): void {
+    const interval = this.options.telemetryIntervalSeconds;
+    if (interval > 0 && this.now >= this.#nextSnapshotSeconds) this.#snapshotAt(multipleUpTo(this.now, interval));
+  }
+
   /** The snapshot of the end of the run, with what the router has not been told of. */
   lastSnapshot(): void {
     if (this.#nextSnapshotSeconds < Number.POSITIVE_INFINITY)
@@ -194,6 +206,7 @@ export class RunState implements EndpointOwner {
 
   /** Makes the router calls that the last batch ends gave rise to: requests handed back, room again. */
   callAfterBatchEnds(): void {
+    if (this.#returns.length > 1) this.#returns.sort(byPlaceAndNumber);
     while (this.#returns.length > 0) {
       const { request, reason } = this.#returns.shift() as Return;
       this.giveToRouter(request);
@@ -298,7 +311,8 @@ export class RunState implements EndpointOwner {
 
   #returnLater(request: number, reason: ReturnReason): void {
     this.table.at[request] = AT.returning;
-    this.#returns.push({ request, reason });
+    const { endpoint, replica, id } = this.table;
+    this.#returns.push({ request, reason, place: [endpoint[request], replica[request], id[request]] });
   }
 
   /** Ends a request without an answer, and the later steps of its session with it. */

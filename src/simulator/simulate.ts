@@ -90,9 +90,13 @@ function arrive(run: RunState, request: number): void {
 
 function advanceCoupled(run: RunState, order: number): void {
   const endpoint = run.endpoints[run.coupled.peekIndex()];
-  run.snapshotBefore(run.now);
-  if (order === ORDER.batchStart) endpoint.startAt(run.now);
-  else endpoint.advance(run.now);
+  if (order === ORDER.batchStart) {
+    run.snapshotBeforeStarts();
+    endpoint.startAt(run.now);
+  } else {
+    run.snapshotBefore(run.now);
+    endpoint.advance(run.now);
+  }
   run.recouple(endpoint);
 }
 
