@@ -28,6 +28,8 @@ const REQUEST_COLUMNS = [
   "tier",
   "recordedEndpoint",
 ] as const;
+/** Calls after which a run is taken to go on for ever. */
+const MOST_CALLS = 50_000;
 /** Turns of the control timer that change the fleet; then all replicas are ordered. */
 const CONTROL_TURNS = 24;
 
@@ -44,6 +46,7 @@ export function chaosRouter(seed: number, calm: boolean, log?: string[]): Router
   let placed: Entry[] = [];
   let digest = 0;
   let turns = 0;
+  let calls = 0;
 
   function mix(value: number): void {
     bits[0] = value;
@@ -56,6 +59,7 @@ export function chaosRouter(seed: number, calm: boolean, log?: string[]): Router
   }
   function see(call: string, request = -1): void {
     const { telemetry, signals, endpoints, requests } = world;
+    if (++calls > MOST_CALLS) throw new Error(`the run does not end: ${calls} calls until ${host.now} s`);
     mix(host.now);
     mix(host.held);
     mix(telemetry.takenAtSeconds);
