@@ -145,8 +145,7 @@ async function printResults(
     const own = new Set(plan.runs.map(({ key }) => key));
     const failed = failedRuns.filter(({ run }) => own.has(run));
     const result = { ...aggregate(plan, outcome.results), ...(failed.length === 0 ? {} : { failed }) };
-    const { tables } = plan.points[0].point.experiment.outputs;
-    printed.push({ result, tables: resultTables(result, tables) });
+    printed.push({ result, tables: resultTables(result) });
     if (options.out === undefined) continue;
     const { writeResult } = await import("../report/write-result.ts");
     const folder = plans.length === 1 ? options.out : join(options.out, plan.loaded.id);

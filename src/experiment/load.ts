@@ -123,6 +123,10 @@ function pointsOf(
     );
   }
   const { points, axes } = readPoints(tree, tree.value);
+  // What concerns points and axes themselves has had its effect.
+  const again = sets.filter(
+    ({ path, origin }) => !["points", "axes"].includes(parsePath(path, origin.source)[0]),
+  );
   const setPaths = new Set(sets.map(({ path, origin }) => parsePath(path, origin.source).join("\u0000")));
   const free = Object.entries(axes).filter(([path]) => !setPaths.has(parsePath(path, "axes").join("\u0000")));
   const onePoint = removeAt(removeAt(tree, ["points"]), ["axes"]);
@@ -138,7 +142,7 @@ function pointsOf(
         const index = axes[path].indexOf(value);
         overrides.push({ path, value, origin: originAt(tree, ["axes", path, index]) });
       }
-      loaded.push(validate(applyOverrides(onePoint, [...overrides, ...sets]), point, chosen));
+      loaded.push(validate(applyOverrides(onePoint, [...overrides, ...again]), point, chosen));
     }
   }
   const names = new Set<string>();

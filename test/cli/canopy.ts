@@ -1,0 +1,87 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterAll } from "vitest";
+
+const MAIN = fileURLToPath(new URL("../../src/cli/main.ts", import.meta.url));
+
+export interface Ended {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** A command on its way. */
+export interface Running {
+  readonly process: ChildProcess;
+  readonly ended: Promise<Ended>;
+}
+
+export interface CanopyOptions {
+  readonly cwd?: string;
+  readonly env?: Readonly<Record<string, string | undefined>>;
+}
+
+/** Starts the real command line in a process of its own. */
+export function start(
+  args: readonly string[],
+  { cwd = workFolder(), env = {} }: CanopyOptions = {},
+): Running {
+  const child = spawn(process.execPath, ["--import", import.meta.resolve("tsx"), MAIN, ...args], {
+    cwd,
+    env: { ...process.env, NO_COLOR: "1", FORCE_COLOR: undefined, CANOPY_DATA: undefined, ...env },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  let stdout = "";
+  let stderr = "";
+  child.stdout.setEncoding("utf8").on("data", (text: string) => (stdout += text));
+  child.stderr.setEncoding("utf8").on("data", (text: string) => (stderr += text));
+  const ended = new Promise<Ended>((resolve, reject) => {
+    child.on("error", reject);
+    child.on("close", (code) => resolve({ code, stdout, stderr }));
+  });
+  return { process: child, ended };
+}
+
+/** Runs the real command line to its end. */
+export function canopy(args: readonly string[], options: CanopyOptions = {}): Promise<Ended> {
+  return start(args, options).ended;
+}
+
+const folders: string[] = [];
+afterAll(() => {
+  for (const folder of folders) rmSync(folder, { recursive: true, force: true });
+});
+
+/** A new folder, with files in it, that is removed after the tests of the file. */
+export function workFolder(files: Readonly<Record<string, string>> = {}): string {
+  const folder = mkdtempSync(join(tmpdir(), "canopy-cli-"));
+  folders.push(folder);
+  for (const [name, text] of Object.entries(files)) writeFileSync(join(folder, name), text);
+  return folder;
+}
+
+/** A run takes a few milliseconds. */
+export const SMALL = `experiment: small
+workload:
+  requests: 60
+  arrival: { process: poisson, ratePerS: 10 }
+  prompt: { dist: lognormal, mu: 5, sigma: 0.5 }
+  output: { dist: lognormal, mu: 4, sigma: 0.5 }
+tiers: [{ name: all, share: 1, sloS: 2 }]
+fleet:
+  - endpoint: a
+    region: r1
+    replicas: 1
+    profile: { law: { baseMs: 5, perPrefillTokenMs: 0.05, perDecodeSequenceMs: 0.2, perContextTokenMs: 0.0005 } }
+  - endpoint: b
+    region: r2
+    replicas: 1
+    profile: { law: { baseMs: 5, perPrefillTokenMs: 0.05, perDecodeSequenceMs: 0.2, perContextTokenMs: 0.0005 } }
+batching: { policy: sarathi, maxRequests: 64, tokenBudget: 512, kvBlocks: 20000, blockTokens: 16, watermarkFraction: 0.01 }
+signals: { carbon: { r1: 400, r2: 100 } }
+routers: [round-robin, least-loaded]
+seeds: 3
+`;
