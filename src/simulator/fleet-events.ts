@@ -19,7 +19,8 @@ export function scheduleFaults(run: RunState): Fault[] {
     }
   }
   faults.forEach((fault, i) => {
-    run.events.push(fault.atSeconds, ORDER.fleet, i, packEvent(EVENT.fault, i));
+    const order = fault.endpoint * faults.length + i;
+    run.events.push(fault.atSeconds, ORDER.fleet, order, packEvent(EVENT.fault, i));
   });
   return faults;
 }

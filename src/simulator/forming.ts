@@ -116,7 +116,7 @@ function admitVllmV1(replica: Replica, budget: number): number {
     const asked = Math.min(table.target[request] - cached, left);
     const blocks = Math.ceil((cached + asked) / replica.blockRing.length);
     if (blocks > replica.freeBlocks) break;
-    if (replica.cache !== null && table.session[request] >= 0) replica.cache.take(table.session[request]);
+    replica.cache?.take(table.session[request]);
     replica.takeBlocks(blocks);
     table.blocks[request] = blocks;
     table.computed[request] = cached;
@@ -136,6 +136,7 @@ function admitTransferred(replica: Replica, request: number): boolean {
   let blocks = Math.ceil(table.target[request] / blockTokens);
   if (held > blocks * blockTokens) blocks++;
   if (blocks > replica.freeBlocks) return false;
+  replica.cache?.take(table.session[request]);
   replica.takeBlocks(blocks);
   replica.admit(request);
   replica.beginDecoding(request);
