@@ -30,6 +30,7 @@ const figure = z.discriminatedUnion("kind", [
       title: name,
       x: name.describe("metric"),
       y: name.describe("metric"),
+      ratioTo: name.optional().describe("label of the router whose values the others are divided by"),
     })
     .describe("one mark for each router"),
   z

@@ -65,8 +65,8 @@ function rowNotes(rows: readonly ResultRow[]): string[] {
   );
 }
 
-/** Remarks of the point that no row repeats; on wider boundaries only where those are shown. */
-function remarks({ notes }: PointProvenance, shown: ReadonlySet<string>): string | undefined {
+/** Remarks of a point, e.g. that something stands in for data that is not there; on wider boundaries only where shown. */
+export function remarks({ notes }: PointProvenance, shown: ReadonlySet<string>): string | undefined {
   const wide = [...shown].some((metric) => /_(server|facility)_/.test(metric));
   const kept = notes.filter((note) => wide || !note.startsWith("hostWattsPerReplica"));
   return kept.length === 0 ? undefined : `Note: ${kept.join("; ")}.`;

@@ -37,6 +37,8 @@ export interface ManifestRun {
   readonly resolvedSha256: string;
   readonly seeds: readonly (number | string)[];
   readonly inputs: readonly ManifestInput[];
+  /** Names of the files of the result, beside the manifest itself. */
+  readonly files: readonly string[];
   readonly startedAt: Date;
   readonly endedAt: Date;
   readonly requestsSimulated: number;
@@ -51,6 +53,7 @@ export interface Manifest extends Environment {
   readonly command: readonly string[];
   readonly seeds: readonly (number | string)[];
   readonly inputs: readonly ManifestInput[];
+  readonly files: readonly string[];
   /** ISO 8601, UTC. */
   readonly startedAt: string;
   readonly endedAt: string;
@@ -119,6 +122,7 @@ export function createManifest(
     command: run.command.map((word) => withoutPlace(word, folder)),
     seeds: run.seeds,
     inputs,
+    files: run.files,
     startedAt: run.startedAt.toISOString(),
     endedAt: run.endedAt.toISOString(),
     requestsSimulated: run.requestsSimulated,

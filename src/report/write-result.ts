@@ -1,13 +1,15 @@
 /** The folder of a result: tables, figures, the result itself and the manifest. */
-import { join } from "node:path";
-import { hashOfJson } from "../experiment/canonical-json.ts";
+import { readFile, rm } from "node:fs/promises";
+import { basename, join } from "node:path";
+import { UserError } from "../errors.ts";
 import type { ExperimentPlan } from "../experiment/expand.ts";
-import type { ExperimentResult } from "../experiment/result.ts";
-import { sha256OfFile, writeFileAtomically } from "../files.ts";
+import { type ExperimentResult, RESULT_SCHEMA_ID } from "../experiment/result.ts";
+import { readTextFile, sha256OfFile, sha256OfText, writeFileAtomically } from "../files.ts";
 import { svgToPng } from "./figures/png.ts";
 import {
   collectEnvironment,
   createManifest,
+  type Manifest,
   type ManifestInput,
   type ManifestRun,
   writeManifest,
@@ -18,6 +20,7 @@ import { renderMarkdown } from "./render-markdown.ts";
 import { renderTerminal } from "./render-terminal.ts";
 import { resultFigures } from "./result-figures.ts";
 import { resultTables } from "./result-table.ts";
+import type { Table } from "./table.ts";
 
 /** What the manifest says beside what the plan knows. */
 export type ResultOrigin = Pick<
@@ -25,9 +28,22 @@ export type ResultOrigin = Pick<
   "command" | "startedAt" | "endedAt" | "requestsSimulated" | "state"
 >;
 
+const FORMATS = ["txt", "md", "tex", "csv", "svg", "png"] as const;
+export type ResultFormat = (typeof FORMATS)[number];
+
+export interface WriteResultOptions {
+  /** Forms of tables and figures; default all. */
+  readonly formats?: readonly ResultFormat[];
+}
+
+/** Columns of `table.txt`. */
+const TEXT_WIDTH = 110;
+
 /**
- * Writes `table.txt|md|tex|csv`, `result.json`, an SVG and a PNG of each figure, and last `manifest.json`; each file
- * whole or not at all. Further tables of an experiment follow in the same texts, as CSV in `table-2.csv` and so on.
+ * Writes a result as `table.txt|md|tex|csv`, `figure-NAME.svg|png`, `result.json`, `resolved.json` (the experiment with
+ * every default and override) and last `manifest.json`; each file whole or not at all. Further tables follow in the same
+ * texts, as CSV in `table-2.csv` and so on. All but the manifest's times is the same whenever the same result is
+ * written. Files that an earlier result left in the folder, by its manifest, are removed.
  *
  * @returns names of the files, in the order in which they were written
  */
@@ -36,37 +52,116 @@ export async function writeResult(
   result: ExperimentResult,
   plan: ExperimentPlan,
   origin: ResultOrigin,
+  { formats = FORMATS }: WriteResultOptions = {},
 ): Promise<string[]> {
-  const tables = resultTables(result, plan.points[0].point.experiment.outputs.tables);
-  const written: string[] = [];
+  const stale = await filesOf(folder);
+  const files: string[] = [];
   const write = async (name: string, data: string | Uint8Array) => {
     await writeFileAtomically(join(folder, name), data);
-    written.push(name);
+    files.push(name);
   };
-  await write(
-    "table.txt",
-    tables.map((table) => renderTerminal(table, { colours: false, width: 140 })).join("\n"),
-  );
-  await write("table.md", tables.map((table) => renderMarkdown(table)).join("\n"));
-  await write("table.tex", tables.map((table) => renderLatex(table)).join("\n"));
-  for (const [i, table] of tables.entries()) {
-    await write(i === 0 ? "table.csv" : `table-${i + 1}.csv`, renderCsv(table));
+  await writeTables(resultTables(result), formats, write);
+  if (formats.includes("svg") || formats.includes("png")) {
+    for (const { name, svg } of await resultFigures(result)) {
+      if (formats.includes("svg")) await write(`figure-${name}.svg`, svg);
+      if (formats.includes("png")) await write(`figure-${name}.png`, await svgToPng(svg));
+    }
   }
-  for (const { name, svg } of await resultFigures(result, plan)) {
-    await write(`${name}.svg`, svg);
-    await write(`${name}.png`, await svgToPng(svg));
-  }
-  await write("result.json", `${JSON.stringify(result, null, 2)}\n`);
+  await write("result.json", jsonText(result));
+  const resolved = resolvedText(plan);
+  await write("resolved.json", resolved);
   const manifest = createManifest(await collectEnvironment(), {
     ...origin,
     experiment: plan.loaded.id,
-    resolvedSha256: hashOfJson(plan.points.map(({ key, inputs }) => [key, inputs.experiment])),
+    resolvedSha256: sha256OfText(resolved),
     seeds: [...new Set(plan.runs.map(({ seed }) => seed))],
     inputs: await inputsOf(plan),
+    files,
   });
   await writeManifest(folder, manifest);
-  written.push("manifest.json");
-  return written;
+  const kept = [...files, "manifest.json"];
+  for (const name of stale) if (!kept.includes(name)) await rm(join(folder, name), { force: true });
+  return kept;
+}
+
+/**
+ * Reads back what {@link writeResult} wrote.
+ *
+ * @throws UserError CANOPY_FILE_MISSING, CANOPY_FILE_UNREADABLE, or CANOPY_RESULT_FORMAT for a file that is no result
+ */
+export async function readResult(folder: string): Promise<ExperimentResult> {
+  const path = join(folder, "result.json");
+  const text = await readTextFile(path, "result");
+  const refuse = (why: string): never => {
+    throw new UserError(
+      "CANOPY_RESULT_FORMAT",
+      `result ${path}: ${why}, expected what canopy run --out writes`,
+    );
+  };
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    return refuse("is no JSON");
+  }
+  const schema = (value as { schema?: unknown } | null)?.schema;
+  if (schema !== RESULT_SCHEMA_ID) return refuse(`its schema is ${JSON.stringify(schema) ?? "missing"}`);
+  const result = value as ExperimentResult;
+  // Written by a version before the result said what the experiment wants shown.
+  return result.outputs === undefined ? refuse("it says not what to show") : result;
+}
+
+async function writeTables(
+  tables: readonly Table[],
+  formats: readonly ResultFormat[],
+  write: (name: string, text: string) => Promise<void>,
+): Promise<void> {
+  const join = (render: (table: Table) => string) => tables.map(render).join("\n");
+  const has = (format: ResultFormat) => formats.includes(format);
+  if (has("txt")) {
+    await write(
+      "table.txt",
+      join((table) => renderTerminal(table, { colours: false, width: TEXT_WIDTH })),
+    );
+  }
+  if (has("md")) await write("table.md", join(renderMarkdown));
+  if (has("tex"))
+    await write(
+      "table.tex",
+      join((table) => renderLatex(table)),
+    );
+  if (!has("csv")) return;
+  for (const [i, table] of tables.entries()) {
+    await write(i === 0 ? "table.csv" : `table-${i + 1}.csv`, renderCsv(table));
+  }
+}
+
+/** The experiment at each point with every default and override filled in. */
+function resolvedText({ loaded, points }: ExperimentPlan): string {
+  return jsonText({
+    schema: "canopy/resolved/1",
+    experiment: loaded.id,
+    points: points.map(({ key, point, inputs }) => ({
+      point: point.labels,
+      inputs: key,
+      experiment: inputs.experiment,
+    })),
+  });
+}
+
+/** Names that the folder's manifest lists; empty without one that can be read. */
+async function filesOf(folder: string): Promise<string[]> {
+  try {
+    const manifest = JSON.parse(await readFile(join(folder, "manifest.json"), "utf8")) as Partial<Manifest>;
+    if (manifest.schema !== "canopy/manifest/1" || !Array.isArray(manifest.files)) return [];
+    return manifest.files.filter((name) => typeof name === "string" && name === basename(name));
+  } catch {
+    return [];
+  }
+}
+
+function jsonText(value: unknown): string {
+  return `${JSON.stringify(value, null, 2)}\n`;
 }
 
 async function inputsOf({ loaded, inputs, points }: ExperimentPlan): Promise<ManifestInput[]> {

@@ -38,6 +38,7 @@ const run: ManifestRun = {
     { role: "trace", name: "/data/lab/traces/azure.csv", sha256: "b".repeat(64) },
     { role: "profile", name: "h100-80gb.llama-3-8b.bf16.tp1", sha256: "a".repeat(64) },
   ],
+  files: ["result.json", "table.txt"],
   startedAt: new Date(Date.UTC(2026, 0, 2, 3, 4, 5)),
   endedAt: new Date(Date.UTC(2026, 0, 2, 3, 5, 0)),
   requestsSimulated: 20_000,
@@ -62,6 +63,10 @@ test("a manifest", () => {
       },
       "endedAt": "2026-01-02T03:05:00.000Z",
       "experiment": "cedar-headline",
+      "files": [
+        "result.json",
+        "table.txt",
+      ],
       "git": {
         "commit": "0000000000000000000000000000000000000000",
         "dirty": false,
