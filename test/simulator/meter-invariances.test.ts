@@ -6,7 +6,16 @@ import { SummarySink } from "../../src/metrics/summary-sink.ts";
 import type { EndpointTotals, RunOptions } from "../../src/simulator/options.ts";
 import { simulate } from "../../src/simulator/simulate.ts";
 import type { RunConfig } from "../oracle/arbitrary.ts";
-import { blindly, CHARGES, changed, forRandomRuns, type Outcome, outcomeOf } from "./outcomes.ts";
+import {
+  blindly,
+  CHARGES,
+  changed,
+  expectBalance,
+  forRandomRuns,
+  type Outcome,
+  outcomeOf,
+  sumOf,
+} from "./outcomes.ts";
 
 const GRAMS = ["activeGrams", "idleGrams", "hostGrams"] as const satisfies readonly (keyof EndpointTotals)[];
 const JOULES_PER_KWH = 3.6e6;
@@ -38,10 +47,6 @@ function expectNear(found: number, expected: number, tolerance: number): void {
   expect(Math.abs(found - expected)).toBeLessThanOrEqual(tolerance * Math.abs(expected));
 }
 
-function sum(values: readonly number[]): number {
-  return values.reduce((total, value) => total + value, 0);
-}
-
 describe("signals", () => {
   it("twice the carbon intensity and the price: exactly twice the grams and the bill, nothing else", () => {
     forRandomRuns((config) => {
@@ -67,7 +72,7 @@ describe("signals", () => {
         }
       });
       // A request's grams are a difference of two sums over the run.
-      const all = sum(whole.rows.map((row) => row.carbonGrams));
+      const all = sumOf(whole.rows, (row) => row.carbonGrams);
       cut.rows.forEach((row, i) => {
         expect(Math.abs(row.carbonGrams - whole.rows[i].carbonGrams)).toBeLessThanOrEqual(1e-12 * all);
       });
@@ -83,7 +88,7 @@ describe("signals", () => {
         expectNear(e.idleGrams, grams(e.idleJoules), 1e-12);
         expectNear(e.hostGrams, grams(e.hostJoules), 1e-12);
       }
-      const all = sum(rows.map((row) => row.carbonGrams));
+      const all = sumOf(rows, (row) => row.carbonGrams);
       for (const row of rows) {
         expect(Math.abs(row.carbonGrams - grams(row.energyJoules))).toBeLessThanOrEqual(1e-12 * all);
       }
@@ -122,12 +127,7 @@ describe("what adds up", () => {
   it("requests carry the active energy, carbon and cost, those that never finished included", () => {
     forRandomRuns((config) => {
       const { rows, totals } = outcomeOf(blindly(config));
-      const metered = (name: "activeJoules" | "activeGrams" | "busyUsd") =>
-        sum(totals.endpoints.map((endpoint) => endpoint[name]));
-      const carried = CHARGES.map((name) => sum(rows.map((row) => row[name])));
-      expectNear(carried[0], metered("activeJoules"), 1e-9);
-      expectNear(carried[1], metered("busyUsd"), 1e-9);
-      expectNear(carried[2], metered("activeGrams"), 1e-9);
+      expectBalance(rows, totals);
     });
   });
 
@@ -155,18 +155,26 @@ describe("what adds up", () => {
       }
       const server = (metrics["energy_server_j_per_request"] as number) * totals.finished;
       const gpu = (metrics["energy_j_per_request"] as number) * totals.finished;
-      expectNear(gpu, sum(endpoints.map((e) => e.activeJoules)), 1e-12);
+      expectNear(
+        gpu,
+        sumOf(endpoints, (e) => e.activeJoules),
+        1e-12,
+      );
       if (totals.endSeconds > totals.horizonSeconds) return;
       // Idle power is 100 W of every builder's law.
       const standing = endpoints.map((e, i) => {
         const host = (config.endpoints[i].hostWattsPerReplica as number) * e.upSeconds;
         return 100 * (e.upSeconds - e.busySeconds) + host;
       });
-      expectNear(server, gpu + sum(standing), 1e-9);
+      expectNear(server, gpu + sumOf(standing, (joules) => joules), 1e-9);
       const scaled = endpoints.map(
         (e, i) => (e.activeJoules + standing[i]) * regions[fleet.endpoints[i].region].pue,
       );
-      expectNear((metrics["energy_facility_j_per_request"] as number) * totals.finished, sum(scaled), 1e-9);
+      expectNear(
+        (metrics["energy_facility_j_per_request"] as number) * totals.finished,
+        sumOf(scaled, (joules) => joules),
+        1e-9,
+      );
     });
     expect(compared).toBeGreaterThan(30);
   });

@@ -1,5 +1,6 @@
 /** Random runs under a blind router, and what came of them, for tests that compare a run with a changed one. */
 import fc from "fast-check";
+import { expect } from "vitest";
 import type { RunOptions, RunTotals } from "../../src/simulator/options.ts";
 import { simulate } from "../../src/simulator/simulate.ts";
 import { arbitraryRun, optionsFrom, type RunConfig } from "../oracle/arbitrary.ts";
@@ -56,4 +57,22 @@ export function changed<T extends object, K extends keyof T>(
   const copy = { ...of };
   for (const name of names) (copy[name] as number) = change(of[name] as number);
   return copy;
+}
+
+/** Requests carry what the replicas used: nothing is lost with a fault, nothing invented. */
+export function expectBalance(rows: readonly RecordedRow[], totals: RunTotals): void {
+  const { endpoints } = totals;
+  const metered = {
+    energyJoules: sumOf(endpoints, (e) => e.activeJoules),
+    costUsd: sumOf(endpoints, (e) => e.busyUsd),
+    carbonGrams: sumOf(endpoints, (e) => e.activeGrams),
+  };
+  for (const name of CHARGES) {
+    const carried = sumOf(rows, (row) => row[name]);
+    expect(Math.abs(carried - metered[name]), name).toBeLessThanOrEqual(1e-9 * metered[name]);
+  }
+}
+
+export function sumOf<T>(values: readonly T[], of: (value: T) => number): number {
+  return values.reduce((total, value) => total + of(value), 0);
 }
