@@ -114,9 +114,9 @@ function expectUtilisation({ sink, totals }: Run): void {
 
 describe("one server", () => {
   it.each([
-    [0.3, 100_000, 0.03],
-    [0.7, 150_000, 0.05],
-    [0.9, 250_000, 0.1],
+    [0.3, 60_000, 0.05],
+    [0.7, 80_000, 0.07],
+    [0.9, 150_000, 0.13],
   ])("M/D/1 at utilisation %f: the mean wait is that of the formula", (rho, requests, share) => {
     const run = runOn(serverFleet(), poisson(rho / SERVICE_SECONDS, requests));
     expectMean(run.waits, (rho * SERVICE_SECONDS) / (2 * (1 - rho)), share);
@@ -150,8 +150,8 @@ describe("one server", () => {
     const moment = (power: number) =>
       expectation(prompt, "tokens", (draw) => serverLaw.prefillSeconds(toTokens(draw)) ** power);
     const rate = 0.7 / moment(1);
-    const run = runOn(serverFleet(), poisson(rate, 250_000, { prompt }));
-    expectMean(run.waits, pollaczekKhinchine(rate, moment(1), moment(2)), 0.06);
+    const run = runOn(serverFleet(), poisson(rate, 100_000, { prompt }));
+    expectMean(run.waits, pollaczekKhinchine(rate, moment(1), moment(2)), 0.1);
     expectWorkConserving(run.sink, 1);
     expectUtilisation(run);
   });
@@ -166,7 +166,7 @@ describe("one server", () => {
       arrival: (r) => gateway.host.place(r, 0, -1, -gateway.world.requests.tier[r]),
     }));
     const fleet = serverFleet({ batching: { order: "priority" } });
-    const { sink, waits } = runOn(fleet, poisson(rate, 200_000, { tiers }), router);
+    const { sink, waits } = runOn(fleet, poisson(rate, 100_000, { tiers }), router);
     const theory = cobham(
       tiers.map(({ share }) => ({
         rate: share * rate,
@@ -176,7 +176,7 @@ describe("one server", () => {
     );
     theory.forEach((wait, tier) => {
       const own = waits.filter((_, i) => sink.column("tier")[i] === tier);
-      expectMean(own, wait, 0.08);
+      expectMean(own, wait, 0.1);
     });
   });
 
@@ -191,7 +191,7 @@ describe("one server", () => {
         arrival: (r) => gateway.host.place(r, 0, -1, gateway.world.requests.promptTokens[r] % 7),
       }));
     const runs = (["fifo", "edf", "priority"] as const).map((order) =>
-      runOn(serverFleet({ batching: { order } }), poisson(60, 20_000, { tiers, prompt }), router()),
+      runOn(serverFleet({ batching: { order } }), poisson(60, 10_000, { tiers, prompt }), router()),
     );
     // The integral of the unfinished work is the sum of service * wait + service^2 / 2 (Kleinrock 1965).
     const weighted = runs.map(({ sink, waits }) =>
@@ -215,9 +215,9 @@ describe("several servers", () => {
   ])("M/D/%i at utilisation %f: Crommelin's wait, within Erlang's bounds", (replicas, rho) => {
     const load = replicas * rho;
     const fleet = serverFleet({ replicas, localBalancer: "shared-queue" });
-    const run = runOn(fleet, poisson(load / SERVICE_SECONDS, 150_000));
+    const run = runOn(fleet, poisson(load / SERVICE_SECONDS, 80_000));
     const inServices = run.waits.map((wait) => wait / SERVICE_SECONDS);
-    expectMean(inServices, crommelinWait(replicas, load), 0.12);
+    expectMean(inServices, crommelinWait(replicas, load), 0.16);
     const { mean } = batchMeans(inServices, BATCHES, CONFIDENCE);
     // Constant service waits at least half as long as exponential service.
     expect(mean).toBeGreaterThan(erlangWait(replicas, load) / 2);
@@ -228,7 +228,7 @@ describe("several servers", () => {
 
   it("with constant service a shared queue is a cycle over the servers; the shortest queue is no better", () => {
     const [shared, cycle, shortest] = (["shared-queue", "round-robin", "outstanding-tokens"] as const).map(
-      (localBalancer) => runOn(serverFleet({ replicas: 4, localBalancer }), poisson(320, 30_000)),
+      (localBalancer) => runOn(serverFleet({ replicas: 4, localBalancer }), poisson(320, 15_000)),
     );
     expect(cycle.sink.differences(shared.sink)).toEqual([]);
     const total = ({ waits }: Run) => waits.reduce((sum, wait) => sum + wait, 0);
@@ -255,13 +255,13 @@ describe("a batch as a shared processor", () => {
     const fleet = fleetOf({
       endpoints: [{ law, batching: { maxRequests: 1024, kvBlocks: 1 << 20, tokenBudget: 4096 } }],
     });
-    const run = runOn(fleet, poisson(rho / meanWork, 80_000, { prompt: constant(1), output }));
+    const run = runOn(fleet, poisson(rho / meanWork, 50_000, { prompt: constant(1), output }));
     const stays = run.sink.column("e2eSeconds");
     // Time is shared by whole steps: entry waits for the end of one, about half a step of those present.
     const stepSeconds = (0.001 * rho) / (1 - rho);
     const { mean, halfWidth } = batchMeans(stays, BATCHES, CONFIDENCE);
     const theory = meanWork / (1 - rho);
-    expect(halfWidth).toBeLessThan(0.08 * theory);
+    expect(halfWidth).toBeLessThan(0.1 * theory);
     expect(mean).toBeGreaterThan(theory - halfWidth);
     expect(mean).toBeLessThan(theory + halfWidth + stepSeconds);
     const work = run.sink.sum("outputTokens") / 1000;

@@ -212,8 +212,8 @@ describe("random runs", () => {
         if (row.firstTokenSeconds <= at) expect(other?.firstTokenSeconds).toBe(row.firstTokenSeconds);
         compared++;
       }
-    }, 40);
-    expect(compared).toBeGreaterThan(300);
+    }, 30);
+    expect(compared).toBeGreaterThan(200);
   });
 
   it("under faults every request ends once with what it carries, and never before it began", () => {

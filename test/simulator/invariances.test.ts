@@ -27,10 +27,10 @@ describe("how the workload is read", () => {
   const output = { dist: "lognormal", mu: 3, sigma: 0.8, max: 300 } as const;
   const arrival = { process: "gamma", ratePerSecond: 40, cv: 1.6 } as const;
   const workloads = {
-    synthetic: new SyntheticWorkload({ seed: 4, requests: 1500, arrival, prompt, output, tiers }),
+    synthetic: new SyntheticWorkload({ seed: 4, requests: 1000, arrival, prompt, output, tiers }),
     sessions: new SessionWorkload({
       seed: 4,
-      requests: 1500,
+      requests: 1000,
       arrival: { ...arrival, ratePerSecond: 8 },
       steps: { dist: "uniform", min: 1, max: 9 },
       firstContext: prompt,
@@ -55,7 +55,7 @@ describe("how the workload is read", () => {
 
   it.each(["synthetic", "sessions"] as const)("%s: the chunk size changes no bit", (kind) => {
     const whole = run(workloads[kind]);
-    for (const rows of [1, 7, 499, 4096]) {
+    for (const rows of [1, 499]) {
       const chunked = run(withChunks(workloads[kind], rows));
       expect(chunked.sink.differences(whole.sink)).toEqual([]);
       expect(chunked.totals).toEqual(whole.totals);
@@ -83,7 +83,7 @@ describe("how the workload is read", () => {
       expect(calls[2]).toEqual(calls[0]);
       expect(chunked).toEqual(streamed);
       expect(held).toEqual(streamed);
-    });
+    }, 25);
   });
 });
 

@@ -19,7 +19,7 @@ import {
 import { ColumnSink, ENDED } from "./column-sink.ts";
 
 const UNIT = 1 / 1024;
-const REQUESTS = 400;
+const REQUESTS = 300;
 const law = affineLaw({
   baseSeconds: 2 * UNIT,
   perPromptTokenSeconds: UNIT,
