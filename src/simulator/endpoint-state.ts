@@ -107,7 +107,7 @@ export class EndpointState {
   send(request: number, now: number): void {
     const delay = this.definition.roundTripSeconds / 2;
     if (delay > 0) {
-      this.#table.at[request] = AT.inFlight;
+      this.#table.at[request] = AT.network;
       this.#table.deliverySeconds[request] = now + delay;
       this.network.pushBack(request);
     } else {
@@ -144,11 +144,21 @@ export class EndpointState {
   withdraw(request: number): void {
     const table = this.#table;
     if (table.at[request] === AT.kv) this.kv.remove(request);
-    else if (table.at[request] === AT.waiting) this.replicas[table.replica[request]].withdraw(request);
-    else if (this.queue.length > 0 && table.replica[request] === NONE) this.queue.remove(request);
+    else if (table.at[request] === AT.waiting)
+      this.#withdrawFrom(this.replicas[table.replica[request]], request);
+    else if (table.at[request] === AT.queue) this.queue.remove(request);
     else this.network.remove(request);
     table.transferred[request] = 0;
     this.left(request);
+  }
+
+  /** Takes a running request away between two batches. */
+  detach(request: number): void {
+    const replica = this.replicas[this.#table.replica[request]];
+    replica.detach(request);
+    replica.preemptions++;
+    this.left(request);
+    this.#offIfDrained(replica, replica.now);
   }
 
   /** A request is on its way here as KV; {@link receive} ends that. */
@@ -268,6 +278,11 @@ export class EndpointState {
     if (wasAtCap && !this.atCap) this.#owner.hasRoomAgain(this);
   }
 
+  #withdrawFrom(replica: Replica, request: number): void {
+    replica.withdraw(request);
+    this.#offIfDrained(replica, replica.now);
+  }
+
   #offIfDrained(replica: Replica, t: number): void {
     if (replica.phase === "draining" && replica.outstanding === 0) replica.switchOff(t);
   }
@@ -325,8 +340,7 @@ export class EndpointState {
       replica.enqueue(request, t);
       return;
     }
-    table.at[request] = AT.inFlight;
-    table.replica[request] = NONE;
+    table.at[request] = AT.queue;
     this.queue.pushBack(request);
     this.#drawFromQueue(t);
   }

@@ -128,6 +128,7 @@ export interface RunTotals {
   readonly endpoints: readonly EndpointTotals[];
   /** Calls of the router, by kind. */
   readonly routerCalls: number;
+  /** Snapshots taken; some that no call asked for, ahead of what would have moved an endpoint past them. */
   readonly telemetrySnapshots: number;
   readonly explanations: readonly Explanation[];
 }

@@ -436,10 +436,10 @@ export class Replica {
     }
     const blockTokens = this.blockRing.length;
     const sureSteps = Math.floor((this.freeBlocks - 1) / decoding) * blockTokens;
-    // A step that preempted admits nobody, so the next one has to be formed anew.
-    const steps = this.preemptedWhileForming
-      ? 1
-      : Math.max(1, Math.min(this.wheel.distanceAfter(this.steps), sureSteps));
+    // Who could not enter at this step could at the next when this one preempted (it admits nobody then), or when
+    // the cache shrinks: less is reused and the chunk asked for ends earlier.
+    const reform = this.preemptedWhileForming || (this.cache !== null && this.waiting.length > 0);
+    const steps = reform ? 1 : Math.max(1, Math.min(this.wheel.distanceAfter(this.steps), sureSteps));
 
     const factor = this.timeFactor;
     let now = this.now;

@@ -11,12 +11,12 @@ export const AT = {
   future: 0,
   /** With the router. */
   router: 1,
-  /** On the network to its endpoint, or in its shared queue. */
-  inFlight: 2,
-  waiting: 3,
-  running: 4,
-  /** Finished in a static batch, keeping its place until the batch is over. */
-  lingering: 5,
+  /** On the network to its endpoint. */
+  network: 2,
+  /** At its endpoint, waiting for a replica. */
+  queue: 3,
+  waiting: 4,
+  running: 5,
   /** On its way to a decode endpoint as KV. */
   kv: 6,
   /** About to be handed back to the router: preempted, or lost with its endpoint. */

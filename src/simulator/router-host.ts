@@ -112,10 +112,8 @@ export class Host implements RouterHost {
         run.recouple(endpoint);
         return;
       }
-      replica.detach(request);
-      endpoint.left(request);
+      endpoint.detach(request);
       table.preemptions[request]++;
-      replica.preemptions++;
     } else {
       endpoint.withdraw(request);
     }

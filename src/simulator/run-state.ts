@@ -160,7 +160,8 @@ export class RunState implements EndpointOwner {
   /** Takes the snapshots due up to `now`, ahead of the batches that start now. */
   snapshotBeforeStarts(): void {
     const interval = this.options.telemetryIntervalSeconds;
-    if (interval > 0 && this.now >= this.#nextSnapshotSeconds) this.#snapshotAt(multipleUpTo(this.now, interval));
+    if (interval > 0 && this.now >= this.#nextSnapshotSeconds)
+      this.#snapshotAt(multipleUpTo(this.now, interval));
   }
 
   /** The snapshot of the end of the run, with what the router has not been told of. */

@@ -20,8 +20,7 @@ export function closeRun(run: RunState, limit: number): RunTotals {
   const { unfinished, notArrived } = reportUnfinished(run, end);
   for (const endpoint of run.endpoints) {
     for (const replica of endpoint.replicas)
-      if (replica.phase !== "off")
-        replica.switchOff(Math.max(horizon, end));
+      if (replica.phase !== "off") replica.switchOff(Math.max(horizon, end));
   }
   const totals: RunTotals = {
     requests: run.intake.nextId - notArrived,
