@@ -44,6 +44,11 @@ export class FigureContext {
     return [experiment, where, runs, ...more].filter((text) => text !== "").join(", ");
   }
 
+  /** What the marks of intervals are; empty where there are none. */
+  intervals(marks: string): string {
+    return this.result.rows.some(({ runs }) => runs.done > 1) ? `${marks}: 95 % intervals` : "";
+  }
+
   /** What the rows rest on. */
   notes(rows: readonly ResultRow[], ...more: string[]): string[] {
     const { points } = this.result.provenance;

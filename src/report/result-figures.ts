@@ -92,7 +92,7 @@ async function scatter(
       : { label: `${metricLabel(metric, context.result)}, relative to ${ratioTo}` };
   return scatterFigure({
     title: config.title,
-    subtitle: context.subtitle(where, "bars: 95 % intervals"),
+    subtitle: context.subtitle(where, context.intervals("bars")),
     notes: context.notes(rows),
     x: axis(config.x),
     y: axis(config.y),
@@ -129,7 +129,7 @@ function ratioPlace(
   return {
     value: value / divisor,
     ci: difference?.ratioCi95 ?? null,
-    paper: paper === undefined || !(paperBase > 0) ? undefined : paper / paperBase,
+    paper: row === base || paper === undefined || !(paperBase > 0) ? undefined : paper / paperBase,
   };
 }
 
@@ -170,7 +170,7 @@ async function percentiles(
     : [];
   return percentilesFigure({
     title: config.title,
-    subtitle: context.subtitle(where, "bars: 95 % intervals"),
+    subtitle: context.subtitle(where, context.intervals("bars")),
     notes: context.notes(rows),
     percentiles: PERCENTILES.map(([quantile]) => quantile),
     y: { label: config.of === "ttft" ? "time to first token" : "time to last token", unit: "s" },
@@ -202,7 +202,7 @@ async function bars(
   }));
   const svg = await barsFigure({
     title: config.title,
-    subtitle: context.subtitle("", "whiskers: 95 % intervals"),
+    subtitle: context.subtitle("", context.intervals("whiskers")),
     notes: context.notes(rows),
     categories: routers.map(nameOf),
     series,

@@ -39,9 +39,19 @@ const NAMED: Readonly<Record<string, string>> = {
   slo_violation: "SLO violations of",
 };
 
-/** Label of a point as a heading: the last part of the path that is varied. */
-export function pointHeader(label: string): string {
-  return label.split(".").at(-1) ?? label;
+/**
+ * What is varied, from the path of an axis: `telemetryIntervalS` as `telemetry interval` in s, `routers.0.epsilon` as
+ * `epsilon`.
+ */
+export function pointHeader(label: string): { readonly text: string; readonly unit?: string } {
+  const last = label.split(".").at(-1) ?? label;
+  const named = /^(.*[a-z])(S|Ms)$/.exec(last);
+  const timed = named !== null && !named[1].endsWith("Per");
+  const text = (timed ? named[1] : last).replace(
+    /(?<=[a-z])[A-Z](?=[a-z]|$)/g,
+    (letter) => ` ${letter.toLowerCase()}`,
+  );
+  return { text, ...(timed ? { unit: named[2].toLowerCase() } : {}) };
 }
 
 /** A value of a point's label as text. */
@@ -52,10 +62,13 @@ export function pointValue(value: ResultRow["point"][string]): string {
 /** A point in words, empty for the only one: `epsilon 0.05, floors off`. */
 export function pointText(point: ResultRow["point"]): string {
   return Object.entries(point)
-    .map(([label, value]) =>
-      label === "point" ? pointValue(value) : `${pointHeader(label)} ${pointValue(value)}`,
-    )
+    .map(([label, value]) => (label === "point" ? pointValue(value) : labelText(label, value)))
     .join(", ");
+}
+
+function labelText(label: string, value: ResultRow["point"][string]): string {
+  const { text, unit } = pointHeader(label);
+  return `${text} ${pointValue(value)}${unit === undefined || typeof value !== "number" ? "" : ` ${unit}`}`;
 }
 
 /** A row's router, with its point where the rows are of several. */

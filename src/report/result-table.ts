@@ -111,14 +111,11 @@ class TableLayout {
 
   columns(): Column[] {
     return [
-      ...this.#labels.map(
-        (label): Column => ({
-          key: pointKey(label),
-          header: pointHeader(label),
-          align: "left",
-          rowHeader: true,
-        }),
-      ),
+      ...this.#labels.map((label): Column => {
+        const { text, unit } = pointHeader(label);
+        const common = { key: pointKey(label), header: text, align: "left", rowHeader: true } as const;
+        return unit === undefined ? common : { ...common, unit };
+      }),
       { key: "router", header: "router", rowHeader: true },
       ...this.#metrics.map(({ header, unit, digits }, i): Column => {
         const shown = this.#ratioTo === undefined ? unit : "";

@@ -31,7 +31,7 @@ export async function sweepFigures(config: SweepConfig, context: FigureContext):
     });
     const svg = await linesFigure({
       title: config.title,
-      subtitle: context.subtitle(other, "ribbons: 95 % intervals"),
+      subtitle: context.subtitle(other, context.intervals("ribbons")),
       notes: context.notes(rows),
       x: axis.spec(),
       y,
@@ -65,12 +65,12 @@ class SweptAxis {
   }
 
   spec() {
-    const label = pointHeader(this.#axis);
+    const { text: label, unit } = pointHeader(this.#axis);
     if (this.#isNumeric) {
       const numbers = this.#values.map(Number);
       const log =
         numbers.length > 3 && Math.min(...numbers) > 0 && Math.max(...numbers) > 50 * Math.min(...numbers);
-      return { label, ...(log ? { scale: "log" as const } : {}) };
+      return { label, ...(unit === undefined ? {} : { unit }), ...(log ? { scale: "log" as const } : {}) };
     }
     const format = (place: number) =>
       this.#values[place] === undefined ? "" : pointValue(this.#values[place]);

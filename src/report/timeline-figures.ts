@@ -81,14 +81,10 @@ function carbon(config: TimelineConfig, context: FigureContext): Promise<Drawing
 }
 
 function timeAxis(lengthSeconds: number) {
-  const hours = lengthSeconds > LONG_SECONDS;
-  const spec = {
-    label: "time",
-    unit: hours ? "h" : "s",
-    ...(hours && lengthSeconds <= 30 * 3600 ? { tickStep: 3 } : {}),
-    ...(lengthSeconds > 30 * 3600 && lengthSeconds <= 10 * 86_400 ? { tickStep: 24 } : {}),
-  };
-  return { spec, factor: hours ? 1 / 3600 : 1 };
+  const hours = lengthSeconds / 3600;
+  if (lengthSeconds <= LONG_SECONDS) return { spec: { label: "time", unit: "s" }, factor: 1 };
+  const tickStep = hours <= 10 ? 1 : hours <= 30 ? 3 : hours <= 240 ? 24 : 168;
+  return { spec: { label: "time", unit: "h", tickStep }, factor: 1 / 3600 };
 }
 
 function widthText(seconds: number): string {

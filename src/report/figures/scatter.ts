@@ -125,6 +125,14 @@ export async function scatterFigure(spec: ScatterSpec): Promise<string> {
         width: textWidth(p.label ?? p.id, SIZES.text),
         height: SIZES.text + 2,
       }));
+      const lines: Box[] = [
+        ...(reference.x === undefined
+          ? []
+          : [{ ...area, left: x(reference.x) - 1, right: x(reference.x) + 1 }]),
+        ...(reference.y === undefined
+          ? []
+          : [{ ...area, top: y(reference.y) - 1, bottom: y(reference.y) + 1 }]),
+      ];
       const obstacles: Box[] = points.flatMap((p) => {
         const bars: Box[] = [];
         const [px, py] = [x(p.x), y(p.y)];
@@ -138,7 +146,7 @@ export async function scatterFigure(spec: ScatterSpec): Promise<string> {
         }
         return bars;
       });
-      placeLabels(requests, obstacles, area).forEach(({ box, leader }, i) => {
+      placeLabels(requests, [...lines, ...obstacles], area).forEach(({ box, leader }, i) => {
         const middle = (box.top + box.bottom) / 2;
         if (leader) {
           const from = requests[i];
