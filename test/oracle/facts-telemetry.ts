@@ -90,7 +90,7 @@ export function describeTelemetryFacts(name: string, simulate: Simulate): void {
     });
 
     test("with an interval the state at its last multiple, and completions up to then", () => {
-      const { views, totals } = seen(0.015625, [0, 0.012, 0.020875, 0.046875]);
+      const { views } = seen(0.015625, [0, 0.012, 0.020875, 0.046875]);
       expect(views[1]).toEqual({
         ...empty,
         takenAt: 0,
