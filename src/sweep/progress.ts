@@ -71,7 +71,14 @@ export class Progress implements ProgressListener {
     const share = this.#total === 0 ? 1 : this.#done / this.#total;
     const filled = Math.round(share * BAR_WIDTH);
     const bar = "█".repeat(filled) + "░".repeat(BAR_WIDTH - filled);
-    return `${bar} ${this.#facts().join("  ")}`.slice(0, (this.#stream.columns ?? 100) - 1);
+    const width = (this.#stream.columns ?? 100) - 1;
+    const [first, ...more] = this.#facts();
+    let line = `${bar} ${first}`;
+    for (const fact of more) {
+      if (line.length + 2 + fact.length > width) break;
+      line += `  ${fact}`;
+    }
+    return line.slice(0, width);
   }
 
   #facts(): string[] {

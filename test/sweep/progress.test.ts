@@ -1,0 +1,67 @@
+import { expect, test } from "vitest";
+import { Progress } from "../../src/sweep/progress.ts";
+
+function recorder(isTTY: boolean, columns = 80) {
+  const written: string[] = [];
+  let time = 0;
+  const progress = new Progress({
+    stream: { isTTY, columns, write: (text: string) => written.push(text) },
+    now: () => time,
+  });
+  return { progress, written, wait: (ms: number) => (time += ms) };
+}
+
+test("elsewhere than on a terminal: a line every five seconds and one at the end", () => {
+  const { progress, written, wait } = recorder(false);
+  progress.begin(100, 7);
+  for (let i = 0; i < 100; i++) {
+    wait(100);
+    progress.ended(10_000, i === 20);
+  }
+  progress.end();
+  expect(written).toEqual([
+    "50/100 runs, 1 failed, 10 runs/s, 100k requests/s, 5.0 s left\n",
+    "100/100 runs, 1 failed, 10 runs/s, 100k requests/s, 0.0 s left\n",
+    "100 of 100 runs in 10 s, 7 were done before, 1 failed, 1.00M requests, 100k requests/s\n",
+  ]);
+});
+
+test("on a terminal: one line, drawn anew at most ten times a second, never wider than the terminal, gone at the end", () => {
+  const { progress, written, wait } = recorder(true, 50);
+  progress.begin(1000, 0);
+  for (let i = 0; i < 1000; i++) {
+    wait(10);
+    progress.ended(500, false);
+  }
+  progress.end();
+  expect(written.length).toBe(1 + 100 + 2);
+  const lines = written.slice(0, 101).map((text) => text.replace("\r\u001b[2K", ""));
+  for (const line of lines) {
+    expect(line).not.toContain("\n");
+    expect(line.length).toBeLessThan(50);
+  }
+  expect(lines[0]).toBe(`${"░".repeat(20)} 0/1000 runs`);
+  expect(lines[50]).toBe(`${"█".repeat(10)}${"░".repeat(10)} 500/1000 runs  100 runs/s`);
+  expect(written.at(-2)).toBe("\r\u001b[2K");
+  expect(written.at(-1)).toBe("1000 of 1000 runs in 10 s, 500k requests, 50.0k requests/s\n");
+});
+
+test("nothing to do is one line", () => {
+  const { progress, written } = recorder(true);
+  progress.begin(0, 42);
+  progress.end();
+  expect(written).toEqual(["0 of 0 runs in 0.0 s, 42 were done before\n"]);
+});
+
+test("hours and minutes left", () => {
+  const { progress, written, wait } = recorder(false);
+  progress.begin(1000, 0);
+  wait(9000);
+  progress.ended(1, false);
+  wait(191_000);
+  for (let i = 0; i < 499; i++) progress.ended(1, false);
+  expect(written[0]).toMatch(/ 2 h 29 min left\n$/);
+  expect(written[1]).toMatch(/ left\n$/);
+  progress.end();
+  expect(written.at(-1)).toMatch(/^500 of 1000 runs in 3 min 20 s, 500 requests, 3 requests\/s\n$/);
+});
