@@ -26,11 +26,15 @@ const COUNTED: readonly (readonly [string, string, string])[] = [
 export function verdictCounts({ rows, columns }: MetricTable, ratios: boolean): string | undefined {
   const words = rows.flatMap(({ cells }) => columns.flatMap(({ metric }) => cells[metric].verdict ?? []));
   if (words.length === 0) return undefined;
+  const what = ratios ? "ratios" : "figures";
+  if (words.every((word) => word === "not comparable")) {
+    return `None of ${words.length} ${what} is comparable with the paper's`;
+  }
   const counts = COUNTED.flatMap(([word, one, several]) => {
     const count = words.filter((other) => other === word).length;
     return count === 0 ? [] : [`${count} ${count === 1 ? one : several}`];
   });
-  return `Of ${words.length} ${ratios ? "ratios" : "figures"} compared with the paper's ${counts.join(", ")}`;
+  return `Of ${words.length} ${what} compared with the paper's ${counts.join(", ")}`;
 }
 
 /** What the verdicts of a table mean, and the numbers behind each `not comparable`; empty without a verdict. */
@@ -44,8 +48,13 @@ export function comparisonNotes(
   const percent = `${100 * DEFAULT_RULES.tolerance} %`;
   const word = (name: string) => (signs ? `${VERDICT_SIGNS[name]} (${name})` : name);
   if (ratioTo === undefined) {
+    const judged = table.rows.some(({ cells }) =>
+      Object.values(cells).some(({ verdict }) => verdict !== undefined && verdict !== "not comparable"),
+    );
     return [
-      `Verdict: ${word("agrees")} within ${percent} of the paper's figure, else ${word("disagrees")}.`,
+      ...(judged
+        ? [`Verdict: ${word("agrees")} within ${percent} of the paper's figure, else ${word("disagrees")}.`]
+        : []),
       ...incomparables(result, table),
     ];
   }
