@@ -6,7 +6,7 @@ import { type LaidCell, type LaidColumn, type Layout, layOut } from "./table-lay
 import { displayWidth, pad, wrap } from "./text-width.ts";
 
 export interface TerminalOptions {
-  /** Columns of the terminal; a wider table is split. Default 100. */
+  /** Columns of the terminal; a wider table is split. Default 110. */
   readonly width?: number;
   /** Default: what `terminalColours()` finds. */
   readonly colours?: boolean;
@@ -48,7 +48,7 @@ export function terminalColours(
  * between column groups, each part beginning with the row headers.
  */
 export function renderTerminal(table: Table, options: TerminalOptions = {}): string {
-  const width = options.width ?? 100;
+  const width = options.width ?? 110;
   const colours = pc.createColors(options.colours ?? terminalColours());
   const layout = layOut(table);
   const printed = printColumns(layout);
