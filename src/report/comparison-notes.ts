@@ -5,7 +5,7 @@ import type { MetricTable } from "../experiment/result-rows.ts";
 import type { ComparisonRow } from "../metrics/comparison.ts";
 import { DEFAULT_RULES } from "../metrics/verdict.ts";
 import { formatSignificant } from "./format-number.ts";
-import { groupBy, listed, metricLabel, pointText } from "./result-names.ts";
+import { groupBy, listed, metricLabel, pointText, rowName } from "./result-names.ts";
 import { VERDICT_SIGNS } from "./table.ts";
 
 interface ComparedRow {
@@ -60,6 +60,7 @@ export function comparisonNotes(
   }
   return [
     `Verdict: ${word("agrees")} within ${percent} of the paper's ratio and on its side of 1, ${word("direction only")} on its side of 1, else ${word("disagrees")}.`,
+    ...undecided(table),
     ...claims(result),
   ];
 }
@@ -78,6 +79,25 @@ function incomparables(result: ExperimentResult, { rows, columns }: MetricTable)
       ([note, own]) => `${header} of ${listed(own.map(({ row }) => row.router))} not comparable: ${note}.`,
     );
   });
+}
+
+/** Ratios that have a verdict although the runs may differ from the baseline either way. */
+function undecided({ rows, columns }: MetricTable): string[] {
+  const list = columns.flatMap(({ metric, header }) => {
+    const routers = rows.flatMap(({ row, cells }) => {
+      const { ci95, verdict } = cells[metric];
+      return verdict !== undefined && ci95 !== null && ci95[0] <= 1 && ci95[1] >= 1
+        ? [
+            rowName(
+              row,
+              rows.map((other) => other.row),
+            ),
+          ]
+        : [];
+    });
+    return routers.length === 0 ? [] : [`${header} of ${listed(routers)}`];
+  });
+  return list.length === 0 ? [] : [`Interval includes 1, no difference shown: ${list.join("; ")}.`];
 }
 
 /** How many times above the run the paper is: by router, or from least to most over several points. */

@@ -105,6 +105,20 @@ describe("ratios", () => {
     expect(cell(ratios, "cedar", "carbon_g_per_request_ratio")?.paper).toBeCloseTo(2 / 3, 12);
   });
 
+  test("an interval that includes 1 is named, whatever the verdict", () => {
+    expect(ratios.notes.some((note) => note.startsWith("Interval includes 1"))).toBe(false);
+    const rows = result.rows.map((row) => {
+      const { latency_p95_s: p95, ...others } = row.differences;
+      const ratioCi95 = row.router === "cedar" ? ([0.5, 1] as const) : ([0.5, 0.99] as const);
+      return p95 === undefined
+        ? row
+        : { ...row, differences: { ...others, latency_p95_s: { ...p95, ratioCi95 } } };
+    });
+    expect(resultTables({ ...result, rows }).at(-1)?.notes).toContain(
+      "Interval includes 1, no difference shown: p95 of cedar.",
+    );
+  });
+
   test("what the paper claims against another router than the baseline stands below", () => {
     const [a, b] = ["cedar", "least-loaded"].map(
       (name) => rowOf(name).metrics["oscillation"].mean ?? Number.NaN,
