@@ -11,7 +11,7 @@ export interface EndpointOwner {
   prefilled(endpoint: EndpointState, request: number, atSeconds: number): void;
   takenBack(endpoint: EndpointState, request: number): void;
   /** It was at its cap and is no longer, by a batch end. */
-  hasRoomAgain(endpoint: EndpointState): void;
+  hasRoomAgain(endpoint: EndpointState, atSeconds: number): void;
 }
 
 /** One endpoint in motion: its replicas, what is on the way to them, and the local balancer. */
@@ -242,7 +242,7 @@ export class EndpointState {
   }
 
   finished(replica: Replica, request: number, atSeconds: number): void {
-    this.#leftAtBatchEnd(request);
+    this.#leftAtBatchEnd(replica, request);
     this.finishedCount++;
     this.promptTokens += this.#table.promptTokens[request];
     this.outputTokens += this.#table.outputTokens[request];
@@ -252,14 +252,14 @@ export class EndpointState {
   }
 
   prefilled(replica: Replica, request: number, atSeconds: number): void {
-    this.#leftAtBatchEnd(request);
+    this.#leftAtBatchEnd(replica, request);
     this.#owner.prefilled(this, request, atSeconds);
     this.#offIfDrained(replica, atSeconds);
   }
 
   takenBack(replica: Replica, request: number): void {
     replica.preemptions++;
-    this.#leftAtBatchEnd(request);
+    this.#leftAtBatchEnd(replica, request);
     this.#owner.takenBack(this, request);
     this.#offIfDrained(replica, replica.now);
   }
@@ -272,10 +272,10 @@ export class EndpointState {
     }
   }
 
-  #leftAtBatchEnd(request: number): void {
+  #leftAtBatchEnd(replica: Replica, request: number): void {
     const wasAtCap = this.atCap;
     this.left(request);
-    if (wasAtCap && !this.atCap) this.#owner.hasRoomAgain(this);
+    if (wasAtCap && !this.atCap) this.#owner.hasRoomAgain(this, replica.now);
   }
 
   #withdrawFrom(replica: Replica, request: number): void {

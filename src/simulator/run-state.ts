@@ -205,7 +205,7 @@ export class RunState implements EndpointOwner {
     return this.#completions.size;
   }
 
-  /** Makes the router calls that the last batch ends gave rise to: requests handed back, room again. */
+  /** Makes the router calls that the batch ends of this instant gave rise to: requests handed back, room again. */
   callAfterBatchEnds(): void {
     if (this.#returns.length > 1) this.#returns.sort(byPlaceAndNumber);
     while (this.#returns.length > 0) {
@@ -214,17 +214,18 @@ export class RunState implements EndpointOwner {
       this.observe();
       this.router.returned?.(request, reason);
     }
-    while (this.#roomAgain.length > 0) {
-      const endpoint = this.#roomAgain.shift() as EndpointState;
+    for (let i = 0; i < this.#roomAgain.length; i++) {
+      const endpoint = this.#roomAgain[i];
       if (!this.watching || !endpoint.up || endpoint.atCap) continue;
       this.observe();
       this.router.capacity?.(endpoint.index);
     }
+    this.#roomAgain.length = 0;
   }
 
-  /** Whether {@link callAfterBatchEnds} has anything to do. */
+  /** Whether a request is on its way back, or a watched endpoint has room again. */
   get callsDue(): boolean {
-    return this.#returns.length > 0 || this.#roomAgain.length > 0;
+    return this.#returns.length > 0 || (this.watching && this.#roomAgain.length > 0);
   }
 
   /** The request is with the router from now on. */
@@ -306,8 +307,9 @@ export class RunState implements EndpointOwner {
     attributed.usd += table.costUsd[request];
   }
 
-  hasRoomAgain(endpoint: EndpointState): void {
-    if (this.watching) this.#roomAgain.push(endpoint);
+  /** Of interest only if it happens now: what an endpoint does unwatched comes to light later. */
+  hasRoomAgain(endpoint: EndpointState, atSeconds: number): void {
+    if (atSeconds >= this.now) this.#roomAgain.push(endpoint);
   }
 
   #returnLater(request: number, reason: ReturnReason): void {

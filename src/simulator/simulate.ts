@@ -58,7 +58,7 @@ export function simulate(options: RunOptions, sink: RecordSink): RunTotals {
     if (source === 3) arrive(run, intake.take());
     else if (source === 2) handleEvent(run, host, faults, events.pop());
     else advanceCoupled(run, order);
-    if (run.callsDue) run.callAfterBatchEnds();
+    run.callAfterBatchEnds();
     host.armWhileHolding();
   }
   return closeRun(run, limit);
