@@ -307,9 +307,11 @@ export class RunState implements EndpointOwner {
     attributed.usd += table.costUsd[request];
   }
 
-  /** Of interest only if it happens now: what an endpoint does unwatched comes to light later. */
+  /** Of interest only if it happens now: what an endpoint does unwatched comes to light later in the instant, or after. */
   hasRoomAgain(endpoint: EndpointState, atSeconds: number): void {
-    if (atSeconds >= this.now) this.#roomAgain.push(endpoint);
+    if (atSeconds > this.now || (atSeconds === this.now && this.phase <= ORDER.fleet)) {
+      this.#roomAgain.push(endpoint);
+    }
   }
 
   #returnLater(request: number, reason: ReturnReason): void {

@@ -58,7 +58,7 @@ export function simulate(options: RunOptions, sink: RecordSink): RunTotals {
     if (source === 3) arrive(run, intake.take());
     else if (source === 2) handleEvent(run, host, faults, events.pop());
     else advanceCoupled(run, order);
-    run.callAfterBatchEnds();
+    if (!hasMoreBefore(run, ORDER.fleet)) run.callAfterBatchEnds();
     host.armWhileHolding();
   }
   return closeRun(run, limit);
@@ -67,6 +67,14 @@ export function simulate(options: RunOptions, sink: RecordSink): RunTotals {
 /** Whether the next arrival of the workload has a smaller number than the event of the same time and class. */
 function isEarlierArrival(run: RunState): boolean {
   return run.events.peekTime() !== run.now || run.intake.nextId < run.events.peekSequence();
+}
+
+/** Whether batch ends or fleet events of this instant are still to come: they go before the calls they give rise to. */
+function hasMoreBefore({ coupled, events, now }: RunState, order: number): boolean {
+  return (
+    (coupled.peekTime() === now && coupled.peekPriority() <= order) ||
+    (events.peekTime() === now && events.peekPriority() <= order)
+  );
 }
 
 /** With no more arrivals: whether everything has ended before `time`, or can never end. */
