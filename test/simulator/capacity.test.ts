@@ -70,4 +70,16 @@ describe("capacity", () => {
     ];
     expect(callsOf(split(2), 0, rows)).toEqual([]);
   });
+
+  it("what happened before anybody watched is no news", () => {
+    const calls: Call[] = [];
+    const router = routerOf((gateway) => ({
+      start: () => gateway.host.at(1, 2),
+      timer: () => gateway.host.watchCapacity(true),
+      capacity: (endpoint) => calls.push({ endpoint, atSeconds: gateway.host.now }),
+    }));
+    const rows = [0, 4].map((arrival) => ({ arrival, prompt: 10, output: 1 }));
+    runParts(simulate, { endpoints: [{ law, maxOutstanding: 1 }], rows, router });
+    expect(calls).toEqual([{ endpoint: 0, atSeconds: 4 + 1 / 16 }]);
+  });
 });
