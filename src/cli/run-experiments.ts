@@ -1,5 +1,4 @@
 /** What `canopy run` does. */
-import { existsSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { join, relative } from "node:path";
 import { UserError } from "../errors.ts";
@@ -14,7 +13,7 @@ import { isoTime } from "../signal/series.ts";
 import { Progress } from "../sweep/progress.ts";
 import { RequestRecords } from "../sweep/request-records.ts";
 import { type FailedRun, type PlansOutcome, runPlans, type StoredPlan } from "../sweep/run-plans.ts";
-import { RunStore } from "../sweep/store.ts";
+import { finishedKeys, RunStore } from "../sweep/store.ts";
 import type { RunCommandOptions } from "./commands/run.ts";
 import { print, renderTable, writeOut } from "./output.ts";
 import { ExitWith } from "./print-error.ts";
@@ -211,7 +210,7 @@ function distinctRuns(plans: readonly ExperimentPlan[], { results }: PlansOutcom
 
 async function printPlans(plans: readonly ExperimentPlan[], options: RunCommandOptions): Promise<void> {
   const rows = plans.flatMap((plan) => {
-    const done = doneBefore(plan, options);
+    const done = options.fresh === true ? new Set() : finishedKeys(storeFolder(plan, options.out));
     return plan.points.map(({ point, routers, inputs }, index) => {
       const runs = plan.runs.filter(({ planned }) => planned === index);
       return {
@@ -249,15 +248,6 @@ async function printPlans(plans: readonly ExperimentPlan[], options: RunCommandO
     ],
     json: { schema: "canopy/plan/1", points: rows },
   });
-}
-
-function doneBefore(plan: ExperimentPlan, { out, fresh }: RunCommandOptions): ReadonlySet<string> {
-  const folder = storeFolder(plan, out);
-  if (fresh === true || !existsSync(folder)) return new Set();
-  const store = new RunStore<RunResult>(folder);
-  const done = plan.runs.map(({ key }) => key).filter((key) => store.get(key) !== undefined);
-  void store.close();
-  return new Set(done);
 }
 
 function say({ quiet }: RunCommandOptions, text: string): void {

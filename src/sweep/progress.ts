@@ -23,6 +23,8 @@ export class Progress implements ProgressListener {
   #failed = 0;
   #requests = 0;
   #began = 0;
+  /** When the first run ended: before that workers were starting, which says nothing of the rest. */
+  #firstEnded = 0;
   #shown = 0;
 
   constructor(options: ProgressOptions = {}) {
@@ -39,7 +41,7 @@ export class Progress implements ProgressListener {
   }
 
   ended(requests: number, failed: boolean): void {
-    this.#done++;
+    if (this.#done++ === 0) this.#firstEnded = this.#now();
     this.#requests += requests;
     if (failed) this.#failed++;
     const now = this.#now();
@@ -57,7 +59,9 @@ export class Progress implements ProgressListener {
     const speed =
       this.#requests === 0
         ? []
-        : [`${count(this.#requests)} requests, ${count(this.#requests / seconds)} requests/s`];
+        : [
+            `${this.#requests < 10 ? this.#requests : count(this.#requests)} requests, ${count(this.#requests / seconds)} requests/s`,
+          ];
     const facts = [
       `${this.#done} of ${this.#total} runs in ${duration(seconds)}`,
       ...reused,
@@ -87,16 +91,20 @@ export class Progress implements ProgressListener {
     if (this.#failed > 0) facts.push(`${this.#failed} failed`);
     if (this.#done > 0 && seconds > 0) {
       const perSecond = this.#done / seconds;
-      facts.push(`${perSecond < 10 ? perSecond.toFixed(1) : Math.round(perSecond)} runs/s`);
+      facts.push(`${count(perSecond)} runs/s`);
       facts.push(`${count(this.#requests / seconds)} requests/s`);
-      facts.push(`${duration((this.#total - this.#done) / perSecond)} left`);
+      const steady = this.#now() - this.#firstEnded;
+      if (this.#done > 1 && steady > 0) {
+        facts.push(`${duration(((this.#total - this.#done) * steady) / (this.#done - 1) / 1000)} left`);
+      }
     }
     return facts;
   }
 }
 
-/** 950, 12.3k, 4.56M */
+/** 0.12, 9.5, 950, 12.3k, 4.56M */
 function count(value: number): string {
+  if (value < 10) return String(Number(value.toPrecision(2)));
   if (value < 1000) return String(Math.round(value));
   const [scaled, unit] = value < 1e6 ? [value / 1e3, "k"] : [value / 1e6, "M"];
   return `${scaled < 100 ? scaled.toPrecision(3) : Math.round(scaled)}${unit}`;

@@ -6,6 +6,7 @@ import { lockFolder } from "./store-lock.ts";
 
 /** Results that are written together and made durable by one flush of the disk. */
 const COMMIT_INTERVAL_MS = 250;
+const JOURNAL = "runs.jsonl";
 const NEWLINE = 0x0a;
 const READ_BYTES = 1 << 20;
 
@@ -43,7 +44,7 @@ export class RunStore<Result> {
    * @throws UserError CANOPY_STORE_LOCKED, CANOPY_STORE_UNUSABLE
    */
   constructor(folder: string, options: StoreOptions = {}) {
-    this.path = join(folder, "runs.jsonl");
+    this.path = join(folder, JOURNAL);
     try {
       mkdirSync(folder, { recursive: true });
       this.#unlock = lockFolder(folder);
@@ -132,6 +133,21 @@ export class RunStore<Result> {
         { cause, exitCode: 1 },
       );
     }
+  }
+}
+
+/** Keys of the runs that a folder holds; none where it has no journal. Takes no lock. */
+export function finishedKeys(folder: string): ReadonlySet<string> {
+  let file: number;
+  try {
+    file = openSync(join(folder, JOURNAL), "r");
+  } catch {
+    return new Set();
+  }
+  try {
+    return new Set(readJournal(file).results.keys());
+  } finally {
+    closeSync(file);
   }
 }
 
