@@ -24,7 +24,7 @@ export function blindly(config: RunConfig, router: CycleOptions = {}): RunOption
   return { ...optionsFrom(config), router: cycleRouter(router) };
 }
 
-export function forRandomRuns(check: (config: RunConfig) => void, numRuns = 40): void {
+export function forRandomRuns(check: (config: RunConfig) => void, numRuns = 30): void {
   fc.assert(fc.property(arbitraryRun, check), {
     numRuns,
     seed: 20,
