@@ -1,6 +1,7 @@
-/** What users of the package import: the router contract, and the simulator for programs of their own. */
+/** What users of the package import: the router contract, and experiments and the simulator for their own programs. */
 export { z } from "zod";
 export { UserError } from "./errors.ts";
+export type { ExperimentResult, MetricSummary, ResultRow } from "./experiment/result.ts";
 export type {
   ClairvoyantView,
   ClairvoyantWorld,
@@ -22,3 +23,7 @@ export type {
 export { defineRouter } from "./routers/contract.ts";
 export { type PlacingOptions, PlacingRouter } from "./routers/placing-router.ts";
 export { createRouter, findRouter, listRouters } from "./routers/registry.ts";
+export { type RunExperimentOptions, runExperiment } from "./run-experiment.ts";
+export type { RecordColumns, RecordSink, RunOptions, RunTotals } from "./simulator/options.ts";
+export { simulate } from "./simulator/simulate.ts";
+export type { FailedRun } from "./sweep/run-plans.ts";

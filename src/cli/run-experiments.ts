@@ -42,7 +42,7 @@ export async function runExperiments(files: readonly string[], options: RunComma
       await records?.discard();
     }
   } finally {
-    for (const store of new Set(stores.map(({ store }) => store))) await store.close();
+    for (const { store } of stores) await store.close();
   }
 }
 
@@ -79,8 +79,10 @@ function selectRun(plans: readonly ExperimentPlan[], key: string): ExperimentPla
   );
 }
 
-function openStores(plans: readonly ExperimentPlan[], { out, fresh }: RunCommandOptions): StoredPlan[] {
-  const opened: StoredPlan[] = [];
+type OpenPlan = StoredPlan & { readonly store: RunStore<RunResult> };
+
+function openStores(plans: readonly ExperimentPlan[], { out, fresh }: RunCommandOptions): OpenPlan[] {
+  const opened: OpenPlan[] = [];
   try {
     for (const plan of plans) {
       const store = new RunStore<RunResult>(storeFolder(plan, out), { fresh: fresh === true });
@@ -99,7 +101,7 @@ function storeFolder({ loaded }: ExperimentPlan, out: string | undefined): strin
 
 /** Runs the plans until they are done or the user interrupts. */
 async function runInterruptibly(
-  stores: readonly StoredPlan[],
+  stores: readonly OpenPlan[],
   options: RunCommandOptions,
   records: RequestRecords | undefined,
 ): Promise<PlansOutcome> {

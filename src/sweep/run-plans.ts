@@ -9,7 +9,8 @@ import type { RunStore } from "./store.ts";
 /** A plan and where its finished runs are kept. */
 export interface StoredPlan {
   readonly plan: ExperimentPlan;
-  readonly store: RunStore<RunResult>;
+  /** Null: nothing is kept. */
+  readonly store: RunStore<RunResult> | null;
 }
 
 export interface RunPlansOptions {
@@ -62,9 +63,9 @@ export async function runPlans(
   const owners = new Map<string, { spec: RunSpec; stores: RunStore<RunResult>[] }>();
   for (const { plan, store } of plans) {
     for (const spec of plan.runs) {
-      const entry = owners.get(spec.key);
-      if (entry === undefined) owners.set(spec.key, { spec, stores: [store] });
-      else if (!entry.stores.includes(store)) entry.stores.push(store);
+      const entry = owners.get(spec.key) ?? { spec, stores: [] };
+      if (store !== null && !entry.stores.includes(store)) entry.stores.push(store);
+      owners.set(spec.key, entry);
     }
   }
   const results = new Map<string, RunResult>();
@@ -99,7 +100,7 @@ export async function runPlans(
     });
   } finally {
     options.progress?.end();
-    for (const store of new Set(plans.map(({ store }) => store))) await store.flush();
+    for (const store of new Set(plans.map(({ store }) => store))) await store?.flush();
   }
   return {
     results,
