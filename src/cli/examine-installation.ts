@@ -4,6 +4,7 @@ import { availableParallelism, freemem, totalmem } from "node:os";
 import { promisify } from "node:util";
 import { Worker } from "node:worker_threads";
 import { dataRoot } from "../experiment/data-path.ts";
+import { loadAddon } from "../native/load-addon.ts";
 
 /** One line of `canopy doctor`. */
 export interface InstallationCheck {
@@ -120,7 +121,9 @@ async function figures(): Promise<Finding> {
 }
 
 function addon(): Finding {
-  return ok("not part of this version; the simulator needs none of it");
+  const found = loadAddon();
+  if (found.state === "loaded") return ok(found.path);
+  return found.state === "absent" ? ok(`${found.reason}; ${found.remedy}`) : warn(found.reason, found.remedy);
 }
 
 async function git(): Promise<Finding> {
