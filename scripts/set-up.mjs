@@ -22,7 +22,9 @@ export async function ensureInstalled() {
     shell: windows,
   });
   if (code === 0) return;
-  process.stderr.write("npm install failed: see above; the registry has to be within reach for the first start\n");
+  process.stderr.write(
+    "npm install failed: see above; the registry has to be within reach for the first start\n",
+  );
   process.exit(code);
 }
 

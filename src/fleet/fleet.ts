@@ -101,7 +101,12 @@ export type Fault =
       /** The endpoint goes down this many seconds after the notice. */
       readonly noticeSeconds: number;
     }
-  | { readonly atSeconds: number; readonly endpoint: number; readonly kind: "slow"; readonly timeFactor: number };
+  | {
+      readonly atSeconds: number;
+      readonly endpoint: number;
+      readonly kind: "slow";
+      readonly timeFactor: number;
+    };
 
 /** Moving a prompt's KV from a prefill to a decode endpoint takes latency + bytes / bandwidth. */
 export interface KvTransfer {
