@@ -67,6 +67,7 @@ export class EndpointState {
       { length: Math.max(definition.replicas, definition.maxReplicas) },
       (_, i) => new Replica(i, definition, region, table, this, horizonSeconds),
     );
+    this.#applyFactors();
   }
 
   get servingReplicas(): number {
@@ -107,6 +108,8 @@ export class EndpointState {
   send(request: number, now: number): void {
     const delay = this.definition.roundTripSeconds / 2;
     if (delay > 0) {
+      // Nobody else may look at this endpoint for long: let go of what has ended.
+      this.advance(now);
       this.#table.at[request] = AT.network;
       this.#table.deliverySeconds[request] = now + delay;
       this.network.pushBack(request);

@@ -111,6 +111,11 @@ export class Replica {
     horizonSeconds: number,
   ) {
     const { batching } = endpoint;
+    if (batching.maxRequests > endpoint.law.maxSequences) {
+      throw new RangeError(
+        `${endpoint.name}: ${batching.maxRequests} requests exceed the law's ${endpoint.law.maxSequences}`,
+      );
+    }
     this.index = index;
     this.endpoint = endpoint;
     this.law = endpoint.law;
@@ -496,7 +501,7 @@ export class Replica {
 
   #countOutside(steps: number, seconds: number): void {
     this.outsideIterations += steps;
-    this.outsideJoules += this.law.decodeWatts[this.decoding] * this.powerFactor * seconds;
+    this.outsideJoules += this.law.decodeWatts[this.decoding] * this.#segmentPowerFactor * seconds;
   }
 
   #countMixedOutside(): void {

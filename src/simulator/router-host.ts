@@ -9,7 +9,8 @@ interface PeriodicTimer {
   readonly onlyWhileHolding: boolean;
   /** It fires at multiples after this time. */
   readonly setAtSeconds: number;
-  armed: boolean;
+  /** When it is due; NaN while it is not set. An event of another time is of a timer since replaced. */
+  dueSeconds: number;
 }
 
 /** What the router may do, done to a run. Misuse by a router ends the run with an error that names it. */
@@ -146,7 +147,14 @@ export class Host implements RouterHost {
 
   every(id: number, intervalSeconds: number, onlyWhileHolding = false): void {
     if (!(intervalSeconds > 0)) throw misuse(`set timer ${id} to every ${intervalSeconds} s`);
-    this.#timers.set(id, { intervalSeconds, onlyWhileHolding, setAtSeconds: this.#run.now, armed: false });
+    this.#timers.set(id, {
+      intervalSeconds,
+      onlyWhileHolding,
+      setAtSeconds: this.#run.now,
+      dueSeconds: Number.NaN,
+    });
+    const listed = this.#whileHolding.indexOf(id);
+    if (listed >= 0) this.#whileHolding.splice(listed, 1);
     if (onlyWhileHolding) this.#whileHolding.push(id);
     else this.#arm(id);
     this.armWhileHolding();
@@ -186,7 +194,7 @@ export class Host implements RouterHost {
     if (this.#run.held === 0) return;
     for (let i = 0; i < this.#whileHolding.length; i++) {
       const id = this.#whileHolding[i];
-      if (!(this.#timers.get(id) as PeriodicTimer).armed) this.#arm(id);
+      if (Number.isNaN((this.#timers.get(id) as PeriodicTimer).dueSeconds)) this.#arm(id);
     }
   }
 
@@ -194,12 +202,14 @@ export class Host implements RouterHost {
   firePeriodic(id: number): void {
     const run = this.#run;
     const timer = this.#timers.get(id) as PeriodicTimer;
-    timer.armed = false;
+    if (timer.dueSeconds !== run.now) return;
+    timer.dueSeconds = Number.NaN;
     if (!timer.onlyWhileHolding || run.held > 0) {
       run.observe();
       run.router.timer?.(id);
     }
-    if (!timer.armed && (!timer.onlyWhileHolding || run.held > 0)) this.#arm(id);
+    const after = this.#timers.get(id) as PeriodicTimer;
+    if (Number.isNaN(after.dueSeconds) && (!after.onlyWhileHolding || run.held > 0)) this.#arm(id);
   }
 
   /** Sets a periodic timer to its first multiple that is still to come. */
@@ -210,8 +220,8 @@ export class Host implements RouterHost {
     const thisInstantToo = run.phase < ORDER.timer && run.now > timer.setAtSeconds;
     let k = Math.max(0, Math.floor(run.now / intervalSeconds) - 1);
     while (k * intervalSeconds < run.now || (!thisInstantToo && k * intervalSeconds === run.now)) k++;
-    timer.armed = true;
-    run.events.push(k * intervalSeconds, ORDER.timer, id, packEvent(EVENT.periodic, id));
+    timer.dueSeconds = k * intervalSeconds;
+    run.events.push(timer.dueSeconds, ORDER.timer, id, packEvent(EVENT.periodic, id));
   }
 
   #checkHeld(request: number, action: string): void {

@@ -1,3 +1,4 @@
+import { CompensatedSum } from "../numeric/compensated-sum.ts";
 import { IndexedHeap, TimeHeap } from "../numeric/heap.ts";
 import { Stream } from "../numeric/random.ts";
 import type { ClairvoyantWorld, ReturnReason, Router, World } from "../routers/contract.ts";
@@ -74,7 +75,11 @@ export class RunState implements EndpointOwner {
   /** When the last request ended, finished or rejected. */
   lastEndSeconds = 0;
   /** What the requests that have ended carry: compared with the meters at the end. */
-  readonly attributed = { joules: 0, grams: 0, usd: 0 };
+  readonly attributed = {
+    joules: new CompensatedSum(),
+    grams: new CompensatedSum(),
+    usd: new CompensatedSum(),
+  };
   /** Time of the last arrival or placement. */
   lastProgressSeconds = 0;
   readonly explanations: Explanation[] = [];
@@ -302,9 +307,9 @@ export class RunState implements EndpointOwner {
   /** Adds what a request carries to the books. */
   attribute(request: number): void {
     const { table, attributed } = this;
-    attributed.joules += table.energyJoules[request];
-    attributed.grams += table.carbonGrams[request];
-    attributed.usd += table.costUsd[request];
+    attributed.joules.add(table.energyJoules[request]);
+    attributed.grams.add(table.carbonGrams[request]);
+    attributed.usd.add(table.costUsd[request]);
   }
 
   /** Of interest only if it happens now: what an endpoint does unwatched comes to light later in the instant, or after. */

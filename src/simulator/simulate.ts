@@ -33,8 +33,11 @@ export function simulate(options: RunOptions, sink: RecordSink): RunTotals {
     const coupledTime = coupled.peekTime();
     const time = Math.min(arrivalTime, eventTime, coupledTime);
     if (time > limit || time === Number.POSITIVE_INFINITY) break;
-    if (arrivalTime === Number.POSITIVE_INFINITY && isOver(run, time)) break;
     run.now = time;
+    // Signals, timers and faults may come for ever: the run is over when nothing else is left.
+    const onlyClocks =
+      arrivalTime === Number.POSITIVE_INFINITY && coupledTime > time && isClock(events.peekPayload());
+    if (onlyClocks && isOver(run, time)) break;
 
     let order: number = ORDER.batchStart + 1;
     let source = 0;
@@ -77,13 +80,20 @@ function hasMoreBefore({ coupled, events, now }: RunState, order: number): boole
   );
 }
 
+function isClock(payload: number): boolean {
+  const kind = eventKind(payload);
+  return kind !== EVENT.step && kind !== EVENT.kv;
+}
+
 /** With no more arrivals: whether everything has ended before `time`, or can never end. */
 function isOver(run: RunState, time: number): boolean {
   let outstanding = 0;
   run.snapshotBefore(time);
   for (const endpoint of run.endpoints) {
     if (endpoint.outstanding > 0) endpoint.advance(time);
-    outstanding += endpoint.outstanding;
+    // What waits where no replica serves can only be helped by the router: it counts as held.
+    if (endpoint.nextEventTime() < Number.POSITIVE_INFINITY) outstanding += endpoint.outstanding;
+    outstanding += endpoint.kv.length;
   }
   if (outstanding > 0 || run.callsDue) return false;
   return run.table.live - run.unreported === 0 || time > run.lastProgressSeconds + PATIENCE_SECONDS;

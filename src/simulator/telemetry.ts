@@ -36,7 +36,7 @@ export class Telemetry implements TelemetryView {
     this.decoding = new Float64Array(n);
     this.kvFraction = new Float64Array(n);
     this.utilisation = new Float64Array(n);
-    this.timeFactor = new Float64Array(n).fill(1);
+    this.timeFactor = Float64Array.from(endpoints, (e) => e.timeFactor);
     this.#busy = new Uint8Array(n);
   }
 

@@ -112,9 +112,9 @@ export function checkConservation(run: RunState, totals: RunTotals): void {
     );
   }
   if (totals.unfinished === 0) for (const endpoint of run.endpoints) checkEmpty(endpoint);
-  checkAttribution("J", run.attributed.joules, total(totals, "activeJoules"));
-  checkAttribution("g", run.attributed.grams, total(totals, "activeGrams"));
-  checkAttribution("USD", run.attributed.usd, total(totals, "busyUsd"));
+  checkAttribution("J", run.attributed.joules.value, total(totals, "activeJoules"));
+  checkAttribution("g", run.attributed.grams.value, total(totals, "activeGrams"));
+  checkAttribution("USD", run.attributed.usd.value, total(totals, "busyUsd"));
   for (const endpoint of run.endpoints) checkMeters(run, endpoint, totals);
 }
 
