@@ -237,17 +237,29 @@ describe.concurrent("answers", () => {
 describe("init", () => {
   test("what it writes runs as it is, and is not overwritten", async () => {
     const folder = workFolder();
-    const made = await canopy(["init", "study"], { cwd: folder });
-    expect(made).toMatchObject({
-      code: 0,
-      stdout: "study/experiment.yaml\nstudy/my-router.ts\nstudy/experiment.schema.json\n",
+    const made = await canopy(["init", "study", "--format", "json"], { cwd: folder });
+    expect(made).toMatchObject({ code: 0, stderr: "now: canopy run study/experiment.yaml\n" });
+    expect(JSON.parse(made.stdout)).toEqual({
+      schema: "canopy/init/1",
+      files: ["study/experiment.yaml", "study/my-router.ts", "study/experiment.schema.json"],
     });
     expect(readFileSync(join(folder, "study/experiment.yaml"), "utf8")).toMatch(
       /^# .*\$schema=\.\/experiment\.schema\.json\n/,
     );
 
     const ran = await canopy(
-      ["run", "study/experiment.yaml", "--seeds", "1", "--set", "workload.requests=200", "--format", "json"],
+      [
+        "run",
+        "study/experiment.yaml",
+        "--seeds",
+        "1",
+        "--set",
+        "workload.requests=200",
+        "--set",
+        "starts.days=1",
+        "--format",
+        "json",
+      ],
       {
         cwd: folder,
       },
