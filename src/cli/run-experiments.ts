@@ -1,6 +1,6 @@
 /** What `canopy run` does. */
 import { availableParallelism } from "node:os";
-import { join, relative } from "node:path";
+import { dirname, join, relative } from "node:path";
 import { UserError } from "../errors.ts";
 import { aggregate } from "../experiment/aggregate.ts";
 import { type ExperimentPlan, expandExperiment } from "../experiment/expand.ts";
@@ -124,9 +124,10 @@ async function runInterruptibly(
       progress: options.quiet === true ? undefined : new Progress(),
     });
     if (outcome.remaining === 0) return outcome;
-    const { store } = stores[0];
+    const [{ store }] = stores;
+    const kept = stores.length === 1 ? store.path : dirname(dirname(store.path));
     process.stderr.write(
-      `${outcome.results.size} finished runs are kept in ${relative(".", store.path) || store.path}; the other ${outcome.remaining + outcome.failed.length} are done by the same command:\n  ${commandLine(withoutOption(process.argv.slice(2), "--fresh"))}\n`,
+      `${outcome.results.size} finished runs are kept in ${relative(".", kept)}; the other ${outcome.remaining + outcome.failed.length} are done by the same command:\n  ${commandLine(withoutOption(process.argv.slice(2), "--fresh"))}\n`,
     );
     throw new ExitWith(130);
   } finally {
