@@ -6,7 +6,7 @@ import { firstDifference } from "../oracle/equality.ts";
 import { runOracle } from "../oracle/run-oracle.ts";
 
 /** Random runs to compare, and the seed of their choice: another every day, so that the space gets searched. */
-const RUNS = Number(process.env["CANOPY_ORACLE_RUNS"] ?? 6000);
+const RUNS = Number(process.env["CANOPY_ORACLE_RUNS"] ?? 2000);
 const SEED = Number(process.env["CANOPY_ORACLE_SEED"] ?? Math.floor(Date.now() / 86_400_000));
 
 describe("the fast path and the naive oracle", () => {
