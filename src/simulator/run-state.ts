@@ -212,6 +212,7 @@ export class RunState implements EndpointOwner {
 
   /** Makes the router calls that the batch ends of this instant gave rise to: requests handed back, room again. */
   callAfterBatchEnds(): void {
+    if (this.#returns.length === 0 && this.#roomAgain.length === 0) return;
     if (this.#returns.length > 1) this.#returns.sort(byPlaceAndNumber);
     while (this.#returns.length > 0) {
       const { request, reason } = this.#returns.shift() as Return;

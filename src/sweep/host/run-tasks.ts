@@ -99,7 +99,13 @@ async function runInWorkers<Setup, Task, Result>(
         return lost(error, heap);
       });
       if (over) return;
-      report(index, outcome);
+      try {
+        report(index, outcome);
+      } catch (error) {
+        // At once: another lane's outcome may be waiting for its turn.
+        over = true;
+        throw error;
+      }
     }
   };
   try {
