@@ -1,0 +1,19 @@
+# Sets CANOPY_HAS_CUDA and, where it is on, enables the language CUDA. Not option(): that is boolean, and AUTO became OFF.
+set(CANOPY_HAS_CUDA OFF)
+if(NOT CANOPY_CUDA STREQUAL "OFF")
+  include(CheckLanguage)
+  check_language(CUDA)
+  if(CMAKE_CUDA_COMPILER)
+    if(NOT DEFINED CMAKE_CUDA_ARCHITECTURES)
+      set(CMAKE_CUDA_ARCHITECTURES 80-real 90) # A100; H100, and PTX of it for what comes later
+    endif()
+    # One addon runs with and without a driver.
+    set(CMAKE_CUDA_RUNTIME_LIBRARY Static)
+    enable_language(CUDA)
+    set(CMAKE_CUDA_STANDARD 20)
+    set(CMAKE_CUDA_STANDARD_REQUIRED ON)
+    set(CANOPY_HAS_CUDA ON)
+  elseif(CANOPY_CUDA STREQUAL "ON")
+    message(FATAL_ERROR "CANOPY_CUDA=ON, but no CUDA compiler was found: put nvcc in PATH or set CUDACXX")
+  endif()
+endif()
