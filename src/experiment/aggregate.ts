@@ -5,7 +5,7 @@ import { placementAgreement } from "../metrics/placement-sketch.ts";
 import { type Provenance, weakestProvenance } from "../profile/provenance.ts";
 import { canonicalJson } from "./canonical-json.ts";
 import type { ExperimentPlan, PlannedPoint } from "./expand.ts";
-import { meanIntervals, pairedIntervals } from "./intervals.ts";
+import { type Crossing, meanIntervals, pairedIntervals } from "./intervals.ts";
 import { pointProvenance } from "./point-provenance.ts";
 import {
   type ExperimentResult,
@@ -65,6 +65,8 @@ class PointRuns {
   readonly #baseline: string;
   /** Runs of each router in the same order of seed and start; undefined where one is missing. */
   readonly #byRouter = new Map<string, (RunResult | undefined)[]>();
+  /** Seed and start at each place of these lists. */
+  readonly #crossing: Crossing;
   readonly #summaries = new Map<string, Record<string, MetricSummary>>();
   readonly #differences = new Map<string, Record<string, MetricDifference>>();
   readonly #comparison: ReturnType<typeof compare>;
@@ -79,10 +81,14 @@ class PointRuns {
         own.map((run) => results.get(run.key)),
       );
     }
-    for (const { label } of planned.routers) this.#summaries.set(label, summarise(this.#runs(label)));
+    const first = runs.filter((run) => run.router.label === planned.routers[0].label);
+    this.#crossing = { seeds: first.map(({ seed }) => seed), starts: first.map(({ start }) => start) };
+    for (const { label } of planned.routers) {
+      this.#summaries.set(label, summarise(this.#runs(label), this.#crossing));
+    }
     for (const { label } of planned.routers) {
       const differences =
-        label === this.#baseline ? {} : differ(this.#runs(label), this.#runs(this.#baseline));
+        label === this.#baseline ? {} : differ(this.#runs(label), this.#runs(this.#baseline), this.#crossing);
       this.#differences.set(label, differences);
     }
     this.#comparison = this.#compare();
@@ -186,10 +192,14 @@ function belongs(
   );
 }
 
-function summarise(runs: readonly (RunResult | undefined)[]): Record<string, MetricSummary> {
+function summarise(
+  runs: readonly (RunResult | undefined)[],
+  crossing: Crossing,
+): Record<string, MetricSummary> {
   const done = runs.filter((run) => run !== undefined);
   const names = [...new Set(done.flatMap((run) => Object.keys(run.metrics)))];
-  const intervals = meanIntervals(names.map((name) => done.map((run) => run.metrics[name] ?? null)));
+  const samples = names.map((name) => runs.map((run) => run?.metrics[name] ?? null));
+  const intervals = meanIntervals(samples, crossing);
   const summaries: Record<string, MetricSummary> = {};
   for (const [i, name] of names.entries()) {
     const { mean, ci95, n } = intervals[i];
@@ -203,13 +213,14 @@ function summarise(runs: readonly (RunResult | undefined)[]): Record<string, Met
 function differ(
   runs: readonly (RunResult | undefined)[],
   baseline: readonly (RunResult | undefined)[],
+  crossing: Crossing,
 ): Record<string, MetricDifference> {
   const names = Object.keys(runs.find((run) => run !== undefined)?.metrics ?? {});
   const sample = (of: readonly (RunResult | undefined)[], name: string) =>
     of.map((run) => run?.metrics[name] ?? null);
   const pairs = names.map((name) => [sample(runs, name), sample(baseline, name)] as const);
   const differences: Record<string, MetricDifference> = {};
-  for (const [i, interval] of pairedIntervals(pairs).entries()) {
+  for (const [i, interval] of pairedIntervals(pairs, crossing).entries()) {
     if (interval !== undefined) differences[names[i]] = interval;
   }
   return differences;

@@ -226,5 +226,12 @@ function runsText(result: ExperimentResult, { rows }: MetricTable): string {
   const each = same
     ? `${runs[0]} runs each (${points[0]})`
     : `${Math.min(...runs)} to ${Math.max(...runs)} runs each`;
-  return `Means of ${each} with the 95 % interval of the mean`;
+  const several = (of: "seeds" | "starts") => result.provenance.points.some((point) => point[of].length > 1);
+  const over =
+    several("seeds") && several("starts")
+      ? ", seeds and start times resampled apart"
+      : several("starts")
+        ? " over the start times, for one seed"
+        : "";
+  return `Means of ${each} with the 95 % interval of the mean${over}`;
 }
