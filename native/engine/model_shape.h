@@ -1,4 +1,18 @@
-// The shape of a dense Llama-architecture model (RMSNorm, RoPE, grouped-query attention, SwiGLU, untied lm_head).
+// The shape of a dense Llama-architecture model (RMSNorm, RoPE, grouped-query attention, SwiGLU, untied lm_head), and
+// what its forward computes. x is the residual stream [hidden], W the matrices of engine/synthetic_weights.h:
+//
+//   x = embedding[token]
+//   per layer: q, k, v = Wqkv norm(x);  x += Woutput attention(rope(q), rope(k), v);
+//              gate, up = WgateUp norm(x);  x += Wdown (silu(gate) * up)
+//   logits = WlmHead norm(x)
+//
+//   norm(x)[i]  = gain[i] x[i] / sqrt(mean(x^2) + normEpsilon)
+//   rope        turns the pair (i, i + headDim / 2) of a head by the angle position * ropeTheta^(-2 i / headDim)
+//   attention   of query head h reads key/value head h / (heads / kvHeads): softmax(q k / sqrt(headDim)) v, causal
+//   silu(g)     = g / (1 + exp(-g))
+//
+// The next token is the argmax of the logits, of equal ones the lowest. The cache holds rope(k) and v in the type of
+// the weights.
 #pragma once
 
 #include <cstdint>
@@ -17,7 +31,7 @@ struct ModelShape {
   int heads = 0;    ///< query heads
   int kvHeads = 0;  ///< key/value heads; divides heads
   int headDim = 0;
-  int ffn = 0;      ///< intermediate size of SwiGLU
+  int ffn = 0;  ///< intermediate size of SwiGLU
   int vocab = 0;
   int maxTokens = 0;  ///< longest sequence, prompt and output
   float ropeTheta = 10000.0F;
@@ -31,9 +45,7 @@ struct ModelShape {
   std::int64_t parameterCount() const;
   std::int64_t weightBytes() const { return parameterCount() * bytesPerWeight(); }
   /// Keys and values of one token over all layers; the cache has the weights' type.
-  std::int64_t kvBytesPerToken() const {
-    return std::int64_t{2} * layers * kvHeads * headDim * bytesPerWeight();
-  }
+  std::int64_t kvBytesPerToken() const { return std::int64_t{2} * layers * kvHeads * headDim * bytesPerWeight(); }
 };
 
 /// What a shape breaks, in words; empty where it is sound.

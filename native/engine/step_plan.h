@@ -14,9 +14,9 @@ struct StepPlan {
   std::vector<std::int32_t> slots;          ///< [T] where key and value are written: block * blockTokens + offset
   std::vector<std::int32_t> queryStarts;    ///< [S+1] first token of each sequence; the last is T
   std::vector<std::int32_t> contextTokens;  ///< [S] tokens in the cache once this step has written its own
-  std::vector<std::int32_t> blockTables;    ///< [S * blockTableStride] blocks of each sequence, in order; the rest is -1
+  std::vector<std::int32_t> blockTables;  ///< [S * blockTableStride] blocks of each sequence, in order; the rest is -1
   int blockTableStride = 0;
-  std::vector<std::int32_t> sampled;        ///< [S] 1 where the sequence's last token gives its next token, 0 in mid-prefill
+  std::vector<std::int32_t> sampled;  ///< [S] 1 where the sequence's last token gives its next token, 0 in mid-prefill
 
   int tokenCount() const { return static_cast<int>(tokens.size()); }
   int sequenceCount() const { return static_cast<int>(contextTokens.size()); }

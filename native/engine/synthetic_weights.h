@@ -3,7 +3,10 @@
 // Never zeros or constants: a device's power depends on the bits it moves, and denormals slow a CPU down.
 #pragma once
 
+#include <cmath>
 #include <cstdint>
+
+#include "engine/model_shape.h"
 
 #if defined(__CUDACC__)
 #define CANOPY_HOST_DEVICE __host__ __device__
@@ -15,12 +18,12 @@ namespace canopy {
 
 /// Matrices of a layer, and those outside the layers (layer 0). Row-major [rows, columns], y = W x.
 enum class Matrix : std::uint32_t {
-  embedding = 0,  ///< [vocab, hidden]
-  qkv = 1,        ///< [(heads + 2 kvHeads) headDim, hidden]: queries, keys, values
-  output = 2,     ///< [hidden, heads headDim]
-  gateUp = 3,     ///< [2 ffn, hidden]: gate, up
-  down = 4,       ///< [hidden, ffn]
-  lmHead = 5,     ///< [vocab, hidden]
+  embedding = 0,      ///< [vocab, hidden]
+  qkv = 1,            ///< [(heads + 2 kvHeads) headDim, hidden]: queries, keys, values
+  output = 2,         ///< [hidden, heads headDim]
+  gateUp = 3,         ///< [2 ffn, hidden]: gate, up
+  down = 4,           ///< [hidden, ffn]
+  lmHead = 5,         ///< [vocab, hidden]
   attentionNorm = 6,  ///< [hidden]
   ffnNorm = 7,        ///< [hidden]
   finalNorm = 8,      ///< [hidden]
@@ -42,10 +45,33 @@ CANOPY_HOST_DEVICE inline float uniformWeight(std::uint32_t layer, Matrix matrix
   return static_cast<float>(top - (1 << 23)) * (1.0F / static_cast<float>(1 << 23));
 }
 
-/// A weight with variance 1 / fanIn, as uniform * sqrt(3 / fanIn); `scale` is that root, computed once by the caller in
-/// float. Norm gains are 1 + 0.1 uniform.
+/// Inputs of a row of the matrix. The embedding's rows have variance 1, as the stream they start.
+inline std::int64_t fanInOf(const ModelShape& shape, Matrix matrix) {
+  switch (matrix) {
+    case Matrix::output:
+      return std::int64_t{shape.heads} * shape.headDim;
+    case Matrix::down:
+      return shape.ffn;
+    case Matrix::embedding:
+      return 1;
+    default:
+      return shape.hidden;
+  }
+}
+
+/// What a matrix's uniform values are multiplied by: sqrt(3 / fanIn), for variance 1 / fanIn.
+inline float weightScale(const ModelShape& shape, Matrix matrix) {
+  return std::sqrt(3.0F / static_cast<float>(fanInOf(shape, matrix)));
+}
+
+/// A weight before it is rounded to the type of the weights; `scale` is weightScale, computed once by the caller.
 CANOPY_HOST_DEVICE inline float syntheticWeight(std::uint32_t layer, Matrix matrix, std::uint64_t index, float scale) {
   return scale * uniformWeight(layer, matrix, index);
+}
+
+/// A gain of a norm. Gains stay fp32 whatever the type of the weights.
+CANOPY_HOST_DEVICE inline float syntheticGain(std::uint32_t layer, Matrix matrix, std::uint64_t index) {
+  return 1.0F + 0.1F * uniformWeight(layer, matrix, index);
 }
 
 }  // namespace canopy
