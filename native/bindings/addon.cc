@@ -1,10 +1,11 @@
-// The addon's exports, and nothing else.
+// The addon's exports, and nothing else. src/native/addon.ts has their types.
 #include "bindings/register.h"
 
 namespace {
 
 Napi::Object registerAll(Napi::Env env, Napi::Object exports) {
-  (void)env;
+  using namespace canopy::bindings;
+  registerDescribe(env, exports);
   return exports;
 }
 

@@ -1,6 +1,10 @@
-// What each file of this folder adds to the addon's exports.
+// What each file of this folder adds to the addon's exports: a line here, a call in addon.cc.
 #pragma once
 
 #include <napi.h>
 
-namespace canopy {}  // namespace canopy
+namespace canopy::bindings {
+
+void registerDescribe(Napi::Env env, Napi::Object exports);
+
+}  // namespace canopy::bindings
