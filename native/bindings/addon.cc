@@ -5,6 +5,7 @@ namespace {
 
 Napi::Object registerAll(Napi::Env env, Napi::Object exports) {
   using namespace canopy::bindings;
+  registerDense(env, exports);
   registerDescribe(env, exports);
   return exports;
 }

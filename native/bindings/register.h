@@ -5,6 +5,7 @@
 
 namespace canopy::bindings {
 
+void registerDense(Napi::Env env, Napi::Object exports);
 void registerDescribe(Napi::Env env, Napi::Object exports);
 
 }  // namespace canopy::bindings
