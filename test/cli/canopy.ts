@@ -22,14 +22,16 @@ export interface Running {
 export interface CanopyOptions {
   readonly cwd?: string;
   readonly env?: Readonly<Record<string, string | undefined>>;
+  /** The program, default that of this source tree. */
+  readonly main?: string;
 }
 
 /** Starts the real command line in a process of its own. */
 export function start(
   args: readonly string[],
-  { cwd = workFolder(), env = {} }: CanopyOptions = {},
+  { cwd = workFolder(), env = {}, main = MAIN }: CanopyOptions = {},
 ): Running {
-  const child = spawn(process.execPath, ["--import", import.meta.resolve("tsx"), MAIN, ...args], {
+  const child = spawn(process.execPath, ["--import", import.meta.resolve("tsx"), main, ...args], {
     cwd,
     env: { ...process.env, NO_COLOR: "1", FORCE_COLOR: undefined, CANOPY_DATA: undefined, ...env },
     stdio: ["ignore", "pipe", "pipe"],
