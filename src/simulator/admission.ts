@@ -22,7 +22,7 @@ export function fitRequest(
   decodeAt: Endpoint | null,
 ): Fit {
   const { blockTokens, kvBlocks } = (decodeAt ?? at).batching;
-  const limit = Math.min((decodeAt ?? at).maxModelTokens, kvBlocks * blockTokens);
+  const limit = Math.min(at.maxModelTokens, (decodeAt ?? at).maxModelTokens, kvBlocks * blockTokens);
   const produced = table.producedTokens[request];
   const wanted = table.promptTokens[request] + table.outputTokens[request];
   let truncated = false;

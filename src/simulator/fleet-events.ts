@@ -5,9 +5,6 @@ import type { Replica } from "./replica.ts";
 import { AT } from "./request-table.ts";
 import { EVENT, ORDER, packEvent, type RunState } from "./run-state.ts";
 
-const REPLICA_BITS = 12;
-const REPLICA_MASK = (1 << REPLICA_BITS) - 1;
-
 /** Enters the stated faults, and the ends of notices, into the event heap; returns them in order. */
 export function scheduleFaults(run: RunState): Fault[] {
   const faults: Fault[] = [];
@@ -18,15 +15,16 @@ export function scheduleFaults(run: RunState): Fault[] {
       faults.push({ atSeconds, endpoint: fault.endpoint, kind: "down" });
     }
   }
+  run.toCome += faults.length;
   faults.forEach((fault, i) => {
-    const order = fault.endpoint * faults.length + i;
-    run.events.push(fault.atSeconds, ORDER.fleet, order, packEvent(EVENT.fault, i));
+    run.events.push(fault.atSeconds, ORDER.fleet, fault.endpoint, packEvent(EVENT.fault, i));
   });
   return faults;
 }
 
 export function applyFault(run: RunState, fault: Fault): void {
   const endpoint = run.endpoints[fault.endpoint];
+  run.lastProgressSeconds = run.now;
   run.takeSnapshot();
   endpoint.advance(run.now);
   run.telemetry.touch(endpoint.index);
@@ -75,7 +73,7 @@ function tell(run: RunState, endpoint: EndpointState, change: FleetChange): void
 /** Starts, keeps or drains replicas until `wanted` are ordered (simulation-rules.md section 8). */
 export function orderReplicas(run: RunState, endpoint: EndpointState, wanted: number): void {
   const { minReplicas, maxReplicas, startupSeconds } = endpoint.definition;
-  const target = Math.min(Math.max(Math.round(wanted), minReplicas), maxReplicas);
+  const target = Math.min(Math.max(wanted, minReplicas), maxReplicas);
   endpoint.advance(run.now);
   let change = target - endpoint.ordered;
   endpoint.ordered = target;
@@ -86,13 +84,19 @@ export function orderReplicas(run: RunState, endpoint: EndpointState, wanted: nu
     replicas[i].phase = "serving";
     change--;
   }
+  const readySeconds = run.now + startupSeconds;
+  let started = false;
   for (let i = 0; i < replicas.length && change > 0; i++) {
     if (replicas[i].phase !== "off") continue;
     replicas[i].switchOn(run.now, "starting");
-    const payload = packEvent(EVENT.ready, (endpoint.index << REPLICA_BITS) | i);
-    replicas[i].readySeconds = run.now + startupSeconds;
-    run.events.push(replicas[i].readySeconds, ORDER.fleet, 1 << 20, payload);
+    replicas[i].readySeconds = readySeconds;
+    started = true;
     change--;
+  }
+  if (started) {
+    // Behind the faults of that instant at the endpoint: their payloads are smaller.
+    run.toCome++;
+    run.events.push(readySeconds, ORDER.fleet, endpoint.index, packEvent(EVENT.ready, endpoint.index));
   }
   for (let i = replicas.length - 1; i >= 0 && change < 0; i--) {
     if (replicas[i].phase !== "starting") continue;
@@ -111,14 +115,18 @@ export function orderReplicas(run: RunState, endpoint: EndpointState, wanted: nu
   if (run.mayCouple(endpoint)) run.recouple(endpoint);
 }
 
-/** A replica that was started begins to serve, unless it was stopped meanwhile. */
-export function replicaReady(run: RunState, value: number): void {
-  const endpoint = run.endpoints[value >> REPLICA_BITS];
-  const replica = endpoint.replicas[value & REPLICA_MASK];
-  if (replica.phase !== "starting" || replica.readySeconds !== run.now) return;
+/**
+ * The replicas of an endpoint that are started now begin to serve, unless they were stopped meanwhile: all of one
+ * instant together, so that the local balancer spreads over them what has waited.
+ */
+export function replicasReady(run: RunState, endpointIndex: number): void {
+  const endpoint = run.endpoints[endpointIndex];
+  const isReady = (replica: Replica) => replica.phase === "starting" && replica.readySeconds === run.now;
+  if (!endpoint.replicas.some(isReady)) return;
+  run.lastProgressSeconds = run.now;
   run.takeSnapshot();
   endpoint.advance(run.now);
-  replica.phase = "serving";
+  for (const replica of endpoint.replicas) if (isReady(replica)) replica.phase = "serving";
   run.telemetry.replicas[endpoint.index] = endpoint.servingReplicas;
   run.telemetry.touch(endpoint.index);
   endpoint.drawFromQueue(run.now);

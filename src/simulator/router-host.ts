@@ -1,8 +1,10 @@
 import type { RouterHost } from "../routers/contract.ts";
 import { fitRequest } from "./admission.ts";
+import type { EndpointState } from "./endpoint-state.ts";
 import { orderReplicas } from "./fleet-events.ts";
+import type { Explanation } from "./options.ts";
 import { AT } from "./request-table.ts";
-import { EVENT, ORDER, packEvent, type RunState } from "./run-state.ts";
+import { EVENT, LARGEST_TIMER_ID, ORDER, packEvent, type RunState } from "./run-state.ts";
 
 interface PeriodicTimer {
   readonly intervalSeconds: number;
@@ -18,6 +20,8 @@ export class Host implements RouterHost {
   readonly #run: RunState;
   readonly #timers = new Map<number, PeriodicTimer>();
   readonly #whileHolding: number[] = [];
+  /** What the router has explained of requests that it holds: of their next placements. */
+  readonly #unplaced = new Map<number, { -readonly [K in keyof Explanation]: Explanation[K] }[]>();
 
   constructor(run: RunState) {
     this.#run = run;
@@ -38,10 +42,8 @@ export class Host implements RouterHost {
   place(request: number, endpointIndex: number, decodeAt = -1, priority = 0): boolean {
     const run = this.#run;
     const { table } = run;
-    const endpoint = run.endpoints[endpointIndex];
     this.#checkHeld(request, "place");
-    if (endpoint === undefined)
-      throw misuse(`placed a request on endpoint ${endpointIndex}, which does not exist`);
+    const endpoint = this.#endpoint(endpointIndex, "placed a request on");
     const split = decodeAt !== -1 && decodeAt !== endpointIndex;
     this.#checkTarget(request, endpointIndex, split ? decodeAt : endpointIndex);
     if (!endpoint.up || (split && !run.endpoints[decodeAt].up)) return false;
@@ -57,6 +59,7 @@ export class Host implements RouterHost {
       run.truncatedCount++;
     }
     if (fit.refusal !== null) {
+      this.#unplaced.delete(request);
       run.reject(request, fit.refusal);
       return true;
     }
@@ -75,6 +78,7 @@ export class Host implements RouterHost {
     run.lastProgressSeconds = run.now;
     run.telemetry.placed(endpointIndex, table.promptTokens[request] + table.producedTokens[request]);
     run.sink.placed(request, endpointIndex, run.now);
+    if (this.#unplaced.size > 0) this.#noteEndpoint(request, endpointIndex);
     endpoint.send(request, run.now);
     if (run.mayCouple(endpoint)) run.recouple(endpoint);
     return true;
@@ -83,14 +87,14 @@ export class Host implements RouterHost {
   hold(request: number): void {
     this.#checkHeld(request, "hold");
     const { table } = this.#run;
-    if (!Number.isNaN(table.holdStartSeconds[request]) || !Number.isNaN(table.dispatchedSeconds[request]))
-      return;
+    if (!Number.isNaN(table.holdStartSeconds[request])) return;
     table.holdStartSeconds[request] = this.#run.now;
     this.#run.deferredCount++;
   }
 
   reject(request: number, reason: string): void {
     this.#checkHeld(request, "reject");
+    this.#unplaced.delete(request);
     this.#run.held--;
     this.#run.reject(request, reason);
   }
@@ -98,11 +102,14 @@ export class Host implements RouterHost {
   preempt(request: number): void {
     const run = this.#run;
     const { table } = run;
+    const before = table.at[request];
+    if (before === undefined || before === AT.future)
+      throw misuse(`took back request number ${request}, which does not exist`);
+    if (before === AT.ended || before === AT.router || before === AT.returning) return;
     const endpoint = run.endpoints[table.endpoint[request]];
-    if (endpoint === undefined) throw misuse(`took back request ${table.id[request]}, which is not placed`);
     endpoint.advance(run.now);
     const at = table.at[request];
-    if (at === AT.ended || at === AT.router || at === AT.returning) return;
+    if (at === AT.ended || at === AT.returning) return;
     if (at === AT.running) {
       const replica = endpoint.replicas[table.replica[request]];
       if (replica.endAt < Number.POSITIVE_INFINITY) {
@@ -130,12 +137,16 @@ export class Host implements RouterHost {
     this.#run.sink.weights(requestClass, weights, this.#run.now);
   }
 
-  setReplicas(endpoint: number, replicas: number): void {
-    orderReplicas(this.#run, this.#run.endpoints[endpoint], replicas);
+  setReplicas(endpointIndex: number, replicas: number): void {
+    const endpoint = this.#endpoint(endpointIndex, "set the replicas of");
+    if (!Number.isInteger(replicas)) {
+      throw misuse(`set ${replicas} replicas of ${endpoint.definition.name}, which is no whole number`);
+    }
+    orderReplicas(this.#run, endpoint, replicas);
   }
 
   setPowerState(endpointIndex: number, state: number): void {
-    const endpoint = this.#run.endpoints[endpointIndex];
+    const endpoint = this.#endpoint(endpointIndex, "set the power state of");
     const powerState = endpoint.definition.powerStates[state];
     if (powerState === undefined) {
       throw misuse(`set power state ${state} of ${endpoint.definition.name}, which has none of that number`);
@@ -146,7 +157,11 @@ export class Host implements RouterHost {
   }
 
   every(id: number, intervalSeconds: number, onlyWhileHolding = false): void {
-    if (!(intervalSeconds > 0)) throw misuse(`set timer ${id} to every ${intervalSeconds} s`);
+    checkTimerId(id);
+    // An interval that the clock cannot resolve would never come to its next multiple.
+    if (!(this.#run.now + intervalSeconds > this.#run.now && intervalSeconds < Number.POSITIVE_INFINITY)) {
+      throw misuse(`set timer ${id} to every ${intervalSeconds} s at ${this.#run.now} s`);
+    }
     this.#timers.set(id, {
       intervalSeconds,
       onlyWhileHolding,
@@ -162,6 +177,7 @@ export class Host implements RouterHost {
 
   at(id: number, atSeconds: number): void {
     const run = this.#run;
+    checkTimerId(id);
     if (!(atSeconds >= run.now))
       throw misuse(`set timer ${id} to ${atSeconds} s, which is before ${run.now} s`);
     run.events.push(atSeconds, ORDER.timer, id, packEvent(EVENT.once, id));
@@ -180,13 +196,24 @@ export class Host implements RouterHost {
   explain(request: number, reason: string, scores?: Float64Array): void {
     const run = this.#run;
     if (!run.options.explain) return;
-    run.explanations.push({
+    const placed = run.table.at[request] !== AT.router;
+    const explanation = {
       id: run.table.id[request],
       atSeconds: run.now,
-      endpoint: run.table.endpoint[request],
+      endpoint: placed ? run.table.endpoint[request] : -1,
       reason,
       scores: scores === undefined ? null : Array.from(scores),
-    });
+    };
+    run.explanations.push(explanation);
+    if (placed) return;
+    const others = this.#unplaced.get(request);
+    if (others === undefined) this.#unplaced.set(request, [explanation]);
+    else others.push(explanation);
+  }
+
+  #noteEndpoint(request: number, endpoint: number): void {
+    for (const explanation of this.#unplaced.get(request) ?? []) explanation.endpoint = endpoint;
+    this.#unplaced.delete(request);
   }
 
   /** Sets the timers that run only while the router holds something, when it does. */
@@ -224,6 +251,12 @@ export class Host implements RouterHost {
     run.events.push(timer.dueSeconds, ORDER.timer, id, packEvent(EVENT.periodic, id));
   }
 
+  #endpoint(index: number, action: string): EndpointState {
+    const endpoint = this.#run.endpoints[index];
+    if (endpoint === undefined) throw misuse(`${action} endpoint ${index}, which does not exist`);
+    return endpoint;
+  }
+
   #checkHeld(request: number, action: string): void {
     if (this.#run.table.at[request] !== AT.router) {
       throw misuse(`called ${action} for request ${this.#run.table.id[request]}, which it does not hold`);
@@ -240,6 +273,9 @@ export class Host implements RouterHost {
     if (split && (first.role !== "prefill" || last.role !== "decode")) {
       throw misuse(`split a request over ${first.name} (${first.role}) and ${last.name} (${last.role})`);
     }
+    if (first.model !== last.model) {
+      throw misuse(`split a request over ${first.name} and ${last.name}, which serve different models`);
+    }
     if (!split && first.role !== "mixed") {
       throw misuse(`placed a whole request on ${first.name}, which has the role ${first.role}`);
     }
@@ -248,6 +284,12 @@ export class Host implements RouterHost {
         `placed request ${run.table.id[request]}, which needs a large model, on ${last.name}, which serves a small one`,
       );
     }
+  }
+}
+
+function checkTimerId(id: number): void {
+  if (!(Number.isInteger(id) && id >= 0 && id <= LARGEST_TIMER_ID)) {
+    throw misuse(`set a timer of id ${id}, which is no whole number from 0 to ${LARGEST_TIMER_ID}`);
   }
 }
 

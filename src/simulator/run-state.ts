@@ -21,8 +21,12 @@ export const ORDER = { batchEnd: 1, fleet: 2, signal: 3, timer: 4, arrival: 5, b
 export const EVENT = { fault: 0, ready: 1, signal: 2, periodic: 3, once: 4, step: 5, kv: 6 } as const;
 const VALUE_BITS = 27;
 const VALUE_MASK = (1 << VALUE_BITS) - 1;
+/** Largest id of a router's timer. */
+export const LARGEST_TIMER_ID = VALUE_MASK;
 
+/** @param value a whole number below 2^27: a timer, a fault, a replica, a slot of the table */
 export function packEvent(kind: number, value: number): number {
+  if (!(value >= 0 && value <= VALUE_MASK)) throw new RangeError(`the event value ${value} exceeds 27 bits`);
   return (kind << VALUE_BITS) | value;
 }
 
@@ -80,8 +84,10 @@ export class RunState implements EndpointOwner {
     grams: new CompensatedSum(),
     usd: new CompensatedSum(),
   };
-  /** Time of the last arrival or placement. */
+  /** Time of the last arrival, placement or fleet event. */
   lastProgressSeconds = 0;
+  /** Events of the heap that are neither signals nor timers: they will come, and may change something. */
+  toCome = 0;
   readonly explanations: Explanation[] = [];
 
   readonly #completions: CompletionQueue;
@@ -174,6 +180,16 @@ export class RunState implements EndpointOwner {
     if (this.#nextSnapshotSeconds < Number.POSITIVE_INFINITY)
       this.telemetry.snapshot(this.endpoints, this.now);
     this.reportCompletions(Number.POSITIVE_INFINITY);
+  }
+
+  /** The router's calls are over unless it acts on the completions that it has not been told of: tells it at `t`. */
+  tellTheRest(t: number): void {
+    const interval = this.options.telemetryIntervalSeconds;
+    this.now = t;
+    this.phase = ORDER.batchStart;
+    this.lastSnapshot();
+    if (interval > 0)
+      this.#nextSnapshotSeconds = (Math.round(multipleUpTo(t, interval) / interval) + 1) * interval;
   }
 
   #snapshotAt(t: number): void {
@@ -274,6 +290,7 @@ export class RunState implements EndpointOwner {
     const step = table.nextStep[request];
     if (step !== -1) {
       const arrival = atSeconds + back + table.thinkSeconds[step];
+      this.toCome++;
       this.events.push(arrival, ORDER.arrival, table.id[step], packEvent(EVENT.step, step));
     }
     if (this.router.needs?.completions === true) this.#completions.add(request);
@@ -297,6 +314,7 @@ export class RunState implements EndpointOwner {
     to.expectKv(request, arrival);
     if (this.watching) this.recouple(to);
     this.telemetry.touch(to.index);
+    this.toCome++;
     this.events.push(arrival, ORDER.arrival, table.id[request], packEvent(EVENT.kv, request));
   }
 

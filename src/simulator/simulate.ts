@@ -1,11 +1,14 @@
-import { applyFault, replicaReady, scheduleFaults } from "./fleet-events.ts";
+import { applyFault, replicasReady, scheduleFaults } from "./fleet-events.ts";
 import type { RecordSink, RunOptions, RunTotals } from "./options.ts";
 import { AT } from "./request-table.ts";
 import { Host } from "./router-host.ts";
 import { EVENT, eventKind, eventValue, ORDER, packEvent, RunState } from "./run-state.ts";
 import { closeRun } from "./totals.ts";
 
-/** Simulated time without an arrival or a placement after which a router is taken to hold its requests for ever. */
+/**
+ * Simulated time without an arrival, a placement, an end of a request or a fleet event, nothing but timers and signals
+ * to come, after which a router is taken to hold its requests for ever.
+ */
 const PATIENCE_SECONDS = 7 * 24 * 3600;
 
 /**
@@ -32,12 +35,21 @@ export function simulate(options: RunOptions, sink: RecordSink): RunTotals {
     const eventTime = events.peekTime();
     const coupledTime = coupled.peekTime();
     const time = Math.min(arrivalTime, eventTime, coupledTime);
-    if (time > limit || time === Number.POSITIVE_INFINITY) break;
-    run.now = time;
+    if (time > limit) break;
     // Signals, timers and faults may come for ever: the run is over when nothing else is left.
-    const onlyClocks =
-      arrivalTime === Number.POSITIVE_INFINITY && coupledTime > time && isClock(events.peekPayload());
-    if (onlyClocks && isOver(run, time)) break;
+    const onlyClocks = arrivalTime === Number.POSITIVE_INFINITY && coupledTime > time;
+    if (time === Number.POSITIVE_INFINITY || (onlyClocks && isClock(events.peekPayload()))) {
+      const reached = run.now;
+      run.now = time;
+      run.phase = time === Number.POSITIVE_INFINITY ? ORDER.batchStart : events.peekPriority();
+      if (isOver(run, time)) {
+        if (run.table.live === run.unreported || run.unreported === 0) break;
+        run.tellTheRest(Math.max(reached, run.lastEndSeconds));
+        host.armWhileHolding();
+        continue;
+      }
+    }
+    run.now = time;
 
     let order: number = ORDER.batchStart + 1;
     let source = 0;
@@ -87,16 +99,21 @@ function isClock(payload: number): boolean {
 
 /** With no more arrivals: whether everything has ended before `time`, or can never end. */
 function isOver(run: RunState, time: number): boolean {
-  let outstanding = 0;
-  run.snapshotBefore(time);
+  let atWork = false;
+  if (time < Number.POSITIVE_INFINITY) run.snapshotBefore(time);
   for (const endpoint of run.endpoints) {
     if (endpoint.outstanding > 0) endpoint.advance(time);
     // What waits where no replica serves can only be helped by the router: it counts as held.
-    if (endpoint.nextEventTime() < Number.POSITIVE_INFINITY) outstanding += endpoint.outstanding;
-    outstanding += endpoint.kv.length;
+    if (endpoint.outstanding > 0 && endpoint.nextEventTime() < Number.POSITIVE_INFINITY) atWork = true;
   }
-  if (outstanding > 0 || run.callsDue) return false;
-  return run.table.live - run.unreported === 0 || time > run.lastProgressSeconds + PATIENCE_SECONDS;
+  if (atWork || run.callsDue) return false;
+  if (run.table.live === run.unreported || time === Number.POSITIVE_INFINITY) return true;
+  if (run.toCome > 0) return false;
+  const isSilent = run.router.signal === undefined && run.events.size === 1;
+  const progress = Math.max(run.lastProgressSeconds, run.lastEndSeconds);
+  return (
+    (isSilent && eventKind(run.events.peekPayload()) === EVENT.signal) || time > progress + PATIENCE_SECONDS
+  );
 }
 
 function arrive(run: RunState, request: number): void {
@@ -125,15 +142,17 @@ function handleEvent(
   payload: number,
 ): void {
   const value = eventValue(payload);
-  switch (eventKind(payload)) {
+  const kind = eventKind(payload);
+  if (kind !== EVENT.signal && kind !== EVENT.periodic && kind !== EVENT.once) run.toCome--;
+  switch (kind) {
     case EVENT.fault:
       applyFault(run, faults[value]);
       break;
     case EVENT.ready:
-      replicaReady(run, value);
+      replicasReady(run, value);
       break;
     case EVENT.signal:
-      fetchSignals(run, value);
+      fetchSignals(run);
       break;
     case EVENT.periodic:
       host.firePeriodic(value);
@@ -152,10 +171,11 @@ function handleEvent(
   }
 }
 
-function fetchSignals(run: RunState, k: number): void {
+function fetchSignals(run: RunState): void {
   const interval = run.options.signalIntervalSeconds;
+  const k = Math.round(run.now / interval);
   run.signals.fetch(run.now);
-  run.events.push((k + 1) * interval, ORDER.signal, 0, packEvent(EVENT.signal, k + 1));
+  run.events.push((k + 1) * interval, ORDER.signal, 0, packEvent(EVENT.signal, 0));
   if (run.router.signal === undefined) return;
   for (let region = 0; region < run.signals.regions.length; region++) {
     run.observe();

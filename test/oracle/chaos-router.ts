@@ -222,6 +222,7 @@ export function chaosRouter(seed: number, calm: boolean, log?: string[]): Router
       const entry = placed.find((other) => other.request === request);
       if (entry === undefined) throw new Error("a request came back that was not placed");
       placed = placed.filter((other) => other !== entry);
+      if (draw(3) === 0) host.hold(request);
       if (reason === "preempted" || draw(2) === 0 || !place(entry)) held.push(entry);
     },
   };

@@ -102,6 +102,8 @@ function totalsDifference(a: RunTotals, b: RunTotals): string | null {
     "endSeconds",
   ] as const;
   for (const name of names) if (a[name] !== b[name]) return `total ${name}: ${a[name]} / ${b[name]}`;
+  const [x, y] = [a, b].map(({ explanations }) => JSON.stringify(explanations));
+  if (x !== y) return `explanations: ${x} / ${y}`;
   for (const [e, endpoint] of a.endpoints.entries()) {
     for (const [name, value] of Object.entries(endpoint) as [keyof typeof endpoint, number][]) {
       const other = b.endpoints[e][name];

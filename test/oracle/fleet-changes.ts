@@ -16,6 +16,7 @@ export function scheduleFaults(sim: Sim): void {
 
 function befall(sim: Sim, fault: Fault, index: number): void {
   const site = sim.sites[fault.endpoint];
+  sim.lastActivity = sim.now;
   switch (fault.kind) {
     case "down":
       takeDown(sim, site);
@@ -29,7 +30,10 @@ function befall(sim: Sim, fault: Fault, index: number): void {
       break;
     case "notice": {
       const ties: [number, number, number] = [site.index, -1, index];
-      sim.events.add(sim.now + fault.noticeSeconds, FLEET, ties, () => takeDown(sim, site));
+      sim.events.add(sim.now + fault.noticeSeconds, FLEET, ties, () => {
+        sim.lastActivity = sim.now;
+        takeDown(sim, site);
+      });
       tellFleet(sim, site, "notice");
       break;
     }
@@ -120,8 +124,14 @@ function start(sim: Sim, replica: Replica): void {
   startUpTime(replica, sim.now);
   const ready = sim.now + site.endpoint.startupSeconds;
   replica.startup = sim.events.add(ready, FLEET, [site.index, replica.index, 0], () => {
-    replica.startup = null;
-    replica.state = "serving";
+    sim.lastActivity = sim.now;
+    // Those of one endpoint that are ready at one instant begin together.
+    for (const other of site.replicas) {
+      if (other.startup?.time !== sim.now) continue;
+      if (other !== replica) sim.events.remove(other.startup);
+      other.startup = null;
+      other.state = "serving";
+    }
     serveLobby(sim, site);
     tellFleet(sim, site, "scaled");
   });

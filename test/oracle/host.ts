@@ -40,7 +40,7 @@ export class OracleHost implements RouterHost {
     const { columns } = sim;
     const job = this.#held(request, "place");
     const site = this.#site(endpoint);
-    const decodes = decodeAt < 0 || decodeAt === endpoint ? null : this.#site(decodeAt);
+    const decodes = decodeAt === -1 || decodeAt === endpoint ? null : this.#site(decodeAt);
     this.#checkPlacement(job, site, decodes);
     if (!site.up || atCap(site)) return false;
     if (decodes !== null && !decodes.up) return false;
@@ -84,6 +84,7 @@ export class OracleHost implements RouterHost {
   preempt(request: number): void {
     const sim = this.#sim;
     const job = sim.jobs[request];
+    if (job === undefined) throw new UserError("CANOPY_ROUTER_ACTION", `no request ${request}`);
     const { site, replica } = job;
     if (job.state === "running" && replica !== null) {
       if (replica.batch !== null) {
@@ -111,7 +112,11 @@ export class OracleHost implements RouterHost {
   }
 
   setReplicas(endpoint: number, replicas: number): void {
-    setReplicas(this.#sim, this.#site(endpoint), replicas);
+    const site = this.#site(endpoint);
+    if (!Number.isInteger(replicas)) {
+      throw new UserError("CANOPY_ROUTER_ACTION", `${replicas} replicas of ${site.endpoint.name}`);
+    }
+    setReplicas(this.#sim, site, replicas);
   }
 
   setPowerState(endpoint: number, state: number): void {
@@ -167,9 +172,14 @@ export class OracleHost implements RouterHost {
   #checkPlacement(job: Job, site: Site, decodes: Site | null): void {
     const { name, role } = site.endpoint;
     const split = decodes !== null;
-    if (split !== (role === "prefill") || (split && decodes.endpoint.role !== "decode")) {
+    const isAllowed = split
+      ? role === "prefill" &&
+        decodes.endpoint.role === "decode" &&
+        decodes.endpoint.model === site.endpoint.model
+      : role === "mixed";
+    if (!isAllowed) {
       const given = split ? `${name} and ${decodes.endpoint.name}` : name;
-      const wanted = "a placement names a prefill and a decode endpoint, or one that is no prefill endpoint";
+      const wanted = "a placement names a prefill and a decode endpoint of one model, or a mixed endpoint";
       throw new UserError("CANOPY_ROUTER_ACTION", `request ${job.id} was placed at ${given}: ${wanted}`);
     }
     if (this.#sim.columns.needsLarge[job.id] === 0) return;
@@ -188,7 +198,7 @@ export class OracleHost implements RouterHost {
     const sim = this.#sim;
     const { promptTokens, outputTokens, producedTokens } = sim.columns;
     const { endpoint } = decodes ?? site;
-    const limit = limitOf(endpoint);
+    const limit = Math.min(limitOf(endpoint), site.endpoint.maxModelTokens);
     const produced = producedTokens[job.id];
     if (produced > 0 && promptTokens[job.id] + produced >= limit) {
       return `${endpoint.name}: came back with ${promptTokens[job.id] + produced} tokens of at most ${limit}`;

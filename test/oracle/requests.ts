@@ -40,6 +40,8 @@ export function finish(sim: Sim, replica: Replica, job: Job): void {
   site.totals.outputTokens += columns.outputTokens[job.id];
   sim.counts.finished++;
   sim.ended++;
+  sim.lastEnd = sim.now;
+  sim.lastActivity = sim.now;
   sim.telemetry.finished(job);
   sim.sink.finished(job.id);
   const next = sim.jobs[job.id + 1];
@@ -49,6 +51,8 @@ export function finish(sim: Sim, replica: Replica, job: Job): void {
 /** Refuses a request, and with it the steps of its session that follow. */
 export function reject(sim: Sim, job: Job, reason: string): void {
   job.state = "rejected";
+  sim.lastEnd = sim.now;
+  sim.lastActivity = sim.now;
   sim.counts.rejected++;
   sim.ended++;
   sim.sink.rejected(job.id, reason);

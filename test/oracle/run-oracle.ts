@@ -73,6 +73,7 @@ function newSim(options: RunOptions, sink: RecordSink): { sim: Sim; telemetry: T
     ended: 0,
     sequence: 0,
     lastActivity: 0,
+    lastEnd: 0,
     watching: false,
     completed: {
       endpoint: -1,
@@ -122,13 +123,16 @@ function finishRun(sim: Sim, telemetry: Telemetry, host: OracleHost): RunTotals 
   const { options, counts } = sim;
   for (const site of sim.sites) for (const replica of site.replicas) abortBatch(sim, replica);
   telemetry.reportRest();
+  // A run that is not cut ends with its last request, also when the router went on.
+  const isCut = options.end === "cut" && options.horizonSeconds !== null;
+  const endSeconds = isCut && sim.ended < sim.jobs.length ? sim.now : sim.lastEnd;
   let unfinished = 0;
   for (const job of sim.jobs) {
     if (job.state === "finished" || job.state === "rejected" || job.state === "future") continue;
     unfinished++;
     sim.sink.unfinished(job.id);
   }
-  const horizonSeconds = options.horizonSeconds ?? sim.now;
+  const horizonSeconds = options.horizonSeconds ?? endSeconds;
   for (const site of sim.sites) {
     checkBlocks(site);
     meterUpTime(sim, site, horizonSeconds);
@@ -141,7 +145,7 @@ function finishRun(sim: Sim, telemetry: Telemetry, host: OracleHost): RunTotals 
     truncated: counts.truncated,
     deferred: counts.deferred,
     horizonSeconds,
-    endSeconds: sim.now,
+    endSeconds,
     endpoints: sim.sites.map((site) => site.totals),
     routerCalls: counts.calls,
     telemetrySnapshots: telemetry.taken,

@@ -142,7 +142,10 @@ export interface Sim {
   held: number;
   ended: number;
   sequence: number;
+  /** Time of the last arrival, placement, end of a request or fleet event. */
   lastActivity: number;
+  /** Time of the last end of a request. */
+  lastEnd: number;
   watching: boolean;
   readonly completed: { -readonly [K in keyof CompletionView]: CompletionView[K] };
   readonly counts: {

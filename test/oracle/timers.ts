@@ -14,6 +14,7 @@ export class Timers {
 
   /** At every multiple of the interval after now; a periodic timer of the same id is replaced. */
   every(id: number, intervalSeconds: number, onlyWhileHolding: boolean): void {
+    checkId(id);
     if (!(intervalSeconds > 0)) throw new RangeError(`timer ${id}: an interval of ${intervalSeconds} s`);
     let k = Math.ceil(this.#sim.now / intervalSeconds) + 1;
     while ((k - 1) * intervalSeconds > this.#sim.now) k--;
@@ -23,8 +24,9 @@ export class Timers {
   }
 
   at(id: number, atSeconds: number): void {
-    const time = Math.max(atSeconds, this.#sim.now);
-    this.#sim.events.add(time, TIMER, [id, 0, 0], () => this.#fire(id, false));
+    checkId(id);
+    if (!(atSeconds >= this.#sim.now)) throw new RangeError(`timer ${id} at ${atSeconds} s is in the past`);
+    this.#sim.events.add(atSeconds, TIMER, [id, 0, 0], () => this.#fire(id, false));
   }
 
   #schedule(id: number, interval: number, k: number, onlyWhileHolding: boolean): void {
@@ -40,4 +42,8 @@ export class Timers {
     if (router.timer === undefined || (onlyWhileHolding && held === 0)) return;
     tell(this.#sim, () => router.timer?.(id));
   }
+}
+
+function checkId(id: number): void {
+  if (!(Number.isInteger(id) && id >= 0 && id < 2 ** 27)) throw new RangeError(`a timer of id ${id}`);
 }
