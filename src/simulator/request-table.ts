@@ -24,62 +24,16 @@ export const AT = {
   ended: 8,
 } as const;
 
-const FLOATS = [
-  "id",
-  "arrivalSeconds",
-  "deadlineSeconds",
-  "dispatchedSeconds",
-  "heldSeconds",
-  "holdStartSeconds",
-  "startedSeconds",
-  "firstTokenSeconds",
-  "finishedSeconds",
-  "ttftSeconds",
-  "e2eSeconds",
-  "session",
-  "thinkSeconds",
-  "energyJoules",
-  "costUsd",
-  "carbonGrams",
-  "joulesMark",
-  "usdMark",
-  "gramsMark",
-  "reachedOrder",
-  "deliverySeconds",
-] as const;
-const INTS = [
-  "promptTokens",
-  "outputTokens",
-  "producedTokens",
-  "step",
-  "prefixTokens",
-  "recordedEndpoint",
-  "endpoint",
-  "decodeAt",
-  "replica",
-  "preemptions",
-  "priority",
-  "target",
-  "computed",
-  "blocks",
-  "heldOffset",
-  "finishStep",
-  "previous",
-  "next",
-  "wheelPrevious",
-  "wheelNext",
-  "nextStep",
-  "batchStamp",
-] as const;
-const BYTES = ["tier", "needsLarge", "taskType", "at", "takeBack", "transferred", "truncated"] as const;
+type Column = Float64Array | Int32Array | Uint8Array;
 
-type Columns = { [K in (typeof FLOATS)[number]]: Float64Array } & {
-  [K in (typeof INTS)[number]]: Int32Array;
-} & {
-  [K in (typeof BYTES)[number]]: Uint8Array;
-};
+/**
+ * Elements from one request to the next in every column. A request's values of one type lie side by side, since the
+ * simulator needs most of them at once and its requests are spread over all memory: as columns on their own, each
+ * value would cost a cache line.
+ */
+const STRIDE = 24;
 
-export class RequestTable implements Columns, RequestView, RecordColumns {
+export class RequestTable implements RequestView, RecordColumns {
   /** Number in workload order. */
   id = new Float64Array(0);
   arrivalSeconds = new Float64Array(0);
@@ -148,9 +102,9 @@ export class RequestTable implements Columns, RequestView, RecordColumns {
   /** 1 when it was cut to the longest sequence of an endpoint. */
   truncated = new Uint8Array(0);
 
-  capacity = 0;
   /** Slots in use. */
   live = 0;
+  #capacity = 0;
   #free = new Int32Array(0);
 
   constructor() {
@@ -159,7 +113,7 @@ export class RequestTable implements Columns, RequestView, RecordColumns {
 
   /** An unused slot; every column that a run reads before writing is reset. */
   allocate(): number {
-    if (this.live === this.capacity) this.#grow(this.capacity * 2);
+    if (this.live === this.#capacity) this.#grow(this.#capacity * 2);
     const slot = this.#free[this.live++];
     this.dispatchedSeconds[slot] = Number.NaN;
     this.heldSeconds[slot] = 0;
@@ -190,21 +144,32 @@ export class RequestTable implements Columns, RequestView, RecordColumns {
     this.#free[--this.live] = slot;
   }
 
-  #grow(capacity: number): void {
-    const columns = this as Columns;
-    for (const name of FLOATS) columns[name] = widened(columns[name], new Float64Array(capacity));
-    for (const name of INTS) columns[name] = widened(columns[name], new Int32Array(capacity));
-    for (const name of BYTES) columns[name] = widened(columns[name], new Uint8Array(capacity));
-    this.#free = widened(this.#free, new Int32Array(capacity));
-    for (let slot = this.capacity; slot < capacity; slot++) {
-      this.#free[slot] = slot;
-      this.at[slot] = AT.ended;
-    }
-    this.capacity = capacity;
+  /** Slots of the requests that have not ended, in no order to rely on. */
+  *unended(): Generator<number> {
+    for (let i = 0; i < this.#capacity; i++) if (this.at[i * STRIDE] !== AT.ended) yield i * STRIDE;
   }
-}
 
-function widened<A extends Float64Array | Int32Array | Uint8Array>(from: A, to: A): A {
-  to.set(from);
-  return to;
+  #grow(capacity: number): void {
+    const columns = Object.entries(this).filter(([, value]) => ArrayBuffer.isView(value)) as [
+      keyof this,
+      Column,
+    ][];
+    for (const type of [Float64Array, Int32Array, Uint8Array]) {
+      const own = columns.filter(([, column]) => column instanceof type);
+      if (own.length > STRIDE) throw new RangeError(`${own.length} columns of a type, room for ${STRIDE}`);
+      const rows = new type(capacity * STRIDE);
+      rows.set(new type(own[0][1].buffer as ArrayBuffer));
+      own.forEach(([name], offset) => {
+        this[name] = rows.subarray(offset) as this[typeof name];
+      });
+    }
+    const free = new Int32Array(capacity);
+    free.set(this.#free);
+    for (let i = this.#capacity; i < capacity; i++) {
+      free[i] = i * STRIDE;
+      this.at[i * STRIDE] = AT.ended;
+    }
+    this.#free = free;
+    this.#capacity = capacity;
+  }
 }

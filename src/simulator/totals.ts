@@ -46,9 +46,9 @@ function reportUnfinished(run: RunState, end: number): { unfinished: number; not
   const left: number[] = [];
   let notArrived = 0;
   for (const endpoint of run.endpoints) endpoint.settleAt(end);
-  for (let slot = 0; slot < table.capacity; slot++) {
-    if (table.at[slot] === AT.future) notArrived++;
-    else if (table.at[slot] !== AT.ended) left.push(slot);
+  for (const request of table.unended()) {
+    if (table.at[request] === AT.future) notArrived++;
+    else left.push(request);
   }
   left.sort((a, b) => table.id[a] - table.id[b]);
   for (const request of left) {
