@@ -34,7 +34,8 @@ export class PlacementSketcher {
     this.#hash[0] += first;
     this.#hash[1] += mix(first ^ 0x6a09e667 ^ low);
     while (id / this.#every >= MOST_SAMPLES) this.#thin();
-    if (id % this.#every !== 0) return;
+    // A power of two: the lowest bits tell whether it divides the number.
+    if ((low & (this.#every - 1)) !== 0) return;
     const at = id / this.#every;
     this.#sample[at] = endpoint;
     if (at >= this.#samples) this.#samples = at + 1;

@@ -114,7 +114,7 @@ function admitVllmV1(replica: Replica, budget: number): number {
     }
     const cached = cachedTokens(replica, request);
     const asked = Math.min(table.target[request] - cached, left);
-    const blocks = Math.ceil((cached + asked) / replica.blockRing.length);
+    const blocks = Math.ceil((cached + asked) / replica.blockRing.blockTokens);
     if (blocks > replica.freeBlocks) break;
     replica.cache?.take(table.session[request]);
     replica.takeBlocks(blocks);
@@ -131,7 +131,7 @@ function admitVllmV1(replica: Replica, budget: number): number {
 /** A request whose prefill was computed elsewhere enters and decodes in this very step. */
 function admitTransferred(replica: Replica, request: number): boolean {
   const { table } = replica;
-  const blockTokens = replica.blockRing.length;
+  const blockTokens = replica.blockRing.blockTokens;
   const held = table.promptTokens[request] + table.producedTokens[request];
   let blocks = Math.ceil(table.target[request] / blockTokens);
   if (held > blocks * blockTokens) blocks++;
@@ -149,7 +149,7 @@ function admitTransferred(replica: Replica, request: number): boolean {
 function cachedTokens(replica: Replica, request: number): number {
   const { table, cache } = replica;
   if (cache === null || table.session[request] < 0) return 0;
-  const blockTokens = replica.blockRing.length;
+  const blockTokens = replica.blockRing.blockTokens;
   return (
     blockTokens *
     Math.min(
@@ -258,7 +258,7 @@ function formPrefillOnly(replica: Replica): Formed {
     const request = waiting.head;
     const tokens = replica.batchTokens + table.target[request];
     if (replica.batchPrompts > 0 && tokens > batching.tokenBudget) break;
-    const blocks = Math.ceil(table.target[request] / replica.blockRing.length);
+    const blocks = Math.ceil(table.target[request] / replica.blockRing.blockTokens);
     if (blocks > replica.freeBlocks) break;
     replica.freeBlocks -= blocks;
     table.blocks[request] = blocks;
@@ -336,7 +336,7 @@ function takeWholeTarget(replica: Replica, request: number): boolean {
   const { batching } = replica.endpoint;
   const { table } = replica;
   const watermark = Math.floor(batching.watermarkFraction * batching.kvBlocks);
-  const blocks = Math.ceil(table.target[request] / replica.blockRing.length);
+  const blocks = Math.ceil(table.target[request] / replica.blockRing.blockTokens);
   if (replica.freeBlocks - blocks < watermark) return false;
   replica.freeBlocks -= blocks;
   table.blocks[request] = blocks;
@@ -344,7 +344,7 @@ function takeWholeTarget(replica: Replica, request: number): boolean {
 }
 
 function chunkBlocks(replica: Replica, request: number, asked: number): number {
-  return Math.ceil((replica.table.computed[request] + asked) / replica.blockRing.length);
+  return Math.ceil((replica.table.computed[request] + asked) / replica.blockRing.blockTokens);
 }
 
 /** Blocks for the next chunk of a prompt that holds a place; false when they are not free. */

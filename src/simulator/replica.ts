@@ -1,6 +1,7 @@
 import { ConservationError } from "../errors.ts";
 import type { Endpoint, Region } from "../fleet/fleet.ts";
 import type { Law } from "../profile/law.ts";
+import { BlockRing } from "./block-ring.ts";
 import { FinishWheel } from "./finish-wheel.ts";
 import { EMPTY, formBatch, PURE_DECODE } from "./forming.ts";
 import { Meter } from "./meter.ts";
@@ -88,8 +89,7 @@ export class Replica {
   readonly horizonSeconds: number;
 
   readonly wheel: FinishWheel;
-  /** Decoding requests by (tokens held - steps) modulo blockTokens. */
-  readonly blockRing: Int32Array;
+  readonly blockRing: BlockRing;
 
   readonly #finishing: { readonly request: number; readonly blocks: number }[] = [];
   #inDecodeRun = false;
@@ -133,7 +133,7 @@ export class Replica {
     this.stalled = new Int32Array(batching.maxRequests);
     this.prefilling = new Int32Array(batching.maxRequests);
     this.wheel = new FinishWheel(table);
-    this.blockRing = new Int32Array(batching.blockTokens);
+    this.blockRing = new BlockRing(batching.blockTokens);
   }
 
   /** Requests that hold a place in the batch. */
@@ -211,7 +211,7 @@ export class Replica {
     if (table.computed[request] === table.target[request]) {
       const held = this.#leaveDecoding(request);
       table.producedTokens[request] = held - table.promptTokens[request];
-      this.freeBlocks += Math.ceil((held - 1) / this.blockRing.length);
+      this.freeBlocks += this.blockRing.blocksOf(held);
     } else {
       this.freeBlocks += table.blocks[request];
       this.queuedPrefillTokens -= table.target[request] - table.computed[request];
@@ -269,9 +269,8 @@ export class Replica {
     const table = this.table;
     this.closeSegment();
     const held = table.promptTokens[request] + table.producedTokens[request];
-    const offset = held - this.steps;
-    table.heldOffset[request] = offset;
-    this.blockRing[residue(offset, this.blockRing.length)]++;
+    table.heldOffset[request] = held - this.steps;
+    this.blockRing.add(held);
     this.wheel.insert(request, this.steps + table.outputTokens[request] - table.producedTokens[request]);
     this.decoding++;
     this.contextTokens += held;
@@ -282,12 +281,12 @@ export class Replica {
 
   /** KV blocks that the decode step now due takes if all decoding requests take part. */
   blocksForDecodeStep(): number {
-    return this.blockRing[residue(1 - this.steps, this.blockRing.length)];
+    return this.blockRing.due;
   }
 
   /** Whether a decoding request needs a new block for the step now due. */
   needsBlock(request: number): boolean {
-    return (this.table.heldOffset[request] + this.steps - 1) % this.blockRing.length === 0;
+    return this.blockRing.needsBlock(this.table.heldOffset[request] + this.steps);
   }
 
   /** Takes KV blocks that are free; cached prefixes make room. */
@@ -388,9 +387,8 @@ export class Replica {
   /** Takes a request out of the decoding ones, settles its share, and returns the tokens it holds. */
   #leaveDecoding(request: number): number {
     const table = this.table;
-    const offset = table.heldOffset[request];
-    const held = offset + this.steps;
-    this.blockRing[residue(offset, this.blockRing.length)]--;
+    const held = table.heldOffset[request] + this.steps;
+    this.blockRing.remove(held);
     this.wheel.remove(request);
     this.decoding--;
     this.contextTokens -= held;
@@ -439,8 +437,7 @@ export class Replica {
       this.#segmentTimeFactor = this.timeFactor;
       this.#segmentPowerFactor = this.powerFactor;
     }
-    const blockTokens = this.blockRing.length;
-    const sureSteps = Math.floor((this.freeBlocks - 1) / decoding) * blockTokens;
+    const sureSteps = Math.floor((this.freeBlocks - 1) / decoding) * this.blockRing.blockTokens;
     // Who could not enter at this step could at the next when this one preempted (it admits nobody then), or when
     // the cache shrinks: less is reused and the chunk asked for ends earlier.
     const reform = this.preemptedWhileForming || (this.cache !== null && this.waiting.length > 0);
@@ -482,7 +479,8 @@ export class Replica {
     }
     const outside = law.outsideGrid[segment] === 1;
     if (outside) this.#countOutside(done - markedSteps, now - markedNow);
-    this.#takeDecodeBlocks(inProgress ? done + 1 : done);
+    this.takeBlocks(this.blockRing.blocksFor(inProgress ? done + 1 : done, decoding));
+    this.blockRing.advance(done);
     this.iterations += done;
     this.outstandingTokens += decoding * done;
     this.now = now;
@@ -510,20 +508,6 @@ export class Replica {
     this.outsideJoules += this.meter.segmentJoules;
   }
 
-  /** Takes the blocks of `count` decode steps from the one now due, all decoding requests taking part. */
-  #takeDecodeBlocks(count: number): void {
-    const ring = this.blockRing;
-    const blockTokens = ring.length;
-    const rounds = Math.floor(count / blockTokens);
-    let taken = rounds * this.decoding;
-    let at = residue(1 - this.steps, blockTokens);
-    for (let left = count - rounds * blockTokens; left > 0; left--) {
-      taken += ring[at];
-      at = at === 0 ? blockTokens - 1 : at - 1;
-    }
-    this.takeBlocks(taken);
-  }
-
   #startMixedBatch(): void {
     this.closeSegment();
     const { law, table } = this;
@@ -545,6 +529,7 @@ export class Replica {
     if (this.#inDecodeRun) {
       if (this.#batchOutside) this.#countOutside(1, this.now - this.#batchStart);
       this.steps++;
+      this.blockRing.advance(1);
       this.contextTokens += this.decoding;
       this.outstandingTokens += this.decoding;
     } else {
@@ -588,16 +573,14 @@ export class Replica {
   /** One decode step of all decoding requests but the stalled, which fall one step behind. */
   #stepDecoding(): void {
     const { table, blockRing } = this;
-    const blockTokens = blockRing.length;
     for (let i = 0; i < this.stalledCount; i++) {
       const request = this.stalled[i];
-      const offset = table.heldOffset[request]--;
-      blockRing[residue(offset, blockTokens)]--;
-      blockRing[residue(offset - 1, blockTokens)]++;
+      blockRing.stall(table.heldOffset[request]-- + this.steps);
       this.wheel.remove(request);
       this.wheel.insert(request, table.finishStep[request] + 1);
     }
     this.steps++;
+    blockRing.advance(1);
     this.contextTokens += this.batchDecoding;
     this.outstandingTokens += this.batchDecoding;
   }
@@ -662,7 +645,7 @@ export class Replica {
         this.closeSegment();
         const held = this.#leaveDecoding(request);
         this.table.producedTokens[request] = this.table.outputTokens[request];
-        this.#finish(request, Math.ceil((held - 1) / this.blockRing.length));
+        this.#finish(request, this.blockRing.blocksOf(held));
       }
       request = next;
     }
@@ -707,7 +690,7 @@ export class Replica {
     this.#wasAskedBack(request);
     if (this.cache !== null && table.session[request] >= 0) {
       const full = Math.floor(
-        (table.promptTokens[request] + table.producedTokens[request] - 1) / this.blockRing.length,
+        (table.promptTokens[request] + table.producedTokens[request] - 1) / this.blockRing.blockTokens,
       );
       this.cache.keep(table.session[request], full);
       this.cache.shrinkTo(this.freeBlocks);
@@ -744,10 +727,4 @@ export class Replica {
     if (this.phase !== "off" && to > from) this.meter.idle(from, to, this.law.idleWatts);
     this.#idleFrom = t;
   }
-}
-
-/** x modulo n, in 0..n-1 for negative x too. */
-function residue(x: number, n: number): number {
-  const r = x % n;
-  return r < 0 ? r + n : r;
 }
