@@ -9,18 +9,23 @@ export const ROOT = fileURLToPath(new URL("../", import.meta.url));
 /**
  * Installs the versions of package-lock.json where the installed packages are others; exits when that fails.
  *
- * Not `npm ci`: it refuses the lock file where a registry lacks some optional package of another platform.
+ * Without install scripts: the native addon takes a compiler and a minute, and neither command needs it. Not `npm ci`:
+ * it refuses the lock file where a registry lacks some optional package of another platform.
  */
 export async function ensureInstalled() {
   const why = whyInstall();
   if (why === undefined) return;
   process.stderr.write(`${why}: running npm install, once\n`);
   const windows = process.platform === "win32";
-  const code = await run(windows ? "npm.cmd" : "npm", ["install", "--no-save", "--no-audit", "--no-fund"], {
-    // npm's own words are no part of what these commands print.
-    stdio: ["ignore", 2, 2],
-    shell: windows,
-  });
+  const code = await run(
+    windows ? "npm.cmd" : "npm",
+    ["install", "--no-save", "--no-audit", "--no-fund", "--ignore-scripts"],
+    {
+      // npm's own words are no part of what these commands print.
+      stdio: ["ignore", 2, 2],
+      shell: windows,
+    },
+  );
   if (code === 0) return;
   process.stderr.write(
     "npm install failed: see above; the registry has to be within reach for the first start\n",
