@@ -7,5 +7,6 @@ namespace canopy::bindings {
 
 void registerDense(Napi::Env env, Napi::Object exports);
 void registerDescribe(Napi::Env env, Napi::Object exports);
+void registerPower(Napi::Env env, Napi::Object exports);
 
 }  // namespace canopy::bindings

@@ -32,7 +32,7 @@ std::string Status::message() const { return std::string(call) + ": " + text + "
 
 std::string Status::errorCode() const {
   const char* word = wordOf(code);
-  return "ERR_NVML_" + (word == nullptr ? std::to_string(code) : std::string(word));
+  return "ERR_CANOPY_NVML_" + (word == nullptr ? std::to_string(code) : std::string(word));
 }
 
 Library::Library(void* library, std::string path) : library_(library), path_(std::move(path)) {

@@ -20,7 +20,7 @@ struct Status {
   bool ok() const { return code == SUCCESS; }
   /// e.g. `nvmlDeviceGetTotalEnergyConsumption: Not Supported (3)`.
   std::string message() const;
-  /// e.g. `ERR_NVML_NOT_SUPPORTED`; of a code without a word here `ERR_NVML_27`.
+  /// e.g. `ERR_CANOPY_NVML_NOT_SUPPORTED`; of a code without a word here `ERR_CANOPY_NVML_27`.
   std::string errorCode() const;
 };
 

@@ -108,8 +108,8 @@ TEST("every code of a meter is a value, and the other meter goes on") {
     CHECK_EQUAL(gpu.refusal, std::string());
     CHECK(gpu.powerSource == PowerSource::INSTANT_GPU);
   }
-  CHECK_EQUAL((Status{NOT_SUPPORTED, "f", "t"}.errorCode()), std::string("ERR_NVML_NOT_SUPPORTED"));
-  CHECK_EQUAL((Status{27, "f", "t"}.errorCode()), std::string("ERR_NVML_27"));
+  CHECK_EQUAL((Status{NOT_SUPPORTED, "f", "t"}.errorCode()), std::string("ERR_CANOPY_NVML_NOT_SUPPORTED"));
+  CHECK_EQUAL((Status{27, "f", "t"}.errorCode()), std::string("ERR_CANOPY_NVML_27"));
 }
 
 TEST("a GPU without any meter is refused with both reasons") {
@@ -155,7 +155,7 @@ TEST("a GPU that cannot be opened does not hide the others") {
   const Listed result = listed();
   CHECK_EQUAL(result.gpus.size(), std::size_t{2});
   CHECK_EQUAL(result.gpus[1].description().index, 2U);
-  CHECK_EQUAL(result.failures.at(1).errorCode(), std::string("ERR_NVML_GPU_IS_LOST"));
+  CHECK_EQUAL(result.failures.at(1).errorCode(), std::string("ERR_CANOPY_NVML_GPU_IS_LOST"));
 }
 
 TEST("a lost GPU reads as missing and is not asked again") {
