@@ -1,8 +1,8 @@
 /** Carbon-intensity and price series from CSV files of the usual layouts (docs/signals.md lists them). */
 import { basename } from "node:path";
+import { type CsvRow, readCsvTable } from "../csv-table.ts";
 import { suggestion, UserError } from "../errors.ts";
 import { type CsvLayout, findLayout, type LayoutWish } from "./csv-layout.ts";
-import { type CsvRow, readCsvTable } from "./csv-table.ts";
 import { type FillMode, seriesFromPoints } from "./points.ts";
 import type { SignalHeader, StepSeries } from "./series.ts";
 import { parseTimeStamp, wallClock } from "./time-stamp.ts";
@@ -29,7 +29,7 @@ export interface ReadSignalOptions extends LayoutWish {
  * await readSignalCsv("prices_usd_per_mwh.csv", { zone: "US-MIDA-PJM", fill: "hold" });
  */
 export async function readSignalCsv(path: string, options: ReadSignalOptions = {}): Promise<StepSeries> {
-  const table = await readCsvTable(path);
+  const table = await readCsvTable(path, "signal file", "CANOPY_SIGNAL_EMPTY");
   const layout = findLayout(path, table.columns, options);
   const rows = rowsOfZone(path, table.rows, layout, options.zone);
   const timeName = table.columns[layout.timeColumn];

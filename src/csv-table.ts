@@ -1,6 +1,6 @@
 /** A small CSV reader: header and rows of cells, quotes where a line has any, line numbers kept for messages. */
-import { UserError } from "../errors.ts";
-import { readTextFile } from "../files.ts";
+import { UserError } from "./errors.ts";
+import { readTextFile } from "./files.ts";
 
 export interface CsvTable {
   readonly columns: readonly string[];
@@ -16,10 +16,12 @@ export interface CsvRow {
 /**
  * Reads a comma-separated file; empty lines are passed over.
  *
- * @throws UserError CANOPY_FILE_MISSING, CANOPY_FILE_UNREADABLE, or CANOPY_SIGNAL_EMPTY when it holds no row
+ * @param what the kind of file for messages, e.g. `signal file`
+ * @param emptyCode code of the error when it holds no row
+ * @throws UserError CANOPY_FILE_MISSING, CANOPY_FILE_UNREADABLE, or `emptyCode`
  */
-export async function readCsvTable(path: string): Promise<CsvTable> {
-  const text = await readTextFile(path, "signal file");
+export async function readCsvTable(path: string, what: string, emptyCode: string): Promise<CsvTable> {
+  const text = await readTextFile(path, what);
   const lines = text.split(/\r?\n/);
   const rows: CsvRow[] = [];
   for (const [i, line] of lines.entries()) {
@@ -28,7 +30,7 @@ export async function readCsvTable(path: string): Promise<CsvTable> {
   const header = rows.shift();
   if (header === undefined || rows.length === 0) {
     const found = header === undefined ? "it is empty" : "it has a header and no rows";
-    throw new UserError("CANOPY_SIGNAL_EMPTY", `signal file ${path}: ${found}; expected a header and rows`);
+    throw new UserError(emptyCode, `${what} ${path}: ${found}; expected a header and rows`);
   }
   return { columns: header.cells, rows };
 }
