@@ -10,6 +10,8 @@ const NONE = -1;
  * step and is passed over there.
  */
 export class FinishWheel {
+  /** Steps whose difference is a multiple of this share a slot. */
+  static readonly SLOTS = SLOTS;
   readonly #heads = new Int32Array(SLOTS).fill(NONE);
   /** One bit per slot that is not empty. */
   readonly #occupied = new Int32Array(SLOTS / 32);

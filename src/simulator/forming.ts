@@ -11,7 +11,7 @@ export type Formed = typeof EMPTY | typeof PURE_DECODE | typeof MIXED;
 const NONE = -1;
 
 export function formBatch(replica: Replica): Formed {
-  replica.stamp++;
+  replica.stamp = (replica.stamp + 1) | 0;
   replica.batchPrompts = 0;
   replica.batchTokens = 0;
   replica.batchDecoding = 0;

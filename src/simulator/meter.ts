@@ -1,5 +1,10 @@
 import type { Endpoint, Region } from "../fleet/fleet.ts";
+import { CompensatedSum } from "../numeric/compensated-sum.ts";
 import type { Track } from "../signal/series.ts";
+
+/** Segments whose charges are added plainly before they go into the compensated sums: an error below 1e-12. */
+const SEGMENTS_PER_FOLD = 4096;
+const SUMS = ["busySeconds", "activeJoules", "activeGrams", "idleJoules", "idleGrams", "energyUsd"] as const;
 
 /** Joules in a kilowatt-hour. */
 const JOULES_PER_KWH = 3.6e6;
@@ -9,6 +14,7 @@ const JOULES_PER_KWH = 3.6e6;
  * request from which a request's share is a difference of two readings. Rules: simulation-rules.md section 10.
  */
 export class Meter {
+  /** Charges since the compensated sums were last brought up to date; after {@link close} those of the whole run. */
   activeJoules = 0;
   activeGrams = 0;
   idleJoules = 0;
@@ -26,6 +32,8 @@ export class Meter {
   segmentGrams = 0;
   segmentUsd = 0;
 
+  readonly #sums = SUMS.map(() => new CompensatedSum());
+  #segments = 0;
   readonly #usdPerSecond: number;
   readonly #carbon: TrackCursor;
   readonly #hostCarbon: TrackCursor;
@@ -48,6 +56,7 @@ export class Meter {
     this.segmentGrams = this.#carbon.charge(from, to, watts);
     this.activeGrams += this.segmentGrams;
     if (this.#price !== null) this.energyUsd += this.#price.charge(from, to, watts);
+    if (++this.#segments >= SEGMENTS_PER_FOLD) this.#fold();
   }
 
   /** Adds the last segment's charge to the sums of its `decoding` requests, in equal parts. */
@@ -67,6 +76,28 @@ export class Meter {
     this.idleJoules += watts * (to - from);
     this.idleGrams += this.#carbon.charge(from, to, watts);
     if (this.#price !== null) this.energyUsd += this.#price.charge(from, to, watts);
+    if (++this.#segments >= SEGMENTS_PER_FOLD) this.#fold();
+  }
+
+  /** The run is over: the charges become those of the whole run. */
+  close(): void {
+    this.#fold();
+    for (let i = 0; i < SUMS.length; i++) this[SUMS[i]] = this.#sums[i].value;
+  }
+
+  /** The sums per decoding request begin at 0 again; shares have been read off them. */
+  restartShares(): void {
+    this.joulesPerDecode = 0;
+    this.gramsPerDecode = 0;
+    this.usdPerDecode = 0;
+  }
+
+  #fold(): void {
+    for (let i = 0; i < SUMS.length; i++) {
+      this.#sums[i].add(this[SUMS[i]]);
+      this[SUMS[i]] = 0;
+    }
+    this.#segments = 0;
   }
 }
 

@@ -11,6 +11,11 @@ import { AT, type RequestTable } from "./request-table.ts";
 
 const NONE = -1;
 
+/** Admissions after which the running sums begin at 0 again, so that shares stay differences of small numbers. */
+const ADMISSIONS_PER_RESTART = 1024;
+/** Decode steps after which their numbers do so too: the columns that hold some are of 32 bits. */
+const STEPS_PER_RESTART = 2 ** 30;
+
 /** Off draws nothing; starting and draining ones take no requests; all but off ones draw power. */
 export type Phase = "off" | "starting" | "serving" | "draining";
 
@@ -92,6 +97,7 @@ export class Replica {
   readonly blockRing: BlockRing;
 
   readonly #finishing: { readonly request: number; readonly blocks: number }[] = [];
+  #admissions = 0;
   #inDecodeRun = false;
   #segmentStart = Number.NaN;
   #segmentTimeFactor = 1;
@@ -252,6 +258,7 @@ export class Replica {
   /** Moves a waiting request into the running list. Its blocks are taken by the caller. */
   admit(request: number): void {
     const table = this.table;
+    if (++this.#admissions >= ADMISSIONS_PER_RESTART || this.steps >= STEPS_PER_RESTART) this.#restartSums();
     this.waiting.remove(request);
     table.at[request] = AT.running;
     if (Number.isNaN(table.startedSeconds[request])) table.startedSeconds[request] = this.now;
@@ -394,6 +401,25 @@ export class Replica {
     this.contextTokens -= held;
     this.#settleShare(request);
     return held;
+  }
+
+  /** Begins the sums per decoding request, and the numbers of decode steps, at 0 again. Between two batches only. */
+  #restartSums(): void {
+    const { meter, steps, table } = this;
+    // The slots of the wheel stay as they are.
+    const shift = steps - (steps % FinishWheel.SLOTS);
+    for (let request = this.running.head; request !== NONE; request = table.next[request]) {
+      if (table.computed[request] < table.target[request]) continue;
+      this.#settleShare(request);
+      table.joulesMark[request] = 0;
+      table.gramsMark[request] = 0;
+      table.usdMark[request] = 0;
+      table.heldOffset[request] += shift;
+      table.finishStep[request] -= shift;
+    }
+    meter.restartShares();
+    this.steps -= shift;
+    this.#admissions = 0;
   }
 
   /** What a request has been charged since it began to decode. */

@@ -83,6 +83,7 @@ function endpointTotals(endpoint: EndpointState): EndpointTotals {
   };
   for (const replica of endpoint.replicas) {
     const { meter } = replica;
+    meter.close();
     totals.busySeconds += meter.busySeconds;
     totals.upSeconds += replica.upSeconds;
     totals.activeJoules += meter.activeJoules;
@@ -112,8 +113,14 @@ export function checkConservation(run: RunState, totals: RunTotals): void {
     );
   }
   if (totals.unfinished === 0) for (const endpoint of run.endpoints) checkEmpty(endpoint);
-  checkAttribution("J", run.attributed.joules.value, total(totals, "activeJoules"));
-  checkAttribution("g", run.attributed.grams.value, total(totals, "activeGrams"));
+  // What ran where power is unknown carries NaN; nothing else may.
+  const hasPower = run.endpoints.every(
+    ({ definition }, e) => definition.law.hasPower || totals.endpoints[e].busySeconds === 0,
+  );
+  if (hasPower) {
+    checkAttribution("J", run.attributed.joules.value, total(totals, "activeJoules"));
+    checkAttribution("g", run.attributed.grams.value, total(totals, "activeGrams"));
+  }
   checkAttribution("USD", run.attributed.usd.value, total(totals, "busyUsd"));
   for (const endpoint of run.endpoints) checkMeters(run, endpoint, totals);
 }
@@ -134,26 +141,27 @@ function checkMeters(run: RunState, endpoint: EndpointState, totals: RunTotals):
   for (const replica of endpoint.replicas) {
     const { meter } = replica;
     const name = `replica ${replica.index} of ${endpoint.definition.name}`;
+    const hostJoules = endpoint.definition.hostWattsPerReplica * replica.upSeconds;
+    expectNear(`${name}: host J`, meter.hostJoules, hostJoules, hostJoules);
+    expectPriced(`${name}: host g`, meter.hostGrams, meter.hostJoules, carbon);
+    if (!replica.law.hasPower) continue;
     const { idleWatts } = replica.law;
     // Idle energy is idle power over the time up and not busy, when no busy time lies beyond the horizon.
     if (totals.endSeconds <= totals.horizonSeconds) {
       const expected = idleWatts * (replica.upSeconds - meter.busySeconds);
       expectNear(`${name}: idle J`, meter.idleJoules, expected, idleWatts * replica.upSeconds);
     }
-    const hostJoules = endpoint.definition.hostWattsPerReplica * replica.upSeconds;
-    expectNear(`${name}: host J`, meter.hostJoules, hostJoules, hostJoules);
     expectPriced(`${name}: active g`, meter.activeGrams, meter.activeJoules, carbon);
     expectPriced(`${name}: idle g`, meter.idleGrams, meter.idleJoules, carbon);
-    expectPriced(`${name}: host g`, meter.hostGrams, meter.hostJoules, carbon);
     if (price !== null) {
       expectPriced(`${name}: energy USD`, meter.energyUsd, meter.activeJoules + meter.idleJoules, price);
     }
   }
 }
 
-/** NaN, for profiles without power, passes: there is nothing to add up. */
+/** Written so that NaN fails. */
 function expectNear(what: string, found: number, expected: number, scale: number): void {
-  if (Math.abs(found - expected) > TOLERANCE * Math.abs(scale)) {
+  if (!(Math.abs(found - expected) <= TOLERANCE * Math.abs(scale))) {
     throw new ConservationError(`${what}: ${found}, expected ${expected}`);
   }
 }
@@ -166,7 +174,9 @@ function expectPriced(
   [low, high]: readonly [number, number],
 ): void {
   const slack = (TOLERANCE * joules * Math.max(Math.abs(low), Math.abs(high))) / JOULES_PER_KWH;
-  if (found < (joules * low) / JOULES_PER_KWH - slack || found > (joules * high) / JOULES_PER_KWH + slack) {
+  const isWithin =
+    found >= (joules * low) / JOULES_PER_KWH - slack && found <= (joules * high) / JOULES_PER_KWH + slack;
+  if (!isWithin) {
     throw new ConservationError(`${what}: ${found} for ${joules} J at ${low} to ${high} per kWh`);
   }
 }

@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, it } from "vitest";
 import { ConservationError } from "../../src/errors.ts";
+import { Law } from "../../src/profile/law.ts";
 import { Meter } from "../../src/simulator/meter.ts";
 import { Replica } from "../../src/simulator/replica.ts";
 import { RunState } from "../../src/simulator/run-state.ts";
@@ -175,5 +176,61 @@ describe("conservation checks", () => {
         },
     );
     expect(run).toThrow(message);
+  });
+
+  it.each([
+    ["energy that is carried", "segmentJoules", "busy", /carry the J/],
+    ["carbon that is carried", "segmentGrams", "busy", /carry the g/],
+    ["cost that is carried", "segmentUsd", "busy", /carry the USD/],
+    ["busy energy", "activeJoules", "busy", /carry the J/],
+    ["busy carbon", "activeGrams", "busy", /carry the g/],
+    ["busy time", "busySeconds", "busy", /carry the USD/],
+    ["idle energy", "idleJoules", "idle", /idle J/],
+    ["idle carbon", "idleGrams", "idle", /idle g/],
+    ["the price of energy", "energyUsd", "idle", /energy USD/],
+    ["host energy", "hostJoules", "host", /host J/],
+    ["host carbon", "hostGrams", "host", /host g/],
+  ] as const)("catch %s that is no number", (_what, field, method, message) => {
+    sabotage(
+      Meter.prototype,
+      method,
+      (original) =>
+        function (this: Meter, from, to, watts) {
+          original.call(this, from, to, watts);
+          this[field] = Number.NaN;
+        },
+    );
+    expect(run).toThrow(message);
+  });
+
+  it("pass where power is unknown, and still check cost and host power", () => {
+    const law = new Law(
+      {
+        decode: { baseSeconds: 0.005, perSequenceSeconds: 0.0002, perContextTokenSeconds: 0 },
+        prefill: { baseSeconds: 0.005, perTokenSeconds: 0.00005 },
+        overheadSeconds: 0.005,
+        mixedRule: "add",
+        power: null,
+      },
+      64,
+    );
+    const blind = () =>
+      simulate(
+        optionsOf({
+          fleet: fleetOf({ endpoints: [{ law, hostWattsPerReplica: 100 }] }),
+          workload: traceOf([{ arrival: 0, prompt: 100, output: 3 }]),
+        }),
+        recordingSink(),
+      );
+    expect(blind().endpoints[0].activeJoules).toBeNaN();
+    sabotage(
+      Meter.prototype,
+      "host",
+      () =>
+        function (this: Meter) {
+          this.hostJoules = Number.NaN;
+        },
+    );
+    expect(blind).toThrow(/host J/);
   });
 });
