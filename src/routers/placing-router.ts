@@ -41,7 +41,9 @@ export abstract class PlacingRouter implements Router {
   readonly #options: PlacingOptions;
   /** What a request has to outrank: priorities fall by this much from tier to tier. */
   #prioritySpan = 1;
-  #anyBlocked = false;
+  /** The blocked endpoints: the first {@link #blockedCount}. */
+  #blockedEndpoints!: Int32Array;
+  #blockedCount = 0;
   /** 1 for kinds of requests for which nobody was left in this call. */
   #exhausted!: Uint8Array;
 
@@ -63,6 +65,8 @@ export abstract class PlacingRouter implements Router {
     this.all = Int32Array.from(mixed);
     this.large = Int32Array.from(mixed.filter((e) => large[e] === 1));
     this.blocked = new Uint8Array(count);
+    this.#blockedEndpoints = new Int32Array(count);
+    this.#blockedCount = 0;
     this.explained = new Float64Array(count);
     const tiers = Math.max(1, world.tiers.length);
     this.queues =
@@ -125,6 +129,9 @@ export abstract class PlacingRouter implements Router {
   /** Called after a request of the tier has gone to the endpoint. */
   protected placed(_tier: number, _endpoint: number): void {}
 
+  /** Called after {@link blocked} has changed for an endpoint. */
+  protected availabilityChanged(_endpoint: number): void {}
+
   /**
    * Why the endpoint was picked, asked before the placement and only while the host keeps reasons. Writes the score
    * of each endpoint looked at into {@link explained}, which holds NaN everywhere.
@@ -181,7 +188,8 @@ export abstract class PlacingRouter implements Router {
         return true;
       }
       this.blocked[endpoint] = 1;
-      this.#anyBlocked = true;
+      this.#blockedEndpoints[this.#blockedCount++] = endpoint;
+      this.availabilityChanged(endpoint);
     }
   }
 
@@ -204,8 +212,10 @@ export abstract class PlacingRouter implements Router {
 
   #unblock(): void {
     this.#exhausted.fill(0);
-    if (!this.#anyBlocked) return;
-    this.#anyBlocked = false;
-    this.blocked.fill(0);
+    while (this.#blockedCount > 0) {
+      const endpoint = this.#blockedEndpoints[--this.#blockedCount];
+      this.blocked[endpoint] = 0;
+      this.availabilityChanged(endpoint);
+    }
   }
 }

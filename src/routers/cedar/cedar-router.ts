@@ -2,6 +2,7 @@ import type { FleetChange } from "../contract.ts";
 import { leastLoadedOf, loadColumn } from "../least-load.ts";
 import { PlacingRouter } from "../placing-router.ts";
 import { RandomIndex } from "../random-index.ts";
+import { EndpointChoice } from "./choice.ts";
 import { ROW, WAIT } from "./coefficients.ts";
 import { WeightController } from "./controller.ts";
 import { ServiceEstimate } from "./estimate.ts";
@@ -37,6 +38,7 @@ export class CedarRouter extends PlacingRouter {
   readonly #variant: CedarVariant;
   #estimate!: ServiceEstimate;
   #score!: EndpointScore;
+  #choice!: EndpointChoice;
   #shares!: RealisedShares;
   #violations!: ViolationWindow;
   #controller!: WeightController;
@@ -71,7 +73,8 @@ export class CedarRouter extends PlacingRouter {
     const { queue, meanModel } = this.#variant;
     const options: ScoreOptions = { ...p, slack: queue, meanModel };
     this.#estimate = new ServiceEstimate(world, { queue, meanModel });
-    this.#score = new EndpointScore(world, this.#estimate, options);
+    this.#score = new EndpointScore(world, this.#estimate, this.all, this.blocked, options);
+    this.#choice = new EndpointChoice(world, this.#score);
     this.#controller = new WeightController(world, this.#score, [this.all, this.large], p);
     const buckets = Math.max(1, Math.round(p.shareWindowSeconds / p.dispatchSeconds));
     this.#bucketSeconds = p.shareWindowSeconds / buckets;
@@ -110,18 +113,25 @@ export class CedarRouter extends PlacingRouter {
   }
 
   protected override pick(request: number): number {
-    const candidates = this.candidatesOf(request);
-    const tier = this.world.requests.tier[request];
+    const { tier, needsLarge } = this.world.requests;
     this.#estimate.refresh();
     this.#ask(request);
     if (this.#violations.active) {
+      const candidates = this.candidatesOf(request);
       return leastLoadedOf(this.world.telemetry, this.#parameters.fallbackBy, candidates, this.blocked);
     }
-    this.#penalise(tier);
-    const endpoint = this.#score.choose(candidates, this.blocked, tier);
-    return this.#variant.uniformWithinRegion && endpoint >= 0
-      ? this.#drawModel(candidates, endpoint)
-      : endpoint;
+    this.#penalise(tier[request]);
+    const { uniformWithinRegion } = this.#variant;
+    if (!uniformWithinRegion && !this.host.explaining) {
+      return this.#choice.choose(needsLarge[request], tier[request]);
+    }
+    const candidates = this.candidatesOf(request);
+    const endpoint = this.#score.rank(candidates, this.blocked, tier[request]);
+    return uniformWithinRegion && endpoint >= 0 ? this.#drawModel(candidates, endpoint) : endpoint;
+  }
+
+  protected override availabilityChanged(endpoint: number): void {
+    this.#score.classes.update(endpoint);
   }
 
   protected override postpones(request: number, endpoint: number): boolean {
@@ -136,6 +146,7 @@ export class CedarRouter extends PlacingRouter {
   }
 
   protected override placed(tier: number, endpoint: number): void {
+    this.#score.classes.update(endpoint);
     this.#shares.advanceTo(Math.floor(this.host.now / this.#bucketSeconds));
     this.#shares.add(tier, this.world.endpoints.group[endpoint]);
   }
@@ -172,7 +183,7 @@ export class CedarRouter extends PlacingRouter {
       : `no endpoint leaves the slack: lowest estimate in seconds at ${name}`;
   }
 
-  /** Writes the question about a request that {@link EndpointScore.choose} answers. */
+  /** Writes the question about a request that {@link EndpointScore.rank} answers. */
   #ask(request: number): void {
     const { promptTokens, producedTokens, deadlineSeconds } = this.world.requests;
     const { query } = this.#score;

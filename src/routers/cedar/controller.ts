@@ -105,7 +105,7 @@ export class WeightController {
     const { up } = this.#world.telemetry;
     const candidates = this.#candidates[needsLarge];
     this.#score.penalty.fill(0);
-    if (this.#score.choose(candidates, this.#noneBlocked, tier) < 0) return false;
+    if (this.#score.rank(candidates, this.#noneBlocked, tier) < 0) return false;
     const { rivals, rivalCount } = this.#score;
     this.#groupScores.fill(Number.POSITIVE_INFINITY);
     for (let i = 0; i < rivalCount; i++) this.#lower(group[rivals[i]], this.#score.scoreOf(i));

@@ -28,6 +28,8 @@ export class ServiceEstimate {
   readonly table: Float64Array;
   /** Mean of the completed outputs, starting from the workload's: element 0. */
   readonly meanOutput = new Float64Array(1);
+  /** Grows whenever the coefficients are made anew. */
+  revision = 0;
   readonly #world: World;
   readonly #options: EstimateOptions;
   readonly #secondsPerPromptToken: Float64Array;
@@ -68,6 +70,7 @@ export class ServiceEstimate {
     const { telemetry, endpoints, latency } = this.#world;
     const { replicas, timeFactor, utilisation } = telemetry;
     this.#takenAt[0] = telemetry.takenAtSeconds;
+    this.revision++;
     const decodes = latency === "e2e";
     for (let e = 0; e < endpoints.count; e++) {
       const serving = replicas[e];

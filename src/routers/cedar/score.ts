@@ -11,6 +11,7 @@ import {
   USD_PROMPT,
   WAIT,
 } from "./coefficients.ts";
+import { EndpointClasses } from "./endpoint-classes.ts";
 import {
   meanContextTokens,
   meanOverModels,
@@ -58,30 +59,44 @@ export const BUDGET = 2;
  * fleet when the power of one endpoint is unknown: it could only be compared with a guess.
  */
 export class EndpointScore {
-  /** The question, set before {@link choose}: prompt tokens to compute, outputs expected, seconds to the deadline. */
+  /** The question, set before {@link rank}: prompt tokens to compute, outputs expected, seconds to the deadline. */
   readonly query = new Float64Array(3);
-  /** Endpoints that left the slack in the last {@link choose}, and so competed by score: the first {@link rivalCount}. */
+  /** Endpoints that left the slack in the last {@link rank}, and so competed by score: the first {@link rivalCount}. */
   readonly rivals: Int32Array;
   rivalCount = 0;
   /** Added to the score of the endpoints of a group. */
   readonly penalty: Float64Array;
   readonly #world: World;
   readonly #slack: boolean;
-  readonly #table: Float64Array;
   /** Of each rival: estimate, then score; cost; carbon. */
   readonly #rivalValues: Float64Array;
+  /** Rows of coefficients, those of the estimate included. */
+  readonly table: Float64Array;
   /** Energy in kWh per prompt token and per output. */
   readonly #kwhPrompt: Float64Array;
   readonly #kwhOutput: Float64Array;
-  /** By tier: a / SLO, b, g and the margin in seconds. */
-  readonly #latencyWeight: Float64Array;
-  readonly #costWeight: Float64Array;
-  readonly #carbonWeight: Float64Array;
+  /** By tier: a / SLO, b and g. */
+  readonly latencyWeight: Float64Array;
+  readonly costWeight: Float64Array;
+  readonly carbonWeight: Float64Array;
   readonly #marginSeconds: Float64Array;
+  readonly classes: EndpointClasses;
+  /** Members of each class that may serve the request ranked last. */
+  readonly #classCounts: Int32Array;
 
-  constructor(world: World, estimate: ServiceEstimate, options: ScoreOptions) {
+  /**
+   * @param candidates endpoints that may serve any request, in order of index
+   * @param blocked 1 for endpoints to leave out of every choice; the classes are told of every change
+   */
+  constructor(
+    world: World,
+    estimate: ServiceEstimate,
+    candidates: Int32Array,
+    blocked: Uint8Array,
+    options: ScoreOptions,
+  ) {
     this.#world = world;
-    this.#table = estimate.table;
+    this.table = estimate.table;
     this.#slack = options.slack;
     const { count, usdPerReplicaSecond, law, maxRequests } = world.endpoints;
     this.rivals = new Int32Array(count);
@@ -109,15 +124,20 @@ export class EndpointScore {
       this.#kwhOutput.fill(0);
     }
     for (let e = 0; e < count; e++) {
-      this.#table[ROW * e + USD_PROMPT] = usdPerReplicaSecond[e] * promptSeconds[e];
-      this.#table[ROW * e + USD_OUTPUT] = usdPerReplicaSecond[e] * stepShare[e];
+      this.table[ROW * e + USD_PROMPT] = usdPerReplicaSecond[e] * promptSeconds[e];
+      this.table[ROW * e + USD_OUTPUT] = usdPerReplicaSecond[e] * stepShare[e];
     }
     this.refreshCarbon();
+    this.classes = new EndpointClasses(world, estimate, candidates, blocked, [
+      this.#kwhPrompt,
+      this.#kwhOutput,
+    ]);
+    this.#classCounts = new Int32Array(this.classes.count);
 
     const slo = world.tiers.map((tier) => tier.sloSeconds);
-    this.#latencyWeight = Float64Array.from(slo, (s, q) => ofTier(options.latencyWeights, q) / s);
-    this.#costWeight = Float64Array.from(slo, (_, q) => ofTier(options.costWeights, q));
-    this.#carbonWeight = Float64Array.from(slo, (_, q) => ofTier(options.carbonWeights, q));
+    this.latencyWeight = Float64Array.from(slo, (s, q) => ofTier(options.latencyWeights, q) / s);
+    this.costWeight = Float64Array.from(slo, (_, q) => ofTier(options.costWeights, q));
+    this.carbonWeight = Float64Array.from(slo, (_, q) => ofTier(options.carbonWeights, q));
     this.#marginSeconds = Float64Array.from(slo, (s) => options.marginFraction * s);
   }
 
@@ -126,14 +146,14 @@ export class EndpointScore {
     const { signals, endpoints } = this.#world;
     for (let e = 0; e < endpoints.count; e++) {
       const intensity = signals.carbon[endpoints.region[e]];
-      this.#table[ROW * e + GRAMS_PROMPT] = this.#kwhPrompt[e] * intensity;
-      this.#table[ROW * e + GRAMS_OUTPUT] = this.#kwhOutput[e] * intensity;
+      this.table[ROW * e + GRAMS_PROMPT] = this.#kwhPrompt[e] * intensity;
+      this.table[ROW * e + GRAMS_OUTPUT] = this.#kwhOutput[e] * intensity;
     }
   }
 
   /** Estimated seconds of an endpoint for the request asked about. */
   estimateOf(e: number): number {
-    const table = this.#table;
+    const table = this.table;
     const row = ROW * e;
     return (
       table[row + FIXED] +
@@ -148,30 +168,37 @@ export class EndpointScore {
     return this.#rivalValues[3 * i];
   }
 
+  /** Largest estimate, network included, that leaves a tier its slack. */
+  limitSeconds(tier: number): number {
+    return this.#slack ? this.query[BUDGET] - this.#marginSeconds[tier] : Number.MAX_VALUE;
+  }
+
   /**
-   * The endpoint of the lowest score, ties to the lower index; where none leaves the slack, that of the lowest
-   * estimate. -1 when no candidate is up and not blocked. Allocates nothing.
+   * Scores every candidate, for those who want to know the {@link rivals} too. The endpoint of the lowest score,
+   * ties to the lower index; where none leaves the slack, that of the lowest estimate. -1 when no candidate is up
+   * and not blocked. Allocates nothing.
    *
    * @param candidates endpoints that may serve the request, in order of index
    * @param blocked 1 for endpoints to leave out
    * @param tier whose weights and objective hold
    */
-  choose(candidates: Int32Array, blocked: Uint8Array, tier: number): number {
+  rank(candidates: Int32Array, blocked: Uint8Array, tier: number): number {
     const { up, queuedPrefillTokens } = this.#world.telemetry;
     const { group } = this.#world.endpoints;
     const { penalty, rivals } = this;
-    const table = this.#table;
+    const table = this.table;
     const values = this.#rivalValues;
     const tokens = this.query[TOKENS];
     const outputs = this.query[OUTPUTS];
-    const limit = this.#slack ? this.query[BUDGET] - this.#marginSeconds[tier] : Number.POSITIVE_INFINITY;
+    const limit = this.limitSeconds(tier);
+    const { classOf } = this.classes;
+    const counts = this.#classCounts;
 
+    counts.fill(0);
     let fastest = -1;
     let leastSeconds = Number.POSITIVE_INFINITY;
     let admissible = 0;
     let competing = 0;
-    let sumUsd = 0;
-    let sumGrams = 0;
     let minUsd = Number.POSITIVE_INFINITY;
     let minGrams = Number.POSITIVE_INFINITY;
     for (let i = 0; i < candidates.length; i++) {
@@ -186,8 +213,7 @@ export class EndpointScore {
       const usd = tokens * table[row + USD_PROMPT] + outputs * table[row + USD_OUTPUT];
       const grams = tokens * table[row + GRAMS_PROMPT] + outputs * table[row + GRAMS_OUTPUT];
       admissible++;
-      sumUsd += usd;
-      sumGrams += grams;
+      counts[classOf[e]]++;
       if (seconds < leastSeconds) {
         leastSeconds = seconds;
         fastest = e;
@@ -204,9 +230,18 @@ export class EndpointScore {
     this.rivalCount = competing;
     if (competing === 0) return fastest;
 
-    const latencyWeight = this.#latencyWeight[tier];
-    const costWeight = sumUsd > 0 ? (this.#costWeight[tier] * admissible) / sumUsd : 0;
-    const carbonWeight = sumGrams > 0 ? (this.#carbonWeight[tier] * admissible) / sumGrams : 0;
+    // Summed by class, as the quick choice does: another order would round otherwise.
+    let sumUsd = 0;
+    let sumGrams = 0;
+    for (let c = 0; c < counts.length; c++) {
+      if (counts[c] === 0) continue;
+      const row = ROW * this.classes.firstOf(c);
+      sumUsd += counts[c] * (tokens * table[row + USD_PROMPT] + outputs * table[row + USD_OUTPUT]);
+      sumGrams += counts[c] * (tokens * table[row + GRAMS_PROMPT] + outputs * table[row + GRAMS_OUTPUT]);
+    }
+    const latencyWeight = this.latencyWeight[tier];
+    const costWeight = sumUsd > 0 ? (this.costWeight[tier] * admissible) / sumUsd : 0;
+    const carbonWeight = sumGrams > 0 ? (this.carbonWeight[tier] * admissible) / sumGrams : 0;
     let best = -1;
     let bestScore = Number.POSITIVE_INFINITY;
     for (let i = 0; i < competing; i++) {
