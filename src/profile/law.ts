@@ -112,6 +112,11 @@ export class Law {
     if (!(shortest > 0)) throw new RangeError(`an iteration would take ${shortest} s; it must be above 0`);
   }
 
+  /** Upper ends, in prompt tokens, of the pieces on which a lone prefill's time is linear; the last is Infinity. */
+  get prefillBounds(): Float64Array {
+    return this.#prefillBound;
+  }
+
   /** Seconds of a pure decode step of D requests holding K context tokens in all. */
   decodeSeconds(D: number, K: number): number {
     let s = this.rowStart[D];

@@ -1,4 +1,5 @@
 import type { Endpoint, PowerState, Region } from "../fleet/fleet.ts";
+import { checkLaw } from "./check-law.ts";
 import { Replica } from "./replica.ts";
 import { RequestList } from "./request-list.ts";
 import { AT, type RequestTable } from "./request-table.ts";
@@ -54,6 +55,7 @@ export class EndpointState {
     owner: EndpointOwner,
     horizonSeconds: number,
   ) {
+    checkLaw(definition);
     this.index = index;
     this.definition = definition;
     this.ordered = definition.replicas;

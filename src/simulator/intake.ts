@@ -1,3 +1,4 @@
+import { UserError } from "../errors.ts";
 import type { RequestChunk, RequestCursor, Workload } from "../workload/requests.ts";
 import { AT, type RequestTable } from "./request-table.ts";
 
@@ -14,7 +15,10 @@ export class Intake {
   readonly #slo: Float64Array;
   #chunk: RequestChunk | undefined;
   #row = 0;
+  /** Arrival of the last request that arrives by itself. */
+  #lastArrival = 0;
 
+  /** @throws UserError CANOPY_WORKLOAD_ORDER, CANOPY_WORKLOAD_VALUE, also later, at the request that is wrong */
   constructor(workload: Workload, table: RequestTable) {
     this.#cursor = workload.open();
     this.#table = table;
@@ -51,6 +55,15 @@ export class Intake {
     const slot = table.allocate();
     const arrival = chunk.arrivalSeconds[row];
     const tier = chunk.tier[row];
+    if (!(chunk.promptTokens[row] >= 1))
+      throw this.#wrong("promptTokens", chunk.promptTokens[row], "at least 1");
+    if (!(chunk.outputTokens[row] >= 1))
+      throw this.#wrong("outputTokens", chunk.outputTokens[row], "at least 1");
+    if (tier >= this.#slo.length) throw this.#wrong("tier", tier, `below ${this.#slo.length}`);
+    const think = chunk.thinkSeconds === undefined ? 0 : chunk.thinkSeconds[row];
+    if (!(think >= 0 && think < Number.POSITIVE_INFINITY)) {
+      throw this.#wrong("thinkSeconds", think, "a number of 0 or above");
+    }
     table.id[slot] = this.nextId++;
     table.arrivalSeconds[slot] = arrival;
     table.deadlineSeconds[slot] = arrival + this.#slo[tier];
@@ -61,7 +74,7 @@ export class Intake {
     table.taskType[slot] = chunk.taskType === undefined ? 0 : chunk.taskType[row];
     table.session[slot] = chunk.session === undefined ? NONE : chunk.session[row];
     table.step[slot] = chunk.step === undefined ? 0 : chunk.step[row];
-    table.thinkSeconds[slot] = chunk.thinkSeconds === undefined ? 0 : chunk.thinkSeconds[row];
+    table.thinkSeconds[slot] = think;
     table.prefixTokens[slot] = chunk.prefixTokens === undefined ? 0 : chunk.prefixTokens[row];
     table.recordedEndpoint[slot] = chunk.endpoint === undefined ? NONE : chunk.endpoint[row];
     this.#row++;
@@ -77,7 +90,25 @@ export class Intake {
   }
 
   #peek(): void {
-    this.nextArrivalSeconds =
-      this.#chunk === undefined ? Number.POSITIVE_INFINITY : this.#chunk.arrivalSeconds[this.#row];
+    if (this.#chunk === undefined) {
+      this.nextArrivalSeconds = Number.POSITIVE_INFINITY;
+      return;
+    }
+    const arrival = this.#chunk.arrivalSeconds[this.#row];
+    if (!(arrival >= this.#lastArrival && arrival < Number.POSITIVE_INFINITY)) {
+      throw new UserError(
+        "CANOPY_WORKLOAD_ORDER",
+        `workload: request ${this.nextId}: arrivalSeconds is ${arrival}, expected a number of ${this.#lastArrival} or above, as arrivals are in order`,
+      );
+    }
+    this.#lastArrival = arrival;
+    this.nextArrivalSeconds = arrival;
+  }
+
+  #wrong(column: string, found: number, expected: string): UserError {
+    return new UserError(
+      "CANOPY_WORKLOAD_VALUE",
+      `workload: request ${this.nextId}: ${column} is ${found}, expected ${expected}`,
+    );
   }
 }
