@@ -1,0 +1,112 @@
+// Norms, synthetic weights, and reading memory.
+#pragma once
+
+#include <cmath>
+
+#include "cpu/kernels.h"
+#include "cpu/vector.h"
+
+namespace canopy::cpu {
+
+template <int bytes>
+CANOPY_INLINE void normTileBody(const float* const* rows, int tokens, int hidden, const float* gains, float epsilon,
+                                float* output) {
+  using V = Floats<bytes>;
+  constexpr int lanes = bytes / 4;
+  for (int t = 0; t < tokens; ++t) {
+    const float* x = rows[t];
+    V squares = {};
+    int i = 0;
+    for (; i + lanes <= hidden; i += lanes) {
+      V v;
+      load(&v, x + i);
+      squares += v * v;
+    }
+    float sum = sumOf<bytes>(&squares);
+    for (; i < hidden; ++i) sum += x[i] * x[i];
+    const float inverse = 1.0F / std::sqrt(sum / static_cast<float>(hidden) + epsilon);
+    for (int k = 0; k < hidden; ++k) output[k * tokens + t] = x[k] * inverse * gains[k];
+  }
+}
+
+/// The row of the matrix in a place of a panel, or -1 in the padding.
+CANOPY_INLINE std::int64_t rowAt(const PackedMatrix& matrix, int lanes, int panel, int vector, int lane) {
+  if (matrix.halves) {
+    const int half = matrix.rows / 2;
+    const int row = panel * lanes + lane;
+    return row < half ? std::int64_t{vector} * half + row : -1;
+  }
+  const int row = (panel * 2 + vector) * lanes + lane;
+  return row < matrix.rows ? row : -1;
+}
+
+template <int bytes, bool bf16>
+CANOPY_INLINE void fillPanelsBody(const PackedMatrix& matrix, std::uint32_t layer, Matrix name, float scale,
+                                  int firstPanel, int endPanel) {
+  constexpr int lanes = bytes / 4;
+  const int depth = matrix.depth;
+  for (int panel = firstPanel; panel < endPanel; ++panel) {
+    char* to = static_cast<char*>(matrix.data) + static_cast<std::size_t>(panel) * matrix.panelBytes;
+    for (int vector = 0; vector < 2; ++vector) {
+      std::uint64_t first[lanes];  // index of the row's first weight
+      std::uint32_t exists[lanes];
+      for (int lane = 0; lane < lanes; ++lane) {
+        const std::int64_t row = rowAt(matrix, lanes, panel, vector, lane);
+        exists[lane] = row < 0 ? 0U : ~0U;
+        first[lane] = static_cast<std::uint64_t>(row < 0 ? 0 : row) * static_cast<std::uint64_t>(depth);
+      }
+      for (int k = 0; k < depth; k += bf16 ? 2 : 1) {
+        std::uint32_t words[lanes];
+        for (int lane = 0; lane < lanes; ++lane) {
+          const std::uint64_t index = first[lane] + static_cast<std::uint64_t>(k);
+          const float even = syntheticWeight(layer, name, index, scale);
+          std::uint32_t word;
+          if constexpr (bf16) {
+            const float odd = syntheticWeight(layer, name, index + 1, scale);
+            const std::uint32_t high = k + 1 < depth ? toBf16(odd) : 0U;
+            word = toBf16(even) | high << 16;
+          } else {
+            std::memcpy(&word, &even, sizeof(word));
+          }
+          words[lane] = word & exists[lane];
+        }
+        const auto step = static_cast<std::size_t>(bf16 ? k / 2 : k);
+        std::memcpy(to + (step * 2 + static_cast<std::size_t>(vector)) * bytes, words, bytes);
+      }
+    }
+  }
+}
+
+CANOPY_INLINE void fillArrayBody(void* to, bool bf16, std::uint32_t layer, Matrix name, std::uint64_t first,
+                                 std::uint64_t end, float scale) {
+  if (bf16) {
+    auto* place = static_cast<std::uint16_t*>(to);
+    for (std::uint64_t i = first; i < end; ++i) place[i - first] = toBf16(syntheticWeight(layer, name, i, scale));
+  } else {
+    auto* place = static_cast<float*>(to);
+    for (std::uint64_t i = first; i < end; ++i) place[i - first] = syntheticWeight(layer, name, i, scale);
+  }
+}
+
+template <int bytes>
+CANOPY_INLINE std::uint32_t sumWordsBody(const std::uint32_t* words, std::size_t count) {
+  constexpr std::size_t lanes = bytes / 4;
+  constexpr std::size_t vectors = 8;
+  Words<bytes> total[vectors] = {};
+  for (std::size_t i = 0; i + vectors * lanes <= count; i += vectors * lanes) {
+    for (std::size_t v = 0; v < vectors; ++v) {
+      Words<bytes> x;
+      load(&x, words + i + v * lanes);
+      total[v] += x;
+    }
+  }
+  std::uint32_t sum = 0;
+  for (std::size_t v = 0; v < vectors; ++v) {
+    std::uint32_t line[lanes];
+    store(line, &total[v]);
+    for (const std::uint32_t x : line) sum += x;
+  }
+  return sum;
+}
+
+}  // namespace canopy::cpu
