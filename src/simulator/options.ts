@@ -126,7 +126,7 @@ export interface RunTotals {
   readonly horizonSeconds: number;
   readonly endSeconds: number;
   readonly endpoints: readonly EndpointTotals[];
-  /** Calls of the router, by kind. */
+  /** Calls of the router, but for `start`, completions, and `returned` in answer to `preempt`. */
   readonly routerCalls: number;
   /** Snapshots taken; some that no call asked for, ahead of what would have moved an endpoint past them. */
   readonly telemetrySnapshots: number;

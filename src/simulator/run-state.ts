@@ -315,7 +315,7 @@ export class RunState implements EndpointOwner {
     if (this.watching) this.recouple(to);
     this.telemetry.touch(to.index);
     this.toCome++;
-    this.events.push(arrival, ORDER.arrival, table.id[request], packEvent(EVENT.kv, request));
+    this.events.push(arrival, ORDER.batchEnd, table.id[request], packEvent(EVENT.kv, request));
   }
 
   takenBack(_endpoint: EndpointState, request: number): void {

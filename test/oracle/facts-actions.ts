@@ -1,7 +1,7 @@
 /** What the router may not do, and what its actions leave in the records. */
 import { describe, expect, test } from "vitest";
 import type { RouterHost } from "../../src/routers/contract.ts";
-import { type EndpointParts, replayRouter, routerOf, runParts, type Simulate } from "./build.ts";
+import { type EndpointParts, factLaw, replayRouter, routerOf, runParts, type Simulate } from "./build.ts";
 
 const one = { arrival: 0, prompt: 100, output: 3 };
 const fleet: EndpointParts[] = [
@@ -219,6 +219,22 @@ export function describeActionFacts(name: string, simulate: Simulate): void {
       expect(told).toEqual([[1, "scaled", 2]]);
       // Two prompts each: 5 + 0.05 * 200 ms.
       for (const row of sink.rows) expect(row.finishedSeconds).toBeCloseTo(1.015, 12);
+    });
+
+    test("KV reaches its endpoint before the router acts at that instant", () => {
+      // Both prompts end after 15 ms; 100 tokens of 1e5 bytes at 1e9 a second. Then one replica of two is drained.
+      const at = factLaw.prefillSeconds(200) + (100 * 1e5) / 1e9;
+      const { sink } = runParts(simulate, {
+        endpoints: [{ role: "prefill" }, { role: "decode", replicas: 2 }],
+        rows: [0, 0].map((arrival) => ({ arrival, prompt: 100, output: 3 })),
+        router: routerOf((gateway) => ({
+          start: (_, host) => host.at(1, at),
+          arrival: (request) => gateway.host.place(request, 0, 1),
+          timer: () => gateway.host.setReplicas(1, 1),
+        })),
+      });
+      const alone = at + factLaw.decodeSeconds(1, 101) + factLaw.decodeSeconds(1, 102);
+      for (const row of sink.rows) expect(row.finishedSeconds).toBeCloseTo(alone, 12);
     });
 
     test("at one instant the endpoint's index comes before the kind of the fleet event", () => {
