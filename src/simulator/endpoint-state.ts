@@ -127,13 +127,15 @@ export class EndpointState {
     this.#assign(request, now);
   }
 
-  /** Earliest time at which something happens here, Infinity when nothing can. */
-  nextEventTime(): number {
+  /**
+   * Up to when nothing happens here that anybody else could notice, as far as can be told without going on: a
+   * delivery, a batch's end or its start. Infinity when nothing can happen.
+   */
+  quietUntil(): number {
     let time =
       this.network.head === NONE ? Number.POSITIVE_INFINITY : this.#table.deliverySeconds[this.network.head];
     for (let i = 0; i < this.replicas.length; i++) {
-      const replica = this.replicas[i];
-      time = Math.min(time, replica.startPending ? replica.now : replica.endAt);
+      time = Math.min(time, this.replicas[i].quietUntil());
     }
     return time;
   }

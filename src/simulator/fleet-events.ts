@@ -33,6 +33,7 @@ export function applyFault(run: RunState, fault: Fault): void {
       break;
     case "slow":
       endpoint.slowDown(fault.timeFactor);
+      if (run.mayCouple(endpoint)) run.recouple(endpoint);
       break;
     case "up":
       if (endpoint.up) return;

@@ -157,6 +157,16 @@ export class Replica {
     return this.endAt === Number.POSITIVE_INFINITY && this.outstanding > 0;
   }
 
+  /**
+   * A time up to which no request ends here and no other comes to run, unless something is done from outside: the
+   * start that is pending, or the end of a batch. Infinity when nothing runs.
+   */
+  quietUntil(): number {
+    if (this.endAt === Number.POSITIVE_INFINITY) return this.outstanding > 0 ? this.now : this.endAt;
+    const decodesOnly = this.#inDecodeRun && this.outstanding === this.decoding && this.takeBacks === 0;
+    return decodesOnly ? this.#endOfSureSteps() : this.endAt;
+  }
+
   /** Applies all batch ends up to and including `t`, and starts batches before `t`. */
   advance(t: number): void {
     for (;;) {
@@ -521,6 +531,20 @@ export class Replica {
     } else {
       this.#finishDecoded();
     }
+  }
+
+  /** End of the last of the decode steps, from the one in progress, that nothing from here can interrupt. */
+  #endOfSureSteps(): number {
+    const { law, decoding } = this;
+    const sureSteps = 1 + Math.floor((this.freeBlocks - 1) / decoding) * this.blockRing.blockTokens;
+    const steps = Math.min(this.wheel.distanceAfter(this.steps), sureSteps);
+    let end = this.endAt;
+    let context = this.contextTokens;
+    for (let step = 1; step < steps; step++) {
+      context += decoding;
+      end += law.decodeSeconds(decoding, context) * this.timeFactor;
+    }
+    return end;
   }
 
   #countOutside(steps: number, seconds: number): void {

@@ -153,6 +153,7 @@ export class Host implements RouterHost {
     }
     endpoint.advance(this.#run.now);
     endpoint.setPowerState(powerState);
+    if (this.#run.mayCouple(endpoint)) this.#run.recouple(endpoint);
     this.#run.telemetry.touch(endpointIndex);
   }
 

@@ -273,7 +273,7 @@ export class RunState implements EndpointOwner {
       (this.watching && endpoint.atCap) ||
       (endpoint.definition.role === "prefill" && endpoint.outstanding > 0) ||
       endpoint.waitsToGiveBack;
-    const time = coupled ? endpoint.nextEventTime() : Number.POSITIVE_INFINITY;
+    const time = coupled ? endpoint.quietUntil() : Number.POSITIVE_INFINITY;
     if (time === Number.POSITIVE_INFINITY) this.coupled.remove(endpoint.index);
     else this.coupled.set(endpoint.index, time, endpoint.hasEndAt(time) ? ORDER.batchEnd : ORDER.batchStart);
   }
@@ -309,8 +309,8 @@ export class RunState implements EndpointOwner {
     const tokens = table.promptTokens[request] + table.producedTokens[request];
     const bytes = (tokens - 1) * endpoint.definition.kvBytesPerToken;
     const arrival = atSeconds + kvTransfer.latencySeconds + bytes / kvTransfer.bytesPerSecond;
-    // Who is at the cap shows only once what has ended there is known.
-    if (to.definition.maxOutstanding < Number.POSITIVE_INFINITY) to.advance(atSeconds);
+    // Who is at the cap, and when something happens there next, shows only once what has ended there is known.
+    to.advance(atSeconds);
     to.expectKv(request, arrival);
     if (this.watching) this.recouple(to);
     this.telemetry.touch(to.index);

@@ -104,7 +104,7 @@ function isOver(run: RunState, time: number): boolean {
   for (const endpoint of run.endpoints) {
     if (endpoint.outstanding > 0) endpoint.advance(time);
     // What waits where no replica serves can only be helped by the router: it counts as held.
-    if (endpoint.outstanding > 0 && endpoint.nextEventTime() < Number.POSITIVE_INFINITY) atWork = true;
+    if (endpoint.outstanding > 0 && endpoint.quietUntil() < Number.POSITIVE_INFINITY) atWork = true;
   }
   if (atWork || run.callsDue) return false;
   if (run.table.live === run.unreported || time === Number.POSITIVE_INFINITY) return true;
