@@ -4,6 +4,7 @@ import { availableParallelism, freemem, totalmem } from "node:os";
 import { promisify } from "node:util";
 import { Worker } from "node:worker_threads";
 import { dataRoot } from "../experiment/data-path.ts";
+import type { NativeAddon } from "../native/addon.ts";
 import { loadAddon } from "../native/load-addon.ts";
 
 /** One line of `canopy doctor`. */
@@ -23,7 +24,11 @@ const warn = (found: string, remedy: string): Finding => ({ state: "warn", found
 const fail = (found: string, remedy: string): Finding => ({ state: "fail", found, remedy });
 
 /** In the order in which they are printed. */
-const CHECKS: readonly (readonly [name: string, examine: () => Promise<Finding> | Finding])[] = [
+const CHECKS: readonly (readonly [
+  name: string,
+  /** Undefined where the check has no object here. */
+  examine: () => Promise<Finding> | Finding | undefined,
+])[] = [
   ["Node", nodeVersion],
   ["cores", cores],
   ["memory", memory],
@@ -31,7 +36,11 @@ const CHECKS: readonly (readonly [name: string, examine: () => Promise<Finding> 
   ["worker threads", workerThreads],
   ["DuckDB", duckdb],
   ["figures", figures],
-  ["measuring addon", addon],
+  ["native addon", addon],
+  ["processor", () => withAddon(processor)],
+  ["CUDA", () => withAddon(cuda)],
+  ["GPU power", () => withAddon(gpuPower)],
+  ["CPU power", () => withAddon(cpuPower)],
   ["git", git],
   ["reference data", referenceData],
   ["WattTime", () => credentials(["WATTTIME_USER", "WATTTIME_PASSWORD"])],
@@ -43,7 +52,8 @@ export async function examineInstallation(): Promise<InstallationCheck[]> {
   const results: InstallationCheck[] = [];
   for (const [check, examine] of CHECKS) {
     try {
-      results.push({ check, ...(await examine()) });
+      const finding = await examine();
+      if (finding !== undefined) results.push({ check, ...finding });
     } catch (error) {
       const found = String((error as Error).message ?? error).split("\n")[0];
       results.push({ check, ...fail(found, "install again: npm ci") });
@@ -122,8 +132,49 @@ async function figures(): Promise<Finding> {
 
 function addon(): Finding {
   const found = loadAddon();
-  if (found.state === "loaded") return ok(found.path);
-  return found.state === "absent" ? ok(`${found.reason}; ${found.remedy}`) : warn(found.reason, found.remedy);
+  if (found.state !== "loaded") {
+    return warn(`${found.reason}; measuring a host and fast training need it`, found.remedy);
+  }
+  const { compiler, cuda, commit } = found.addon.describe().build;
+  const made = `${compiler}, ${cuda === null ? "no CUDA" : `CUDA ${cuda}`}${commit === null ? "" : `, commit ${commit}`}`;
+  return ok(`${made}: ${found.path}`);
+}
+
+function withAddon(examine: (addon: NativeAddon) => Finding): Finding | undefined {
+  const found = loadAddon();
+  return found.state === "loaded" ? examine(found.addon) : undefined;
+}
+
+function processor(addon: NativeAddon): Finding {
+  const { model, instructionSets, usableThreads, usableCores, quotaCpus } = addon.describe().cpu;
+  const quota = quotaCpus === null ? "" : `, a quota of ${quotaCpus}`;
+  const sets = instructionSets.length === 0 ? "" : `; ${instructionSets.join(" ")}`;
+  return ok(`${model ?? "unknown"}: ${usableThreads} threads on ${usableCores} cores${quota}${sets}`);
+}
+
+function cuda(addon: NativeAddon): Finding {
+  const { devices, reason } = addon.describeCuda();
+  return reason === null
+    ? ok(devices.map(({ name, compute }) => `${name} (${compute})`).join(", "))
+    : warn(reason, "needed for measuring a GPU only");
+}
+
+function gpuPower(addon: NativeAddon): Finding {
+  const { gpus, reason, driverVersion } = addon.describePower().nvml;
+  if (reason !== null) return warn(reason, "needed for measuring a GPU only");
+  const refused = gpus.filter(({ refusal }) => refusal !== null);
+  return refused.length === 0
+    ? ok(
+        `NVML, driver ${driverVersion}: ${gpus.map(({ name, powerSource }) => `${name} (${powerSource})`).join(", ")}`,
+      )
+    : warn(refused.map(({ name, refusal }) => `${name}: ${refusal}`).join("; "), "measure on another GPU");
+}
+
+function cpuPower(addon: NativeAddon): Finding {
+  const { reason, zones } = addon.describePower().rapl;
+  return reason === null
+    ? ok(`RAPL: ${zones.map(({ name }) => name).join(", ")}`)
+    : warn(reason, "needed for the energy of a CPU profile only");
 }
 
 async function git(): Promise<Finding> {

@@ -221,6 +221,17 @@ describe.concurrent("answers", () => {
     expect(stdout).not.toMatch(/jane|s3cret/);
   });
 
+  test("doctor: without the native addon it says how to build it, and nothing of what only the addon can tell", async () => {
+    const path = join(workFolder(), "none.node");
+    const { stdout } = await canopy(["doctor", "--format", "json"], { env: { CANOPY_ADDON: path } });
+    const { checks } = JSON.parse(stdout) as { checks: { check: string; state: string; found: string }[] };
+    const native = checks.find(({ check }) => check === "native addon");
+    expect(native).toMatchObject({ state: "warn", found: expect.stringContaining(path) });
+    expect(
+      checks.filter(({ check }) => ["processor", "CUDA", "GPU power", "CPU power"].includes(check)),
+    ).toEqual([]);
+  });
+
   test("the forms of a table", async () => {
     const [text, markdown, latex, csv] = await Promise.all(
       ["table", "markdown", "latex", "csv"].map(
