@@ -1,10 +1,10 @@
 #include "cuda/device_state.h"
 
-#if defined(CANOPY_HAS_CUDA)
-
-#include <cuda_runtime_api.h>
+#if defined(CANOPY_HAS_CUDA) || defined(CANOPY_CUDA_EMULATION)
 
 #include <cstdio>
+
+#include "cuda/runtime.h"
 
 namespace canopy {
 namespace {

@@ -1,0 +1,23 @@
+# Suites of cuda/: its very sources compiled for this processor against cuda_emulation.h, and, where nvcc is, the same
+# cases for a GPU.
+add_library(cuda_emulated STATIC
+  ../cuda/ops.cu ../cuda/gemm.cu ../cuda/attention.cu ../cuda/products.cc ../cuda/step_layout.cc
+  ../cuda/cuda_backend.cc ../cuda/device_state.cc kernel_cases.cc)
+# In this folder alone: in ../cuda the same files are CUDA.
+set_source_files_properties(../cuda/ops.cu ../cuda/gemm.cu ../cuda/attention.cu PROPERTIES LANGUAGE CXX)
+target_compile_definitions(cuda_emulated PUBLIC CANOPY_CUDA_EMULATION)
+# Kernels read four values as one vector. -O2 whatever the build: emulated tensor cores are slow enough.
+target_compile_options(cuda_emulated PUBLIC -fno-strict-aliasing PRIVATE -O2)
+target_link_libraries(cuda_emulated PUBLIC check)
+
+function(emulated_test name)
+  canopy_test(${name} ${ARGN})
+  target_link_libraries(${name} PRIVATE cuda_emulated)
+endfunction()
+
+emulated_test(cuda_emulation_test cuda_emulation_test.cc)
+emulated_test(kernels_emulated kernels_test.cc)
+
+if(CANOPY_HAS_CUDA)
+  canopy_test(kernels_on_device kernels_test.cc kernel_cases.cc)
+endif()
