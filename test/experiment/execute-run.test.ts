@@ -1,5 +1,4 @@
-import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { aggregate } from "../../src/experiment/aggregate.ts";
@@ -11,8 +10,9 @@ import type { RunResult } from "../../src/experiment/run-spec.ts";
 import { shareWorkloads } from "../../src/experiment/shared-workload.ts";
 import { RECORD_COLUMNS, recordsToParquet } from "../../src/metrics/record-sink.ts";
 import { quantileOf } from "../../src/numeric/quantile.ts";
+import { temporaryFolder } from "../temporary-folder.ts";
 
-const folder = mkdtempSync(join(tmpdir(), "canopy-execute-"));
+const folder = temporaryFolder("execute");
 const LAW = "{ baseMs: 5, perPrefillTokenMs: 0.05, perDecodeSequenceMs: 0.2, perContextTokenMs: 0.0005 }";
 const POWER =
   "{ idleWatts: 100, prefillWatts: 400, decode: [{ batch: 1, watts: 200 }, { batch: 64, watts: 350 }] }";

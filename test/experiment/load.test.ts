@@ -1,8 +1,8 @@
-import { mkdtempSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { loadExperiment, parseExperiment } from "../../src/experiment/load.ts";
+import { temporaryFolder } from "../temporary-folder.ts";
 
 /** DESIGN's smallest example, word for word. */
 const SMALLEST = `experiment: replay-example
@@ -242,7 +242,7 @@ axes: { telemetryIntervalS: [0, 1], "batching.maxRequests": [32] }
 });
 
 describe("extends", () => {
-  const folder = mkdtempSync(join(tmpdir(), "canopy-load-"));
+  const folder = temporaryFolder("load");
   const file = (name: string, text: string) => {
     writeFileSync(join(folder, name), text);
     return join(folder, name);

@@ -1,4 +1,4 @@
-import { mkdtempSync, writeFileSync } from "node:fs";
+import { writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
@@ -6,8 +6,9 @@ import { type ExperimentPlan, expandExperiment } from "../../src/experiment/expa
 import { parseExperiment } from "../../src/experiment/load.ts";
 import { ensemble } from "../../src/experiment/run-starts.ts";
 import { syntheticProfile } from "../../src/profile/synthetic.ts";
+import { temporaryFolder } from "../temporary-folder.ts";
 
-const folder = mkdtempSync(join(tmpdir(), "canopy-plan-"));
+const folder = temporaryFolder("plan");
 const write = (name: string, text: string) => writeFileSync(join(folder, name), text);
 write("requests.csv", "arrival_s,prompt_tokens,output_tokens\n0,100,3\n1,10,2\n");
 write("empty.csv", "arrival_s,prompt_tokens,output_tokens\n");

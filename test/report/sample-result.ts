@@ -1,11 +1,11 @@
-import { mkdtempSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { aggregate } from "../../src/experiment/aggregate.ts";
 import { executeRun } from "../../src/experiment/execute-run.ts";
 import { type ExperimentPlan, expandExperiment } from "../../src/experiment/expand.ts";
 import { loadExperiment } from "../../src/experiment/load.ts";
 import type { ExperimentResult } from "../../src/experiment/result.ts";
+import { temporaryFolder } from "../temporary-folder.ts";
 
 const POWER =
   "{ idleWatts: 100, prefillWatts: 400, decode: [{ batch: 1, watts: 200 }, { batch: 64, watts: 350 }] }";
@@ -59,7 +59,7 @@ export async function sampleResult(
   sets: readonly string[] = [],
   more = "",
 ): Promise<{ readonly plan: ExperimentPlan; readonly result: ExperimentResult }> {
-  const file = join(mkdtempSync(join(tmpdir(), "canopy-sample-")), "sample.yaml");
+  const file = join(temporaryFolder("sample"), "sample.yaml");
   writeFileSync(file, EXPERIMENT + more);
   const plan = await expandExperiment(await loadExperiment(file, { sets }));
   const results = new Map<string, Awaited<ReturnType<typeof executeRun>>>();

@@ -1,9 +1,9 @@
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, readFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
+import { temporaryFolder } from "../temporary-folder.ts";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 
@@ -12,7 +12,7 @@ const PUBLISHED = ["table-1", "table-2"];
 
 describe("a committed result is what its command makes", () => {
   test.each(PUBLISHED)("cedar/%s", (name) => {
-    const out = mkdtempSync(join(tmpdir(), "canopy-reproduction-"));
+    const out = temporaryFolder("reproduction");
     const words = ["run", `harness/cedar/${name}.yaml`, "--seeds", "5", "--out", out, "--fresh", "--quiet"];
     execFileSync(process.execPath, ["--import", "tsx", "src/cli/main.ts", ...words], {
       cwd: ROOT,
