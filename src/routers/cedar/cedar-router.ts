@@ -74,7 +74,7 @@ export class CedarRouter extends PlacingRouter {
     const options: ScoreOptions = { ...p, slack: queue, meanModel };
     this.#estimate = new ServiceEstimate(world, { queue, meanModel });
     this.#score = new EndpointScore(world, this.#estimate, this.all, this.blocked, options);
-    this.#choice = new EndpointChoice(world, this.#score);
+    this.#choice = new EndpointChoice(this.#score);
     this.#controller = new WeightController(world, this.#score, [this.all, this.large], p);
     const buckets = Math.max(1, Math.round(p.shareWindowSeconds / p.dispatchSeconds));
     this.#bucketSeconds = p.shareWindowSeconds / buckets;

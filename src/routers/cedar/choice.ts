@@ -1,5 +1,4 @@
-import type { World } from "../contract.ts";
-import { GRAMS_OUTPUT, GRAMS_PROMPT, NETWORK, ROW, USD_OUTPUT, USD_PROMPT } from "./coefficients.ts";
+import { GRAMS_OUTPUT, GRAMS_PROMPT, ROW, USD_OUTPUT, USD_PROMPT } from "./coefficients.ts";
 import type { EndpointClasses } from "./endpoint-classes.ts";
 import { type EndpointScore, OUTPUTS, TOKENS } from "./score.ts";
 
@@ -12,7 +11,6 @@ import { type EndpointScore, OUTPUTS, TOKENS } from "./score.ts";
  * passed over when its bound cannot win, ties to the lower index included.
  */
 export class EndpointChoice {
-  readonly #world: World;
   readonly #score: EndpointScore;
   readonly #classes: EndpointClasses;
   /** Of each class, for the request asked about: cost and carbon; 1 when it competes. */
@@ -20,9 +18,8 @@ export class EndpointChoice {
   readonly #grams: Float64Array;
   readonly #competes: Uint8Array;
 
-  constructor(world: World, score: EndpointScore) {
+  constructor(score: EndpointScore) {
     const { classes } = score;
-    this.#world = world;
     this.#score = score;
     this.#classes = classes;
     this.#usd = new Float64Array(classes.count);
@@ -40,8 +37,7 @@ export class EndpointChoice {
   choose(needsLarge: number, tier: number): number {
     const { query, table } = this.#score;
     const classes = this.#classes;
-    const { large } = this.#world.endpoints;
-    const { admissible, endpoint, firstBlock, firstPlace } = classes;
+    const { admissible, first, network, large, group, endpoint, firstBlock, firstPlace } = classes;
     const usd = this.#usd;
     const grams = this.#grams;
     const competes = this.#competes;
@@ -58,9 +54,8 @@ export class EndpointChoice {
     let minGrams = Number.POSITIVE_INFINITY;
     for (let c = 0; c < classes.count; c++) {
       competes[c] = 0;
-      const first = classes.firstOf(c);
-      if (admissible[c] === 0 || large[first] < needsLarge) continue;
-      const row = ROW * first;
+      if (admissible[c] === 0 || large[c] < needsLarge) continue;
+      const row = ROW * first[c];
       const classUsd = tokens * table[row + USD_PROMPT] + outputs * table[row + USD_OUTPUT];
       const classGrams = tokens * table[row + GRAMS_PROMPT] + outputs * table[row + GRAMS_OUTPUT];
       usd[c] = classUsd;
@@ -68,7 +63,7 @@ export class EndpointChoice {
       count += admissible[c];
       sumUsd += admissible[c] * classUsd;
       sumGrams += admissible[c] * classGrams;
-      if (!this.#leavesSlack(c, limit, table[row + NETWORK])) continue;
+      if (!this.#leavesSlack(c, limit, network[c])) continue;
       competes[c] = 1;
       competing++;
       if (classUsd < minUsd) minUsd = classUsd;
@@ -82,23 +77,21 @@ export class EndpointChoice {
     const carbonWeight = sumGrams > 0 ? (this.#score.carbonWeight[tier] * count) / sumGrams : 0;
     const { wait, prompt, step, leastWait, leastPrompt, leastStep } = classes;
     const { penalty } = this.#score;
-    const { group } = this.#world.endpoints;
     let best = -1;
     let bestScore = Number.POSITIVE_INFINITY;
     for (let c = 0; c < classes.count; c++) {
       if (competes[c] === 0) continue;
-      const first = classes.firstOf(c);
-      const network = table[ROW * first + NETWORK];
+      const ownNetwork = network[c];
       const cost = costWeight * (usd[c] - minUsd);
       const carbon = carbonWeight * (grams[c] - minGrams);
-      const above = penalty[group[first]];
+      const above = penalty[group[c]];
       for (let b = firstBlock[c]; b < firstBlock[c + 1]; b++) {
         const leastSeconds = leastWait[b] + tokens * leastPrompt[b] + outputs * leastStep[b];
         const bound = latencyWeight * leastSeconds + cost + carbon + above;
         if (bound > bestScore || (bound === bestScore && endpoint[firstPlace[b]] > best)) continue;
         for (let i = firstPlace[b]; i < firstPlace[b + 1]; i++) {
           const seconds = wait[i] + tokens * prompt[i] + outputs * step[i];
-          if (seconds + network > limit) continue;
+          if (seconds + ownNetwork > limit) continue;
           const score = latencyWeight * seconds + cost + carbon + above;
           if (score < bestScore || (score === bestScore && endpoint[i] < best)) {
             bestScore = score;
@@ -130,14 +123,13 @@ export class EndpointChoice {
     const classes = this.#classes;
     const { wait, prompt, step, leastWait, leastPrompt, leastStep } = classes;
     const { endpoint, firstBlock, firstPlace } = classes;
-    const { large } = this.#world.endpoints;
     const { query } = this.#score;
     const tokens = query[TOKENS];
     const outputs = query[OUTPUTS];
     let best = -1;
     let least = Number.POSITIVE_INFINITY;
     for (let c = 0; c < classes.count; c++) {
-      if (large[classes.firstOf(c)] < needsLarge) continue;
+      if (classes.large[c] < needsLarge) continue;
       for (let b = firstBlock[c]; b < firstBlock[c + 1]; b++) {
         const bound = leastWait[b] + tokens * leastPrompt[b] + outputs * leastStep[b];
         if (bound > least || (bound === least && endpoint[firstPlace[b]] > best)) continue;

@@ -24,6 +24,11 @@ export class EndpointClasses {
   readonly admissible: Int32Array;
   /** Class by endpoint, -1 for endpoints that never serve. */
   readonly classOf: Int32Array;
+  /** By class: the first member, which stands for all in what they have in common; network, large, group. */
+  readonly first: Int32Array;
+  readonly network: Float64Array;
+  readonly large: Uint8Array;
+  readonly group: Int32Array;
   /** First block of each class, then the number of blocks; first place of each block, then the number of places. */
   readonly firstBlock: Int32Array;
   readonly firstPlace: Int32Array;
@@ -91,6 +96,10 @@ export class EndpointClasses {
     this.endpoint = Int32Array.from(endpoints);
     this.firstBlock = Int32Array.from(firstBlock);
     this.firstPlace = Int32Array.from(firstPlace);
+    this.first = Int32Array.from(classes.values(), (members) => members[0]);
+    this.network = Float64Array.from(this.first, (e) => table[ROW * e + NETWORK]);
+    this.large = Uint8Array.from(this.first, (e) => large[e]);
+    this.group = Int32Array.from(this.first, (e) => group[e]);
     this.admissible = new Int32Array(this.count);
     this.wait = new Float64Array(endpoints.length);
     this.prompt = new Float64Array(endpoints.length);
@@ -99,11 +108,6 @@ export class EndpointClasses {
     this.leastPrompt = new Float64Array(blocks);
     this.leastStep = new Float64Array(blocks);
     this.#up = new ByteSnapshot(count);
-  }
-
-  /** The first member of a class: it stands for all in what they have in common. */
-  firstOf(c: number): number {
-    return this.endpoint[this.firstPlace[this.firstBlock[c]]];
   }
 
   /** Brings the columns up to date with the estimate and with `up`. */

@@ -235,7 +235,7 @@ export class EndpointScore {
     let sumGrams = 0;
     for (let c = 0; c < counts.length; c++) {
       if (counts[c] === 0) continue;
-      const row = ROW * this.classes.firstOf(c);
+      const row = ROW * this.classes.first[c];
       sumUsd += counts[c] * (tokens * table[row + USD_PROMPT] + outputs * table[row + USD_OUTPUT]);
       sumGrams += counts[c] * (tokens * table[row + GRAMS_PROMPT] + outputs * table[row + GRAMS_OUTPUT]);
     }

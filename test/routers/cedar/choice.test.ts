@@ -67,7 +67,7 @@ class Trial {
       slack: setting.slack,
       meanModel: false,
     });
-    this.choice = new EndpointChoice(world, this.score);
+    this.choice = new EndpointChoice(this.score);
   }
 
   /** Something that changes between two choices. */
