@@ -204,11 +204,6 @@ export class IndexedHeap {
     return index >= 0 && this.#winners[this.#leaves + index] >= 0;
   }
 
-  /** Time of the entry of `index` in seconds; `Infinity` when it has none. */
-  timeOf(index: number): number {
-    return this.has(index) ? this.#times[index] : Number.POSITIVE_INFINITY;
-  }
-
   /** Index of the first entry; -1 when the heap is empty. */
   peekIndex(): number {
     return this.#winners[1];

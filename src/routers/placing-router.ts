@@ -46,6 +46,7 @@ export abstract class PlacingRouter implements Router {
   #blockedCount = 0;
   /** 1 for kinds of requests for which nobody was left in this call. */
   #exhausted!: Uint8Array;
+  #anyExhausted = false;
 
   constructor(options: PlacingOptions) {
     this.#options = options;
@@ -174,6 +175,7 @@ export abstract class PlacingRouter implements Router {
       const endpoint = this.pick(request);
       if (endpoint < 0) {
         this.#exhausted[kind] = 1;
+        this.#anyExhausted = true;
         return false;
       }
       if (this.postpones(request, endpoint)) {
@@ -211,7 +213,9 @@ export abstract class PlacingRouter implements Router {
   }
 
   #unblock(): void {
-    this.#exhausted.fill(0);
+    // Filling costs a call out of compiled code: only when there is something to undo.
+    if (this.#anyExhausted) this.#exhausted.fill(0);
+    this.#anyExhausted = false;
     while (this.#blockedCount > 0) {
       const endpoint = this.#blockedEndpoints[--this.#blockedCount];
       this.blocked[endpoint] = 0;

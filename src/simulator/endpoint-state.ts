@@ -180,11 +180,6 @@ export class EndpointState {
     if (table.nextStep[request] !== NONE) this.followed++;
   }
 
-  /** A replica has begun to serve: it may take from the shared queue. */
-  drawFromQueue(t: number): void {
-    this.#drawFromQueue(t);
-  }
-
   slowDown(factor: number): void {
     this.#slowFactor = factor;
     this.#applyFactors();
@@ -311,11 +306,12 @@ export class EndpointState {
     }
     if (next > t) return false;
     for (let i = 0; i < this.replicas.length; i++) this.replicas[i].advance(next);
-    this.#drawFromQueue(next);
+    this.drawFromQueue(next);
     return true;
   }
 
-  #drawFromQueue(t: number): void {
+  /** Hands what waits in the endpoint's queue to the replicas that can take it at `t`. */
+  drawFromQueue(t: number): void {
     const shared = this.definition.localBalancer === "shared-queue";
     while (this.queue.head !== NONE) {
       const request = this.queue.head;
@@ -349,7 +345,7 @@ export class EndpointState {
     }
     table.at[request] = AT.queue;
     this.queue.pushBack(request);
-    this.#drawFromQueue(t);
+    this.drawFromQueue(t);
   }
 
   /** The replica for a request, null while none serves. */

@@ -33,19 +33,12 @@ export function formBatch(replica: Replica): Formed {
 
 function formVllmV1(replica: Replica): Formed {
   const { batching } = replica.endpoint;
-  const decodeBlocks = replica.decoding > 0 ? replica.blocksForDecodeStep() : 0;
-  if (
-    replica.decoding > batching.tokenBudget ||
-    decodeBlocks > replica.freeBlocks ||
-    replica.prefillingCount > 1
-  ) {
+  if (replica.prefillingCount > 1 || !decodeAll(replica, batching.tokenBudget, 0)) {
     const left = walkVllmV1(replica);
     if (!replica.preemptedWhileForming) admitVllmV1(replica, left);
     noteStalled(replica);
     return replica.batchDecoding + replica.batchPrompts > 0 ? MIXED : EMPTY;
   }
-  replica.batchDecoding = replica.decoding;
-  replica.takeBlocks(decodeBlocks);
   let left = batching.tokenBudget - replica.decoding;
   if (replica.prefillingCount === 1) {
     const request = replica.prefilling[0];
@@ -60,10 +53,7 @@ function formVllmV1(replica: Replica): Formed {
     }
   }
   const joined = replica.preemptedWhileForming ? 0 : admitVllmV1(replica, left);
-  if (replica.batchPrompts > 0 || joined > 0) return MIXED;
-  if (replica.decoding === 0) return EMPTY;
-  replica.freeBlocks += decodeBlocks;
-  return PURE_DECODE;
+  return formed(replica, joined === 0);
 }
 
 /** Running requests one by one, for when budget or blocks may not suffice for all. Returns the budget left. */
@@ -163,14 +153,8 @@ function cachedTokens(replica: Replica, request: number): number {
 function formSarathi(replica: Replica): Formed {
   const { batching } = replica.endpoint;
   const { table } = replica;
-  const decodeBlocks = replica.decoding > 0 ? replica.blocksForDecodeStep() : 0;
-  const allDecode = replica.decoding === 0 || replica.freeBlocks - decodeBlocks >= 1;
-  if (allDecode) {
-    replica.batchDecoding = replica.decoding;
-    replica.freeBlocks -= decodeBlocks;
-  } else {
-    walkDecoding(replica, Number.POSITIVE_INFINITY);
-  }
+  const allDecode = decodeAll(replica, Number.POSITIVE_INFINITY, 1);
+  if (!allDecode) walkDecoding(replica, Number.POSITIVE_INFINITY);
   let left = batching.tokenBudget - replica.batchDecoding;
   for (let i = 0; i < replica.prefillingCount && left > 0; i++) {
     const request = replica.prefilling[i];
@@ -187,7 +171,7 @@ function formSarathi(replica: Replica): Formed {
     replica.addChunk(request, asked);
     left -= asked;
   }
-  return formed(replica, allDecode, decodeBlocks);
+  return formed(replica, allDecode);
 }
 
 function formVllmV0(replica: Replica): Formed {
@@ -203,11 +187,9 @@ function formStatic(replica: Replica): Formed {
 }
 
 function formDecodeOnly(replica: Replica): Formed {
-  if (replica.decoding === 0) return EMPTY;
-  const decodeBlocks = replica.blocksForDecodeStep();
-  if (replica.freeBlocks - decodeBlocks >= 1) return PURE_DECODE;
-  walkDecoding(replica, Number.POSITIVE_INFINITY);
-  return replica.batchDecoding > 0 ? MIXED : EMPTY;
+  const allDecode = decodeAll(replica, Number.POSITIVE_INFINITY, 1);
+  if (!allDecode) walkDecoding(replica, Number.POSITIVE_INFINITY);
+  return formed(replica, allDecode);
 }
 
 /** Whole waiting targets for a batch of their own, under the padded limit. */
@@ -238,17 +220,12 @@ function formMixed(replica: Replica): Formed {
     replica.addChunk(request, table.target[request]);
   }
   const left = batching.tokenBudget - replica.batchTokens;
-  const decodeBlocks = replica.decoding > 0 ? replica.blocksForDecodeStep() : 0;
-  const allDecode =
-    replica.decoding === 0 || (replica.decoding <= left && replica.freeBlocks - decodeBlocks >= 1);
-  if (allDecode) {
-    replica.batchDecoding = replica.decoding;
-    replica.freeBlocks -= decodeBlocks;
-  } else {
+  const allDecode = decodeAll(replica, left, 1);
+  if (!allDecode) {
     walkDecoding(replica, left);
     noteStalled(replica);
   }
-  return formed(replica, allDecode, decodeBlocks);
+  return formed(replica, allDecode);
 }
 
 function formPrefillOnly(replica: Replica): Formed {
@@ -268,12 +245,26 @@ function formPrefillOnly(replica: Replica): Formed {
   return replica.batchPrompts > 0 ? MIXED : EMPTY;
 }
 
+/**
+ * Puts all decoding requests into the batch and takes their blocks; false, with nothing done, when they are more than
+ * `tokens` or when fewer than `spare` blocks would be left free.
+ */
+function decodeAll(replica: Replica, tokens: number, spare: number): boolean {
+  const { decoding } = replica;
+  if (decoding === 0) return true;
+  const blocks = replica.blocksForDecodeStep();
+  if (decoding > tokens || replica.freeBlocks - blocks < spare) return false;
+  replica.batchDecoding = decoding;
+  replica.takeBlocks(blocks);
+  return true;
+}
+
 /** What was formed, giving back the decode blocks of a pure decode step, which takes them itself. */
-function formed(replica: Replica, allDecode: boolean, decodeBlocks: number): Formed {
+function formed(replica: Replica, allDecode: boolean): Formed {
   if (replica.batchPrompts > 0) return MIXED;
   if (replica.batchDecoding === 0) return EMPTY;
   if (!allDecode) return MIXED;
-  replica.freeBlocks += decodeBlocks;
+  replica.freeBlocks += replica.blocksForDecodeStep();
   return PURE_DECODE;
 }
 

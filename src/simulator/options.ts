@@ -37,9 +37,6 @@ export interface RunOptions {
 
 export type { Router, RouterDefinition };
 
-/** Why a request did not finish. */
-export type Refusal = string;
-
 /**
  * A request as it ends. Columns indexed by the number handed to {@link RecordSink}; valid during the call.
  * Times are seconds since the start of the run, NaN where the request never got so far.
@@ -80,7 +77,7 @@ export interface RecordSink {
   /** A placement: the request leaves the router for an endpoint of `group`. */
   placed(request: number, endpoint: number, atSeconds: number): void;
   finished(request: number): void;
-  rejected(request: number, reason: Refusal): void;
+  rejected(request: number, reason: string): void;
   /** Still in the system when the run was cut. */
   unfinished(request: number): void;
   /** Target shares set by the router. */

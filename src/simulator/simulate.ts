@@ -11,6 +11,9 @@ import { closeRun } from "./totals.ts";
  */
 const PATIENCE_SECONDS = 7 * 24 * 3600;
 
+/** Where the next thing to happen comes from: an endpoint of the coupled heap, the event heap, the workload. */
+type Source = "coupled" | "event" | "arrival";
+
 /**
  * Simulates one run: a workload on a fleet under a router. Rules: docs/reference/simulation-rules.md.
  *
@@ -52,26 +55,23 @@ export function simulate(options: RunOptions, sink: RecordSink): RunTotals {
     run.now = time;
 
     let order: number = ORDER.batchStart + 1;
-    let source = 0;
-    if (coupledTime === time) {
-      order = coupled.peekPriority();
-      source = 1;
-    }
+    let source: Source = "coupled";
+    if (coupledTime === time) order = coupled.peekPriority();
     if (eventTime === time && events.peekPriority() < order) {
       order = events.peekPriority();
-      source = 2;
+      source = "event";
     }
     if (
       arrivalTime === time &&
       (order > ORDER.arrival || (order === ORDER.arrival && isEarlierArrival(run)))
     ) {
       order = ORDER.arrival;
-      source = 3;
+      source = "arrival";
     }
     if (time === limit && order === ORDER.batchStart) break;
     run.phase = order;
-    if (source === 3) arrive(run, intake.take());
-    else if (source === 2) handleEvent(run, host, faults, events.pop());
+    if (source === "arrival") arrive(run, intake.take());
+    else if (source === "event") handleEvent(run, host, faults, events.pop());
     else advanceCoupled(run, order);
     if (!hasMoreBefore(run, ORDER.fleet)) run.callAfterBatchEnds();
     host.armWhileHolding();
