@@ -8,6 +8,7 @@ import { type Deployment, KernelSum } from "./kernel-sum.ts";
 import { type KernelTables, PRECISIONS } from "./kernel-tables.ts";
 import { type Measurements, sourceFiles } from "./measurements.ts";
 import { kvBytesPerToken, linearParameters, type ModelShape, weightBytes } from "./model-shape.ts";
+import { rounded } from "./rounded.ts";
 
 /** The grids of a composed profile. */
 export const BATCHES = [1, 2, 4, 8, 16, 32, 64, 128, 192, 256];
@@ -178,9 +179,4 @@ function doesNotFit({ gpu, shape, tensorParallel, precision }: Deployment, bytes
     "CANOPY_DERIVE_MEMORY",
     `${shape.name} ${precision} does not fit ${tensorParallel} x ${gpu.sku}: weights of ${gigabytes(bytes)} GB leave no room for a KV cache in ${tensorParallel} x ${MEMORY_SHARE.toFixed(2)} x ${gigabytes(gpu.memoryBytes)} GB: expected more GPUs or fewer bits per weight`,
   );
-}
-
-/** To that many digits after the point, halves of the exact value up. */
-export function rounded(value: number, digits: number): number {
-  return Number(value.toFixed(digits));
 }
