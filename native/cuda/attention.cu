@@ -33,9 +33,9 @@ __device__ inline std::size_t cacheOffset(const PagedCache& cache, const std::in
                                           int position) {
   const int block = table[position >> cache.blockShift];
   const int offset = position & ((1 << cache.blockShift) - 1);
-  const std::size_t row = (static_cast<std::size_t>(block) * static_cast<std::size_t>(cache.kvHeads) +
-                           static_cast<std::size_t>(kvHead))
-                              << cache.blockShift;
+  const std::size_t row =
+      (static_cast<std::size_t>(block) * static_cast<std::size_t>(cache.kvHeads) + static_cast<std::size_t>(kvHead))
+      << cache.blockShift;
   return (row + static_cast<std::size_t>(offset)) * headDim;
 }
 
@@ -198,8 +198,8 @@ __global__ void __launch_bounds__(prefillWarps * 32) prefillKernel(AttentionInpu
   // Query i stands at position context - queries + i and sees keys up to its own.
   const int keysBefore = context - queries;
   const int end = keysBefore + lastOfTile;
-  const std::int32_t* table = input.blockTables + static_cast<std::size_t>(tile.sequence) *
-                                                      static_cast<std::size_t>(input.tableStride);
+  const std::int32_t* table =
+      input.blockTables + static_cast<std::size_t>(tile.sequence) * static_cast<std::size_t>(input.tableStride);
   const int thread = static_cast<int>(threadIdx.x);
 
   int token[2];    // of the thread's two rows; -1 where there is no such row
@@ -214,7 +214,8 @@ __global__ void __launch_bounds__(prefillWarps * 32) prefillKernel(AttentionInpu
     token[half] = real ? firstQuery + query : -1;
     column[half] = (kvHead * group + row % group) * headDim;
     visible[half] = real ? keysBefore + query + 1 : 0;
-    queryRow[half] = real ? input.qkv + static_cast<std::size_t>(token[half]) * static_cast<std::size_t>(input.qkvStride) +
+    queryRow[half] = real ? input.qkv +
+                                static_cast<std::size_t>(token[half]) * static_cast<std::size_t>(input.qkvStride) +
                                 column[half]
                           : nullptr;
   }
@@ -309,8 +310,7 @@ __global__ void __launch_bounds__(decodeWarps * 32)
   const int g = lane / 4;
 
   Rows<headDim> rows;
-  rows.start(g < group ? input.qkv + token * static_cast<std::size_t>(input.qkvStride) +
-                             (kvHead * group + g) * headDim
+  rows.start(g < group ? input.qkv + token * static_cast<std::size_t>(input.qkvStride) + (kvHead * group + g) * headDim
                        : nullptr,
              nullptr);
   constexpr int matrix = decodeKeys * headDim;
@@ -336,10 +336,10 @@ __global__ void __launch_bounds__(decodeWarps * 32)
   }
   rows.finish();
 
-  __syncthreads();  // from here on the place of the stages holds the warps' results
-  float* maxima = reinterpret_cast<float*>(shared);      // [warp][head]
-  float* sums = maxima + decodeWarps * maxGroup;         // [warp][head]
-  float* outputs = sums + decodeWarps * maxGroup;        // [warp][head][headDim]
+  __syncthreads();                                   // from here on the place of the stages holds the warps' results
+  float* maxima = reinterpret_cast<float*>(shared);  // [warp][head]
+  float* sums = maxima + decodeWarps * maxGroup;     // [warp][head]
+  float* outputs = sums + decodeWarps * maxGroup;    // [warp][head][headDim]
   if (g < group) {
     if (lane % 4 == 0) {
       maxima[warp * maxGroup + g] = rows.maximum[0];
@@ -373,10 +373,10 @@ __global__ void __launch_bounds__(decodeWarps * 32)
       input.out[token * static_cast<std::size_t>(input.heads * headDim) + static_cast<std::size_t>(head * headDim) +
                 static_cast<std::size_t>(column)] = toBf16(value);
     } else {
-      const std::size_t part = (static_cast<std::size_t>(item) * static_cast<std::size_t>(input.heads) +
-                                static_cast<std::size_t>(head)) *
-                                   static_cast<std::size_t>(splits) +
-                               static_cast<std::size_t>(split);
+      const std::size_t part =
+          (static_cast<std::size_t>(item) * static_cast<std::size_t>(input.heads) + static_cast<std::size_t>(head)) *
+              static_cast<std::size_t>(splits) +
+          static_cast<std::size_t>(split);
       const std::size_t parts = static_cast<std::size_t>(gridDim.z) * static_cast<std::size_t>(input.heads) *
                                 static_cast<std::size_t>(splits);
       partials[part * headDim + static_cast<std::size_t>(column)] = value;
@@ -404,8 +404,8 @@ __global__ void __launch_bounds__(headDim)
   const std::size_t first =
       (static_cast<std::size_t>(item) * static_cast<std::size_t>(input.heads) + static_cast<std::size_t>(head)) *
       static_cast<std::size_t>(splits);
-  const std::size_t parts = static_cast<std::size_t>(gridDim.y) * static_cast<std::size_t>(input.heads) *
-                            static_cast<std::size_t>(splits);
+  const std::size_t parts =
+      static_cast<std::size_t>(gridDim.y) * static_cast<std::size_t>(input.heads) * static_cast<std::size_t>(splits);
   const float* pairs = partials + parts * headDim + 2 * first;
   float largest = -INFINITY;
   for (int s = 0; s < filled; ++s) largest = fmaxf(largest, pairs[2 * s]);
@@ -417,8 +417,8 @@ __global__ void __launch_bounds__(headDim)
     value += weight * partials[(first + static_cast<std::size_t>(s)) * headDim + static_cast<std::size_t>(column)];
   }
   const auto token = static_cast<std::size_t>(input.queryStarts[sequence]);
-  input.out[token * static_cast<std::size_t>(input.heads * headDim) + static_cast<std::size_t>(head * headDim + column)] =
-      toBf16(filled > 0 ? value / sum : 0.0F);
+  input.out[token * static_cast<std::size_t>(input.heads * headDim) +
+            static_cast<std::size_t>(head * headDim + column)] = toBf16(filled > 0 ? value / sum : 0.0F);
 }
 
 template <int headDim>
@@ -448,8 +448,8 @@ void prefillAttention(const AttentionInput& input, const QueryTile* tiles, int t
   }
 }
 
-void decodeAttention(const AttentionInput& input, const std::int32_t* sequences, int count, int splits,
-                     float* partials, cudaStream_t stream) {
+void decodeAttention(const AttentionInput& input, const std::int32_t* sequences, int count, int splits, float* partials,
+                     cudaStream_t stream) {
   if (input.headDim == 64) {
     startDecode<64>(input, sequences, count, splits, partials, stream);
   } else {
@@ -458,7 +458,7 @@ void decodeAttention(const AttentionInput& input, const std::int32_t* sequences,
 }
 
 int planSplits(int count, int kvHeads, int multiprocessors) {
-  // Three blocks fit a multiprocessor's shared memory; more than 32 parts cost more to join than they bring.
+  // Two (A100) or three (H100) blocks fit a multiprocessor; more than 32 parts cost more to join than they bring.
   const int wanted = 3 * multiprocessors / (count * kvHeads);
   return wanted < 1 ? 1 : wanted > 32 ? 32 : wanted;
 }

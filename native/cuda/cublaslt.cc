@@ -31,7 +31,8 @@ struct Owned {
   }
 };
 
-/// All that the library wants to know of one shape. Its matrices are by columns: y^T = w x^T, with w^T and x^T as they lie.
+/// All that the library wants to know of one shape. Its matrices are by columns: y^T = w x^T, with w^T and x^T as they
+/// lie.
 struct Prepared {
   Owned<cublasLtMatmulDesc_t, cublasLtMatmulDescDestroy> operation;
   Owned<cublasLtMatrixLayout_t, cublasLtMatrixLayoutDestroy> w, x, y;
@@ -44,9 +45,9 @@ void prepare(cublasLtHandle_t library, const Product& product, Prepared& out) {
   const auto k = static_cast<std::uint64_t>(product.k);
   const cublasOperation_t transpose = CUBLAS_OP_T;
   checkLt(cublasLtMatmulDescCreate(&out.operation.handle, CUBLAS_COMPUTE_32F, CUDA_R_32F), "cublasLtMatmulDescCreate");
-  checkLt(cublasLtMatmulDescSetAttribute(out.operation.handle, CUBLASLT_MATMUL_DESC_TRANSA, &transpose,
-                                         sizeof transpose),
-          "cublasLtMatmulDescSetAttribute");
+  checkLt(
+      cublasLtMatmulDescSetAttribute(out.operation.handle, CUBLASLT_MATMUL_DESC_TRANSA, &transpose, sizeof transpose),
+      "cublasLtMatmulDescSetAttribute");
   const auto layout = [](cublasLtMatrixLayout_t& handle, cudaDataType_t type, std::uint64_t rows,
                          std::uint64_t columns) {
     checkLt(cublasLtMatrixLayoutCreate(&handle, type, rows, columns, static_cast<std::int64_t>(rows)),

@@ -38,9 +38,11 @@ std::string unservable(const ModelShape& shape, const BackendLimits& limits) {
     return "headDim is " + std::to_string(shape.headDim) + ": the CUDA backend has kernels for 64 and 128";
   }
   if (shape.heads / shape.kvHeads > 8) {
-    return std::to_string(shape.heads / shape.kvHeads) + " query heads per key/value head: the CUDA backend serves 1 to 8";
+    return std::to_string(shape.heads / shape.kvHeads) +
+           " query heads per key/value head: the CUDA backend serves 1 to 8";
   }
-  if (shape.hidden % 8 != 0 || shape.ffn % 8 != 0) return "hidden and ffn have to be multiples of 8 for the CUDA backend";
+  if (shape.hidden % 8 != 0 || shape.ffn % 8 != 0)
+    return "hidden and ffn have to be multiples of 8 for the CUDA backend";
   if (limits.blockTokens < 1 || (limits.blockTokens & (limits.blockTokens - 1)) != 0) {
     return "blockTokens is " + std::to_string(limits.blockTokens) + ": the CUDA backend wants a power of two";
   }
@@ -195,10 +197,10 @@ class CudaBackend final : public Backend {
     std::size_t total = 0;
     check(cudaMemGetInfo(&free, &total), "cudaMemGetInfo");
     if (weights + cache > free) {
-      throw std::runtime_error("CUDA device " + std::to_string(device_.index) + " (" + device_.name + ") has " +
-                               gibibytes(free) + " free, " + shape_.name + " needs " + gibibytes(weights) +
-                               " for weights and " + gibibytes(cache) + " for " + std::to_string(limits_.backend.blocks) +
-                               " blocks of key/value cache: take fewer blocks or fewer layers");
+      throw std::runtime_error(
+          "CUDA device " + std::to_string(device_.index) + " (" + device_.name + ") has " + gibibytes(free) +
+          " free, " + shape_.name + " needs " + gibibytes(weights) + " for weights and " + gibibytes(cache) + " for " +
+          std::to_string(limits_.backend.blocks) + " blocks of key/value cache: take fewer blocks or fewer layers");
     }
   }
 
@@ -289,8 +291,9 @@ class CudaBackend final : public Backend {
 
   /// Returns when `values` may go.
   void upload(const DeviceArray<float>& to, const std::vector<float>& values) {
-    check(cudaMemcpyAsync(to.get(), values.data(), values.size() * sizeof(float), cudaMemcpyHostToDevice, stream_.get()),
-          "cudaMemcpyAsync");
+    check(
+        cudaMemcpyAsync(to.get(), values.data(), values.size() * sizeof(float), cudaMemcpyHostToDevice, stream_.get()),
+        "cudaMemcpyAsync");
     check(cudaStreamSynchronize(stream_.get()), "cudaStreamSynchronize");
   }
 
@@ -314,7 +317,9 @@ class CudaBackend final : public Backend {
     const int attention = shape_.heads * shape_.headDim;
     const float epsilon = shape_.normEpsilon;
     const auto product = [&](const DeviceArray<bf16>& x, const DeviceArray<bf16>& w, const DeviceArray<bf16>& y, int n,
-                             int k) { products_.run({x.get(), w.get(), y.get(), false, tokens, n, k}, stream); };
+                             int k) {
+      products_.run({x.get(), w.get(), y.get(), false, tokens, n, k}, stream);
+    };
 
     embed(plan + layout.tokenIds, weights_.embedding.get(), residual_.get(), tokens, hidden, stream);
     const bf16* delta = nullptr;
@@ -324,8 +329,8 @@ class CudaBackend final : public Backend {
       const Layer& layer = weights_.layers[size(l)];
       bf16* keys = cache_.get() + size(2 * l * cacheValues());
       const PagedCache cache{keys, keys + cacheValues(), shape_.kvHeads, blockShift};
-      addAndNormalize(residual_.get(), delta, layer.attentionNorm.get(), nullptr, normed_.get(), tokens, hidden, epsilon,
-                      stream);
+      addAndNormalize(residual_.get(), delta, layer.attentionNorm.get(), nullptr, normed_.get(), tokens, hidden,
+                      epsilon, stream);
       product(normed_, layer.qkv, qkv_, shape_.qkvRows(), hidden);
       ropeAndCache(qkv_.get(), turns_.get(), plan + layout.positions, plan + layout.slots, cache, tokens, shape_.heads,
                    shape_.headDim, stream);
@@ -357,7 +362,8 @@ class CudaBackend final : public Backend {
     if (layout.rows == 0) return;
     addAndNormalize(residual_.get(), delta, weights_.finalNorm.get(), plan + layout.logitTokens, normed_.get(),
                     layout.rows, hidden, epsilon, stream);
-    products_.run({normed_.get(), weights_.lmHead.get(), logits_.get(), true, layout.rows, shape_.vocab, hidden}, stream);
+    products_.run({normed_.get(), weights_.lmHead.get(), logits_.get(), true, layout.rows, shape_.vocab, hidden},
+                  stream);
     argmaxRows(logits_.get(), next_.get(), layout.rows, shape_.vocab, stream);
   }
 
@@ -384,7 +390,8 @@ class CudaBackend final : public Backend {
 
 std::unique_ptr<Backend> makeCudaBackend(const ModelShape& shape, const BackendLimits& limits,
                                          const CudaOptions& options) {
-  if (const std::string problem = cuda::unservable(shape, limits); !problem.empty()) throw std::runtime_error(problem);
+  if (const std::string problem = cuda::unservable(shape, limits); !problem.empty())
+    throw std::invalid_argument(problem);
   return std::make_unique<cuda::CudaBackend>(shape, limits, options);
 }
 

@@ -113,7 +113,8 @@ __global__ void __launch_bounds__(skinnyWarps * 32, 2) skinnyKernel(Product prod
     const int column = i / skinnyRows;
     const int weightRow = row + i % skinnyRows;
     if (column < m && weightRow < n) {
-      storeOne(product.y, product.fp32, static_cast<std::size_t>(column) * static_cast<std::size_t>(n) + weightRow, sum);
+      storeOne(product.y, product.fp32, static_cast<std::size_t>(column) * static_cast<std::size_t>(n) + weightRow,
+               sum);
     }
   }
 }
@@ -128,7 +129,7 @@ __global__ void __launch_bounds__(skinnyWarps * 32, 2) skinnyKernel(Product prod
 // Parts of k go to fp32 planes [split][m][n] in the workspace, which sumKernel adds in a fixed order.
 
 inline constexpr int stages = 4;
-inline constexpr int depth = 32;       ///< values of k in a stage
+inline constexpr int depth = 32;          ///< values of k in a stage
 inline constexpr int chunks = depth / 8;  ///< 16-byte chunks of a row
 
 template <int tile>
@@ -247,7 +248,8 @@ __global__ void __launch_bounds__(TileShape<tile>::threads, tile == 128 ? 2 : 4)
       for (int j = 0; j < columnTiles; ++j) {
         const int c = column + warpColumn + 8 * j + lane % 4 * 2;
         if (r >= m || c >= n) continue;
-        const std::size_t index = static_cast<std::size_t>(r) * static_cast<std::size_t>(n) + static_cast<std::size_t>(c);
+        const std::size_t index =
+            static_cast<std::size_t>(r) * static_cast<std::size_t>(n) + static_cast<std::size_t>(c);
         const bool pair = c + 1 < n && n % 2 == 0;
         storePair(y, fp32, index, sums[i][j][2 * half], sums[i][j][2 * half + 1], pair);
         if (!pair && c + 1 < n) storeOne(y, fp32, index + 1, sums[i][j][2 * half + 1]);
@@ -274,8 +276,8 @@ inline constexpr int smallTilesPerMultiprocessor = 3;
 template <int tile>
 void startTiles(const Product& product, int splits, float* workspace, cudaStream_t stream) {
   using Shape = TileShape<tile>;
-  const dim3 grid(static_cast<unsigned>(ceilDivide(product.m, tile)), static_cast<unsigned>(ceilDivide(product.n, tile)),
-                  static_cast<unsigned>(splits));
+  const dim3 grid(static_cast<unsigned>(ceilDivide(product.m, tile)),
+                  static_cast<unsigned>(ceilDivide(product.n, tile)), static_cast<unsigned>(splits));
   launch("tileProduct", tileKernel<tile>, grid, Shape::threads, Shape::sharedBytes, stream, product, workspace);
 }
 

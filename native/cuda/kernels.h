@@ -104,8 +104,8 @@ void prefillAttention(const AttentionInput& input, const QueryTile* tiles, int t
 
 /// Attention of the only query token of each of `sequences` [count], its context cut into at most `splits` parts.
 /// partials: decodeWorkspace floats, not used where splits is 1.
-void decodeAttention(const AttentionInput& input, const std::int32_t* sequences, int count, int splits,
-                     float* partials, cudaStream_t stream);
+void decodeAttention(const AttentionInput& input, const std::int32_t* sequences, int count, int splits, float* partials,
+                     cudaStream_t stream);
 
 /// Splits that fill a device.
 int planSplits(int count, int kvHeads, int multiprocessors);

@@ -75,9 +75,9 @@ __global__ void __launch_bounds__(256)
     normalizeKernel(float* residual, const bf16* delta, const float* gain, const std::int32_t* rowIndex, bf16* out,
                     int hidden, float epsilon) {
   DYNAMIC_SHARED(float, scratch);
-  const std::size_t from = static_cast<std::size_t>(rowIndex == nullptr ? static_cast<int>(blockIdx.x)
-                                                                        : rowIndex[blockIdx.x]) *
-                           static_cast<std::size_t>(hidden);
+  const std::size_t from =
+      static_cast<std::size_t>(rowIndex == nullptr ? static_cast<int>(blockIdx.x) : rowIndex[blockIdx.x]) *
+      static_cast<std::size_t>(hidden);
   const std::size_t to = static_cast<std::size_t>(blockIdx.x) * static_cast<std::size_t>(hidden);
   const int first = static_cast<int>(threadIdx.x) * vector;
   const int step = static_cast<int>(blockDim.x) * vector;
@@ -109,9 +109,8 @@ __global__ void __launch_bounds__(256)
 
 // ---- ropeAndCache: one block per token; a thread turns two neighbouring pairs of a head, or copies four values.
 
-__global__ void __launch_bounds__(128)
-    ropeKernel(bf16* qkv, const float* turns, const std::int32_t* positions, const std::int32_t* slots,
-               PagedCache cache, int heads, int headDim) {
+__global__ void __launch_bounds__(128) ropeKernel(bf16* qkv, const float* turns, const std::int32_t* positions,
+                                                  const std::int32_t* slots, PagedCache cache, int heads, int headDim) {
   const int token = static_cast<int>(blockIdx.x);
   const int slot = slots[token];
   const int half = headDim / 2;

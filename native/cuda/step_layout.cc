@@ -47,7 +47,8 @@ void checkPlan(const StepPlan& plan, const PlanLimits& limits) {
     const int blocks = (context + limits.backend.blockTokens - 1) / limits.backend.blockTokens;
     require(blocks <= plan.blockTableStride, "a table too short" + of(s));
     for (int b = 0; b < blocks; ++b) {
-      const int block = plan.blockTables[at * static_cast<std::size_t>(plan.blockTableStride) + static_cast<std::size_t>(b)];
+      const int block =
+          plan.blockTables[at * static_cast<std::size_t>(plan.blockTableStride) + static_cast<std::size_t>(b)];
       require(block >= 0 && block < limits.backend.blocks, "a block outside the cache" + of(s));
     }
   }
@@ -140,7 +141,8 @@ StepLayout packStep(const StepPlan& plan, const PlanLimits& limits, std::int32_t
   std::fill_n(std::copy(plan.slots.begin(), plan.slots.end(), out + layout.slots), emptySize, -1);
   std::int32_t* starts = std::copy(plan.queryStarts.begin(), plan.queryStarts.end(), out + layout.queryStarts);
   for (int s = sequences; s < bucket; ++s) *starts++ = s + 1;
-  std::fill_n(std::copy(plan.contextTokens.begin(), plan.contextTokens.end(), out + layout.contextTokens), emptySize, 0);
+  std::fill_n(std::copy(plan.contextTokens.begin(), plan.contextTokens.end(), out + layout.contextTokens), emptySize,
+              0);
   std::copy(logitTokens.begin(), logitTokens.end(), out + layout.logitTokens);
   std::copy(decodes.begin(), decodes.end(), out + layout.decodeSequences);
   std::copy(tiles.begin(), tiles.end(), out + layout.queryTiles);

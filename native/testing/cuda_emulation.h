@@ -13,12 +13,13 @@
 // other than ldmatrix's, speed.
 #pragma once
 
-#include <csetjmp>
+#include <ucontext.h>
+
 #include <cmath>
+#include <csetjmp>
 #include <cstdint>
 #include <exception>
 #include <set>
-#include <ucontext.h>
 
 #include "cuda/runtime.h"
 
@@ -69,9 +70,9 @@ enum class Order { forward, reverse, shuffled };
 
 struct Settings {
   Order order = Order::forward;
-  Site skipped;              ///< this place does not wait; none where the line is 0
-  std::set<Site> seen;       ///< places that waited so far
-  long bankConflicts = 0;    ///< phases of ldmatrix whose eight rows share banks
+  Site skipped;            ///< this place does not wait; none where the line is 0
+  std::set<Site> seen;     ///< places that waited so far
+  long bankConflicts = 0;  ///< phases of ldmatrix whose eight rows share banks
 };
 
 inline Settings& settings() {
@@ -114,7 +115,7 @@ struct Fiber {
   };
   std::vector<std::vector<Copy>> groups;  ///< cp.async: closed groups that were not waited for, oldest first
   std::vector<Copy> open;
-  std::vector<Copy> waitedFor;            ///< complete for this thread; others see it after a barrier
+  std::vector<Copy> waitedFor;  ///< complete for this thread; others see it after a barrier
   std::unique_ptr<unsigned char[]> stack;
 };
 
@@ -431,7 +432,8 @@ inline void cpAsync16(void* shared, const void* global, bool valid, const char* 
                       int line = __builtin_LINE()) {
   emulation::checkShared(shared, "cp.async", file, line);
   if (reinterpret_cast<std::uintptr_t>(global) % 16 != 0) {
-    throw emulation::KernelError("cp.async from an address that is no multiple of 16 at " + emulation::place(file, line));
+    throw emulation::KernelError("cp.async from an address that is no multiple of 16 at " +
+                                 emulation::place(file, line));
   }
   // From here to the wait the destination holds nothing that may be read.
   std::memset(shared, 0xff, 16);

@@ -76,9 +76,9 @@ __global__ void identityKernel(float* out) {
   const int g = static_cast<int>(threadIdx.x) / 4;
   const int t = static_cast<int>(threadIdx.x) % 4;
   const auto at = [&](int row, int column) { return row == column ? 1.0F : 0.0F; };
-  const std::uint32_t a[4] = {packBf16(at(g, 2 * t), at(g, 2 * t + 1)), packBf16(at(g + 8, 2 * t), at(g + 8, 2 * t + 1)),
-                              packBf16(at(g, 2 * t + 8), at(g, 2 * t + 9)),
-                              packBf16(at(g + 8, 2 * t + 8), at(g + 8, 2 * t + 9))};
+  const std::uint32_t a[4] = {
+      packBf16(at(g, 2 * t), at(g, 2 * t + 1)), packBf16(at(g + 8, 2 * t), at(g + 8, 2 * t + 1)),
+      packBf16(at(g, 2 * t + 8), at(g, 2 * t + 9)), packBf16(at(g + 8, 2 * t + 8), at(g + 8, 2 * t + 9))};
   const auto b = [&](int row) { return static_cast<float>(16 * g + row); };
   float d[4] = {0.5F, 0.5F, 0.5F, 0.5F};
   mma16816(d, a, packBf16(b(2 * t), b(2 * t + 1)), packBf16(b(2 * t + 8), b(2 * t + 9)));

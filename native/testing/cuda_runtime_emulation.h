@@ -71,15 +71,16 @@ struct EventState {
 };
 
 struct RuntimeState {
-  int liveHandles = 0;      ///< streams, events, graphs, memory that were made and not given back
-  int calls = 0;            ///< calls that can fail, so far
-  int failCall = 0;         ///< the number of the call that fails, from 1; 0 for none
+  int liveHandles = 0;  ///< streams, events, graphs, memory that were made and not given back
+  int calls = 0;        ///< calls that can fail, so far
+  int failCall = 0;     ///< the number of the call that fails, from 1; 0 for none
   cudaError_t lastError = cudaSuccess;
-  int capturing = 0;        ///< streams in a capture
+  int graphLaunches = 0;
+  int capturing = 0;  ///< streams in a capture
   std::size_t freeBytes = std::size_t{4} << 30;
-  std::map<void*, std::size_t> memory;             ///< given out: pointer and size
-  std::map<const void*, int> sharedLimits;         ///< cudaFuncSetAttribute, by kernel
-  std::string violation;    ///< first write outside an allocation, found as it was given back
+  std::map<void*, std::size_t> memory;      ///< given out: pointer and size
+  std::map<const void*, int> sharedLimits;  ///< cudaFuncSetAttribute, by kernel
+  std::string violation;                    ///< first write outside an allocation, found as it was given back
 };
 
 inline RuntimeState& runtime() {
@@ -186,13 +187,20 @@ struct cudaDeviceProp {
 
 inline const char* cudaGetErrorName(cudaError_t error) {
   switch (error) {
-    case cudaSuccess: return "cudaSuccess";
-    case cudaErrorInvalidValue: return "cudaErrorInvalidValue";
-    case cudaErrorMemoryAllocation: return "cudaErrorMemoryAllocation";
-    case cudaErrorInvalidConfiguration: return "cudaErrorInvalidConfiguration";
-    case cudaErrorInsufficientDriver: return "cudaErrorInsufficientDriver";
-    case cudaErrorInvalidDevice: return "cudaErrorInvalidDevice";
-    case cudaErrorStreamCaptureUnsupported: return "cudaErrorStreamCaptureUnsupported";
+    case cudaSuccess:
+      return "cudaSuccess";
+    case cudaErrorInvalidValue:
+      return "cudaErrorInvalidValue";
+    case cudaErrorMemoryAllocation:
+      return "cudaErrorMemoryAllocation";
+    case cudaErrorInvalidConfiguration:
+      return "cudaErrorInvalidConfiguration";
+    case cudaErrorInsufficientDriver:
+      return "cudaErrorInsufficientDriver";
+    case cudaErrorInvalidDevice:
+      return "cudaErrorInvalidDevice";
+    case cudaErrorStreamCaptureUnsupported:
+      return "cudaErrorStreamCaptureUnsupported";
   }
   return "cudaErrorUnknown";
 }
@@ -287,6 +295,7 @@ inline cudaError_t cudaGraphExecDestroy(cudaGraphExec_t exec) {
 }
 inline cudaError_t cudaGraphLaunch(cudaGraphExec_t exec, cudaStream_t stream) {
   if (const cudaError_t error = canopy::emulation::status(); error != cudaSuccess) return error;
+  ++canopy::emulation::runtime().graphLaunches;
   for (const auto& node : exec->nodes) canopy::emulation::enqueue(stream, node);
   return cudaSuccess;
 }

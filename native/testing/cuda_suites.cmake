@@ -17,7 +17,18 @@ endfunction()
 
 emulated_test(cuda_emulation_test cuda_emulation_test.cc)
 emulated_test(kernels_emulated kernels_test.cc)
+emulated_test(cuda_backend_emulated cuda_backend_test.cc reference_transformer.cc)
 
 if(CANOPY_HAS_CUDA)
   canopy_test(kernels_on_device kernels_test.cc kernel_cases.cc)
+
+  add_executable(cuda_static_gate cuda_static_gate.cc)
+  target_link_libraries(cuda_static_gate PRIVATE canopy_flags)
+  target_include_directories(cuda_static_gate SYSTEM PRIVATE ${CUDAToolkit_INCLUDE_DIRS})
+  add_test(NAME cuda_static_gate COMMAND cuda_static_gate ${CMAKE_CUDA_COMPILER} ${CMAKE_SOURCE_DIR}
+    ${CMAKE_CURRENT_SOURCE_DIR}/cuda_budgets.txt ${CMAKE_CURRENT_BINARY_DIR})
+  set_tests_properties(cuda_static_gate PROPERTIES TIMEOUT 600)
+else()
+  add_test(NAME cuda_static_gate COMMAND ${CMAKE_COMMAND} -E echo "skipped: no nvcc in this build")
+  set_tests_properties(cuda_static_gate PROPERTIES SKIP_REGULAR_EXPRESSION "skipped: no nvcc")
 endif()

@@ -167,8 +167,8 @@ std::string ropeCase(int tokenCount, int heads, int kvHeads, int headDim, int bl
           size((((slot >> blockShift) * kvHeads + head) * blockTokens + slot % blockTokens) * headDim);
       for (int i = 0; i < headDim; ++i) {
         comparison.addBf16(gotKeys[at + size(i)], turned(heads + head, i), 1e-5);
-        comparison.add(gotValues[at + size(i)].bits, qkv[size(t * stride + (heads + kvHeads + head) * headDim + i)].bits,
-                       0.0);
+        comparison.add(gotValues[at + size(i)].bits,
+                       qkv[size(t * stride + (heads + kvHeads + head) * headDim + i)].bits, 0.0);
         ++written;
       }
     }
@@ -327,12 +327,11 @@ std::string attentionCase(const AttentionShape& shape) {
   const auto startsOn = upload(queryStarts, stream.get());
   const auto contextsOn = upload(std::vector<std::int32_t>(shape.contexts.begin(), shape.contexts.end()), stream.get());
   auto out = unfilled<bf16>(size(tokens * shape.heads * shape.headDim), stream.get());
-  const cuda::AttentionInput input{qkvOn.get(),    stride,
-                                   {keysOn.get(), valuesOn.get(), shape.kvHeads, shape.blockShift},
-                                   tableOn.get(),  tableStride,
-                                   startsOn.get(), contextsOn.get(),
-                                   out.get(),      shape.heads,
-                                   shape.headDim};
+  const cuda::AttentionInput input{
+      qkvOn.get(),      stride,      {keysOn.get(), valuesOn.get(), shape.kvHeads, shape.blockShift},
+      tableOn.get(),    tableStride, startsOn.get(),
+      contextsOn.get(), out.get(),   shape.heads,
+      shape.headDim};
   std::vector<cuda::QueryTile> tiles;
   std::vector<std::int32_t> decodes;
   for (int s = 0; s < sequences; ++s) {
@@ -417,19 +416,18 @@ std::vector<KernelCase> kernelCases() {
   for (const int m : {1, 3, 8, 9, 16}) {
     for (const int k : {8, 64, 200, 1096}) {
       const bool fp32 = (m + k / 8) % 2 == 0;
-      add("skinnyProduct " + std::to_string(m) + "x37x" + std::to_string(k), [=] {
-        return productCase(m, 37, k, fp32, 0, 1);
-      });
+      add("skinnyProduct " + std::to_string(m) + "x37x" + std::to_string(k),
+          [=] { return productCase(m, 37, k, fp32, 0, 1); });
     }
   }
   struct TileCase {
     int tile, m, n, k, splits;
     bool fp32;
   };
-  for (const TileCase c : {TileCase{64, 17, 66, 8, 1, false}, TileCase{64, 65, 37, 160, 1, true},
-                           TileCase{64, 33, 130, 296, 2, false}, TileCase{64, 70, 64, 264, 5, true},
-                           TileCase{128, 130, 70, 40, 1, false}, TileCase{128, 37, 257, 232, 1, true},
-                           TileCase{128, 129, 128, 96, 2, false}, TileCase{64, 64, 8, 32, 3, false}}) {
+  for (const TileCase c :
+       {TileCase{64, 17, 66, 8, 1, false}, TileCase{64, 65, 37, 160, 1, true}, TileCase{64, 33, 130, 296, 2, false},
+        TileCase{64, 70, 64, 264, 5, true}, TileCase{128, 130, 70, 40, 1, false}, TileCase{128, 37, 257, 232, 1, true},
+        TileCase{128, 129, 128, 96, 2, false}, TileCase{64, 64, 8, 32, 3, false}}) {
     add("tileProduct<" + std::to_string(c.tile) + "> " + std::to_string(c.m) + "x" + std::to_string(c.n) + "x" +
             std::to_string(c.k) + " in " + std::to_string(c.splits) + " parts",
         [=] { return productCase(c.m, c.n, c.k, c.fp32, c.tile, c.splits); });
@@ -453,10 +451,16 @@ std::vector<KernelCase> kernelCases() {
   });
   add(
       "decodeAttention, 4,096 tokens of context, Llama-3 heads",
-      [] { return attentionCase({16, 2, 128, 4, {1, 1}, {4096, 4095}, 7}); }, true);
+      [] {
+        return attentionCase({16, 2, 128, 4, {1, 1}, {4096, 4095}, 7});
+      },
+      true);
   add(
       "prefillAttention, a chunk of 24 behind 4,072 tokens, Llama-3 heads",
-      [] { return attentionCase({8, 1, 128, 4, {24}, {4096}, 0}); }, true);
+      [] {
+        return attentionCase({8, 1, 128, 4, {24}, {4096}, 0});
+      },
+      true);
   return cases;
 }
 

@@ -1,5 +1,5 @@
-// Every kernel of native/cuda against a plain twin in double, over odd sizes: the same cases on a GPU (kernels_on_device)
-// and in emulation (kernels_emulated).
+// Every kernel of native/cuda against a plain twin in double, over odd sizes: the same cases on a GPU
+// (kernels_on_device) and in emulation (kernels_emulated).
 #pragma once
 
 #include <functional>
