@@ -3,9 +3,11 @@
  * gateway. A router sees the world through the views below and acts through {@link RouterHost}; it never
  * sees the simulator.
  *
- * Requests and endpoints are named by small integers, views are columns indexed by them. Read a column
- * through its view each time (`world.requests.tier[r]`): the host may replace a column when it grows, and
- * reuses the number of a request that has ended. Nothing on this page allocates per decision.
+ * Requests and endpoints are named by numbers, views are columns indexed by them. Endpoints count from 0. A
+ * request's number says nothing but where its columns are: there are gaps between them, and the number of a
+ * request that has ended is used again; a router's own notes on requests go into a `Map`. Read a column through
+ * its view each time (`world.requests.tier[r]`): the host may replace a column when it grows. Nothing on this
+ * page allocates per decision.
  */
 import type { z } from "zod";
 import type { Stream } from "../numeric/random.ts";
