@@ -161,92 +161,131 @@ struct AttentionRow {
   int head;
 };
 
+/// One group of rows at work.
+struct AttentionGroup {
+  const Attention* work;
+  int longest;         ///< context of the last row
+  std::size_t stride;  ///< floats of a row of scores
+
+  int blocks() const { return (longest + work->layout->blockTokens - 1) / work->layout->blockTokens; }
+  int tokensOf(int block) const {
+    const int left = longest - block * work->layout->blockTokens;
+    return left < work->layout->blockTokens ? left : work->layout->blockTokens;
+  }
+  const char* keysOf(int block) const {
+    return work->cache + static_cast<std::size_t>(work->blockTable[block]) * work->layout->blockBytes +
+           static_cast<std::size_t>(work->kvHead) * work->layout->keyBytes;
+  }
+  const char* valuesOf(int block) const {
+    const CacheLayout& layout = *work->layout;
+    return work->cache + static_cast<std::size_t>(work->blockTable[block]) * layout.blockBytes +
+           static_cast<std::size_t>(layout.kvHeads) * layout.keyBytes +
+           static_cast<std::size_t>(work->kvHead) * layout.valueBytes;
+  }
+};
+
 template <int bytes, int rows, bool bf16>
-CANOPY_INLINE void attendRows(const Attention& work, const AttentionRow* row) {
+CANOPY_INLINE void scoreRows(const AttentionGroup& group) {
+  const Attention& work = *group.work;
+  for (int b = 0; b < group.blocks(); ++b) {
+    scoreBlock<bytes, rows, bf16>(work.queries, group.keysOf(b), *work.layout, group.tokensOf(b),
+                                  work.scores + b * work.layout->blockTokens, group.stride);
+  }
+}
+
+/// The queries' place takes the results: [rows][valueStride].
+template <int bytes, int rows, bool bf16>
+CANOPY_INLINE void sumRows(const AttentionGroup& group) {
   using V = Floats<bytes>;
   constexpr int lanes = bytes / 4;
   constexpr int vectors = 2;
+  const Attention& work = *group.work;
   const CacheLayout& layout = *work.layout;
-  const int headDim = layout.headDim;
-  // Rows are in the order of their tokens.
-  const int longest = work.positions[row[rows - 1].token] + 1;
-  const int blocks = (longest + layout.blockTokens - 1) / layout.blockTokens;
-  // The weights of a row whose context ends before the longest have to be zero behind it.
-  const int padded = static_cast<int>(roundUp(static_cast<std::size_t>(longest), lanes));
-  const std::size_t stride = roundUp(static_cast<std::size_t>(longest), kMostLanes) + 2 * kMostLanes;
-
-  float* queries = work.queries;
-  for (int r = 0; r < rows; ++r) {
-    const float* q = work.qkv + static_cast<std::size_t>(row[r].token) * work.qkvStride + row[r].head * headDim;
-    for (int d = 0; d < headDim; ++d) queries[d * rows + r] = q[d];
-  }
-  const auto kvHead = static_cast<std::size_t>(work.kvHead);
-  const auto blockAt = [&](int b) {
-    return work.cache + static_cast<std::size_t>(work.blockTable[b]) * layout.blockBytes;
-  };
-  for (int b = 0; b < blocks; ++b) {
-    const int first = b * layout.blockTokens;
-    const int context = longest - first < layout.blockTokens ? longest - first : layout.blockTokens;
-    scoreBlock<bytes, rows, bf16>(queries, blockAt(b) + kvHead * layout.keyBytes, layout, context, work.scores + first,
-                                  stride);
-  }
-  float inverse[rows];
-  for (int r = 0; r < rows; ++r) {
-    const int context = work.positions[row[r].token] + 1;
-    inverse[r] = 1.0F / weigh<bytes>(work.scores + static_cast<std::size_t>(r) * stride, context, padded);
-  }
-  const std::size_t valuesAt = static_cast<std::size_t>(layout.kvHeads) * layout.keyBytes + kvHead * layout.valueBytes;
-  for (int d = 0; d < headDim; d += vectors * lanes) {
+  for (int d = 0; d < layout.headDim; d += vectors * lanes) {
     V total[rows][vectors] = {};
-    for (int b = 0; b < blocks; ++b) {
-      const int first = b * layout.blockTokens;
-      const int context = longest - first < layout.blockTokens ? longest - first : layout.blockTokens;
-      sumBlock<bytes, rows, vectors, bf16>(work.scores + first, stride,
-                                           blockAt(b) + valuesAt + static_cast<std::size_t>(d) * 4, layout.valueStride,
-                                           context, total);
+    for (int b = 0; b < group.blocks(); ++b) {
+      sumBlock<bytes, rows, vectors, bf16>(work.scores + b * layout.blockTokens, group.stride,
+                                           group.valuesOf(b) + static_cast<std::size_t>(d) * 4, layout.valueStride,
+                                           group.tokensOf(b), total);
     }
     for (int r = 0; r < rows; ++r) {
-      const int tile = work.tileOf[row[r].token];
-      const std::int32_t tileStart = work.tileStarts[tile];
-      const int tileTokens = work.tileStarts[tile + 1] - tileStart;
-      float* to = work.output + static_cast<std::size_t>(tileStart) * work.outputDepth +
-                  static_cast<std::size_t>(row[r].head * headDim) * static_cast<std::size_t>(tileTokens) +
-                  (row[r].token - tileStart);
-      float line[vectors * lanes];
       for (int v = 0; v < vectors; ++v) {
-        total[r][v] *= inverse[r];
-        store(line + v * lanes, &total[r][v]);
+        store(work.queries + static_cast<std::size_t>(r) * layout.valueStride + d + v * lanes, &total[r][v]);
       }
-      for (int i = 0; i < vectors * lanes && d + i < headDim; ++i) to[(d + i) * tileTokens] = line[i];
     }
   }
 }
 
-/// Fewer than 2 * `most` rows, a power of two of them at a time.
-template <int bytes, int most, bool bf16>
-CANOPY_INLINE void attendRest(const Attention& work, const AttentionRow* row, int rows) {
-  if (rows >= most) {
-    attendRows<bytes, most, bf16>(work, row);
-    row += most;
-    rows -= most;
-  }
+/// scoreRows or sumRows for a power of two of rows, at most `most`, that is known only now.
+template <int bytes, int most, bool bf16, bool scores>
+CANOPY_INLINE void runRows(const AttentionGroup& group, int rows) {
   if constexpr (most > 1) {
-    if (rows > 0) attendRest<bytes, most / 2, bf16>(work, row, rows);
+    if (rows < most) {
+      runRows<bytes, most / 2, bf16, scores>(group, rows);
+      return;
+    }
+  }
+  if constexpr (scores) {
+    scoreRows<bytes, most, bf16>(group);
+  } else {
+    sumRows<bytes, most, bf16>(group);
+  }
+}
+
+/// `rows` rows, a power of two, in the order of their tokens.
+template <int bytes, int most, bool bf16>
+CANOPY_INLINE void attendRows(const Attention& work, const AttentionRow* row, int rows) {
+  constexpr int lanes = bytes / 4;
+  const CacheLayout& layout = *work.layout;
+  const int headDim = layout.headDim;
+  AttentionGroup group;
+  group.work = &work;
+  group.longest = work.positions[row[rows - 1].token] + 1;
+  group.stride = roundUp(static_cast<std::size_t>(group.longest), kMostLanes) + 2 * kMostLanes;
+  for (int r = 0; r < rows; ++r) {
+    const float* q = work.qkv + static_cast<std::size_t>(row[r].token) * work.qkvStride + row[r].head * headDim;
+    for (int d = 0; d < headDim; ++d) work.queries[d * rows + r] = q[d];
+  }
+  runRows<bytes, most, bf16, true>(group, rows);
+  // The weights of a row whose context ends before the longest have to be zero behind it.
+  const int padded = static_cast<int>(roundUp(static_cast<std::size_t>(group.longest), lanes));
+  float totals[most];
+  for (int r = 0; r < rows; ++r) {
+    float* scores = work.scores + static_cast<std::size_t>(r) * group.stride;
+    totals[r] = weigh<bytes>(scores, work.positions[row[r].token] + 1, padded);
+  }
+  runRows<bytes, most, bf16, false>(group, rows);
+  for (int r = 0; r < rows; ++r) {
+    const int tile = work.tileOf[row[r].token];
+    const std::int32_t tileStart = work.tileStarts[tile];
+    const int tileTokens = work.tileStarts[tile + 1] - tileStart;
+    float* to = work.output + static_cast<std::size_t>(tileStart) * work.outputDepth +
+                static_cast<std::size_t>(row[r].head * headDim) * static_cast<std::size_t>(tileTokens) +
+                (row[r].token - tileStart);
+    const float* from = work.queries + static_cast<std::size_t>(r) * layout.valueStride;
+    const float inverse = 1.0F / totals[r];
+    for (int d = 0; d < headDim; ++d) to[d * tileTokens] = from[d] * inverse;
   }
 }
 
 template <int bytes, int most, bool bf16>
 CANOPY_INLINE void attendBody(const Attention& work) {
   static_assert((most & (most - 1)) == 0);
-  const int group = work.heads / work.layout->kvHeads;
+  const int groupHeads = work.heads / work.layout->kvHeads;
   AttentionRow rows[most];
   int count = 0;
   for (int token = work.firstToken; token < work.endToken; ++token) {
-    for (int g = 0; g < group; ++g) {
-      rows[count++] = {token, work.kvHead * group + g};
-      const bool last = token + 1 == work.endToken && g + 1 == group;
+    for (int g = 0; g < groupHeads; ++g) {
+      rows[count++] = {token, work.kvHead * groupHeads + g};
+      const bool last = token + 1 == work.endToken && g + 1 == groupHeads;
       if (count < most && !last) continue;
-      attendRest<bytes, most, bf16>(work, rows, count);
+      // What is left at the end is done in powers of two.
+      for (int done = 0; done < count;) {
+        int some = most;
+        while (some > count - done) some /= 2;
+        attendRows<bytes, most, bf16>(work, rows + done, some);
+        done += some;
+      }
       count = 0;
     }
   }

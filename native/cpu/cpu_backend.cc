@@ -110,7 +110,7 @@ class CpuBackend final : public Backend {
     const auto count = static_cast<std::size_t>(pool_.threads());
     scratch_.resize(count);
     for (Scratch& scratch : scratch_) {
-      scratch.queries.resize(static_cast<std::size_t>(kMostTileTokens * shape.headDim));
+      scratch.queries.resize(kMostTileTokens * layout_.valueStride);
       scratch.scores.resize(scoresFloats(std::min(shape.maxTokens, limits.blocks * limits.blockTokens)));
       scratch.largest.resize(static_cast<std::size_t>(limits.maxSequences));
     }

@@ -107,7 +107,7 @@ struct Attention {
   const std::int32_t* positions = nullptr;  ///< [tokens of the step]
   const std::int32_t* blockTable = nullptr;
   const char* cache = nullptr;  ///< of the layer
-  float* queries = nullptr;     ///< scratch of this thread: kMostTileTokens * headDim floats
+  float* queries = nullptr;     ///< scratch of this thread: kMostTileTokens * valueStride floats
   float* scores = nullptr;      ///< scratch of this thread: scoresFloats(longest context) floats
   const std::int32_t* tileStarts = nullptr;
   const std::int32_t* tileOf = nullptr;  ///< [tokens of the step]

@@ -10,6 +10,10 @@
 
 namespace canopy::cpu {
 
+/// How far ahead of their use weights are asked for: what a core has to have under way to keep up with the memory. Few
+/// streams at a time are not enough for the hardware's own prefetching.
+constexpr std::size_t kPrefetchBytes = 2048;
+
 /// sums [tokens][panels * panelRows].
 template <int bytes, int tokens, int panels, bool bf16>
 CANOPY_INLINE void multiplyTile(const float* input, const char* weights, std::size_t panelBytes, int depth,
@@ -27,6 +31,7 @@ CANOPY_INLINE void multiplyTile(const float* input, const char* weights, std::si
         Words<bytes> words;
         const char* from =
             weights + static_cast<std::size_t>(v / 2) * panelBytes + static_cast<std::size_t>(2 * pair + v % 2) * bytes;
+        __builtin_prefetch(from + kPrefetchBytes);
         load(&words, from);
         splitPairs<bytes>(&words, &even[v], &odd[v]);
       }
@@ -115,59 +120,54 @@ CANOPY_INLINE void finishRows(const Product& product, const float* sums, int pan
   }
 }
 
-template <int bytes, int tokens, int panels>
-CANOPY_INLINE void multiplyPanels(const Product& product, int panel, int tileStart) {
-  constexpr int width = panels * 2 * bytes / 4;
-  const PackedMatrix& w = *product.weights;
-  const std::size_t depth = roundUp(static_cast<std::size_t>(w.depth), 2);
-  const float* input = product.input + static_cast<std::size_t>(tileStart) * depth;
-  const char* weights = static_cast<const char*>(w.data) + static_cast<std::size_t>(panel) * w.panelBytes;
-  alignas(64) float sums[tokens * width];
-  if (w.bf16) {
-    multiplyTile<bytes, tokens, panels, true>(input, weights, w.panelBytes, w.depth, sums);
-  } else {
-    multiplyTile<bytes, tokens, panels, false>(input, weights, w.panelBytes, w.depth, sums);
-  }
-  for (int t = 0; t < tokens; ++t) {
-    for (int p = 0; p < panels; ++p) {
-      finishRows<bytes>(product, sums + t * width + p * 2 * bytes / 4, panel + p, tileStart + t, tileStart, tokens);
-    }
-  }
-}
-
 /// Panels side by side for a tile of so many tokens: eight sums or more under way.
 constexpr int panelsAtOnce(int tokens) { return tokens == 1 ? 4 : tokens == 2 ? 2 : 1; }
 
-/// Panels [panel, endPanel) for a tile of `tokens`.
-template <int bytes, int tokens>
-CANOPY_INLINE void multiplySome(const Product& product, int panel, int endPanel, int tileStart) {
-  constexpr int atOnce = panelsAtOnce(tokens);
-  for (; panel + atOnce <= endPanel; panel += atOnce) multiplyPanels<bytes, tokens, atOnce>(product, panel, tileStart);
-  if constexpr (atOnce > 1) {
-    for (; panel < endPanel; ++panel) multiplyPanels<bytes, tokens, 1>(product, panel, tileStart);
-  }
-}
-
-/// multiplySome for a number of tokens that is known only now.
-template <int bytes, int most>
-CANOPY_INLINE void multiplyAny(const Product& product, int panel, int endPanel, int tileStart, int tokens) {
+/// multiplyTile for numbers that are known only now: `panels` is 1 or panelsAtOnce(tokens), tokens at most `most`.
+template <int bytes, int most, bool bf16>
+CANOPY_INLINE void multiplyAny(const float* input, const char* weights, std::size_t panelBytes, int depth, int tokens,
+                               int panels, float* sums) {
   if constexpr (most > 1) {
     if (tokens < most) {
-      multiplyAny<bytes, most - 1>(product, panel, endPanel, tileStart, tokens);
+      multiplyAny<bytes, most - 1, bf16>(input, weights, panelBytes, depth, tokens, panels, sums);
       return;
     }
   }
-  multiplySome<bytes, most>(product, panel, endPanel, tileStart);
+  constexpr int atOnce = panelsAtOnce(most);
+  if (panels == atOnce) {
+    multiplyTile<bytes, most, atOnce, bf16>(input, weights, panelBytes, depth, sums);
+  } else {
+    multiplyTile<bytes, most, 1, bf16>(input, weights, panelBytes, depth, sums);
+  }
 }
 
 template <int bytes, int tileTokens>
 CANOPY_INLINE void multiplyBody(const Product& product, int firstPanel, int endPanel, int firstTile, int endTile) {
+  constexpr int panelRows = 2 * bytes / 4;
+  const PackedMatrix& w = *product.weights;
+  const std::size_t depth = roundUp(static_cast<std::size_t>(w.depth), 2);
   const std::int32_t* starts = product.tileStarts;
   const int group = panelsAtOnce(starts[firstTile + 1] - starts[firstTile]);
-  for (int panel = firstPanel; panel < endPanel; panel += group) {
-    const int end = panel + group < endPanel ? panel + group : endPanel;
+  alignas(64) float sums[(tileTokens > 4 ? tileTokens : 4) * panelRows];
+  for (int groupStart = firstPanel; groupStart < endPanel; groupStart += group) {
+    const int groupEnd = groupStart + group < endPanel ? groupStart + group : endPanel;
     for (int tile = firstTile; tile < endTile; ++tile) {
-      multiplyAny<bytes, tileTokens>(product, panel, end, starts[tile], starts[tile + 1] - starts[tile]);
+      const std::int32_t start = starts[tile];
+      const int tokens = starts[tile + 1] - start;
+      const float* input = product.input + static_cast<std::size_t>(start) * depth;
+      for (int panel = groupStart; panel < groupEnd;) {
+        const int panels = panel + panelsAtOnce(tokens) <= groupEnd ? panelsAtOnce(tokens) : 1;
+        const char* weights = static_cast<const char*>(w.data) + static_cast<std::size_t>(panel) * w.panelBytes;
+        if (w.bf16) {
+          multiplyAny<bytes, tileTokens, true>(input, weights, w.panelBytes, w.depth, tokens, panels, sums);
+        } else {
+          multiplyAny<bytes, tileTokens, false>(input, weights, w.panelBytes, w.depth, tokens, panels, sums);
+        }
+        for (int i = 0; i < tokens * panels; ++i) {
+          finishRows<bytes>(product, sums + i * panelRows, panel + i % panels, start + i / panels, start, tokens);
+        }
+        panel += panels;
+      }
     }
   }
 }

@@ -40,38 +40,77 @@ CANOPY_INLINE std::int64_t rowAt(const PackedMatrix& matrix, int lanes, int pane
   return row < matrix.rows ? row : -1;
 }
 
+/// mixBits of each lane.
+template <int bytes>
+CANOPY_INLINE void mixLanes(Longs<bytes>* x) {
+  Longs<bytes> v = *x + 0x9e3779b97f4a7c15ULL;
+  v = (v ^ (v >> 30)) * 0xbf58476d1ce4e5b9ULL;
+  v = (v ^ (v >> 27)) * 0x94d049bb133111ebULL;
+  *x = v ^ (v >> 31);
+}
+
+/// syntheticWeight of as many indices as a vector has floats: those of the even lanes, and those of the odd ones.
+template <int bytes>
+CANOPY_INLINE void weightLanes(std::uint64_t stream, const Longs<bytes>* even, const Longs<bytes>* odd, float scale,
+                               Floats<bytes>* weights) {
+  Longs<bytes> low = *even ^ stream;
+  Longs<bytes> high = *odd ^ stream;
+  mixLanes<bytes>(&low);
+  mixLanes<bytes>(&high);
+  const Longs<bytes> both = (low >> 40) | ((high >> 40) << 32);
+  const Integers<bytes> top = reinterpret_cast<Integers<bytes>>(both) - (1 << 23);
+  *weights = __builtin_convertvector(top, Floats<bytes>) * (1.0F / static_cast<float>(1 << 23)) * scale;
+}
+
+/// The bits of the nearest bf16 in the high half of each lane, as toBf16; the low half is to be masked.
+template <int bytes>
+CANOPY_INLINE void roundLanes(const Floats<bytes>* x, Words<bytes>* rounded) {
+  const Words<bytes> bits = reinterpret_cast<Words<bytes>>(*x);
+  *rounded = bits + 0x7fffU + ((bits >> 16) & 1U);
+}
+
 template <int bytes, bool bf16>
 CANOPY_INLINE void fillPanelsBody(const PackedMatrix& matrix, std::uint32_t layer, Matrix name, float scale,
                                   int firstPanel, int endPanel) {
   constexpr int lanes = bytes / 4;
   const int depth = matrix.depth;
+  const std::uint64_t stream = weightStream(layer, name);
   for (int panel = firstPanel; panel < endPanel; ++panel) {
     char* to = static_cast<char*>(matrix.data) + static_cast<std::size_t>(panel) * matrix.panelBytes;
     for (int vector = 0; vector < 2; ++vector) {
-      std::uint64_t first[lanes];  // index of the row's first weight
-      std::uint32_t exists[lanes];
+      // Index of the first weight of each row.
+      Longs<bytes> even;
+      Longs<bytes> odd;
+      Words<bytes> exists;
       for (int lane = 0; lane < lanes; ++lane) {
         const std::int64_t row = rowAt(matrix, lanes, panel, vector, lane);
+        const std::uint64_t first = static_cast<std::uint64_t>(row < 0 ? 0 : row) * static_cast<std::uint64_t>(depth);
+        (lane % 2 == 0 ? even : odd)[lane / 2] = first;
         exists[lane] = row < 0 ? 0U : ~0U;
-        first[lane] = static_cast<std::uint64_t>(row < 0 ? 0 : row) * static_cast<std::uint64_t>(depth);
       }
       for (int k = 0; k < depth; k += bf16 ? 2 : 1) {
-        std::uint32_t words[lanes];
-        for (int lane = 0; lane < lanes; ++lane) {
-          const std::uint64_t index = first[lane] + static_cast<std::uint64_t>(k);
-          const float even = syntheticWeight(layer, name, index, scale);
-          std::uint32_t word;
-          if constexpr (bf16) {
-            const float odd = syntheticWeight(layer, name, index + 1, scale);
-            const std::uint32_t high = k + 1 < depth ? toBf16(odd) : 0U;
-            word = toBf16(even) | high << 16;
-          } else {
-            std::memcpy(&word, &even, sizeof(word));
+        Floats<bytes> weights;
+        weightLanes<bytes>(stream, &even, &odd, scale, &weights);
+        even += 1;
+        odd += 1;
+        Words<bytes> words;
+        if constexpr (bf16) {
+          Words<bytes> first;
+          Words<bytes> second = {};
+          roundLanes<bytes>(&weights, &first);
+          if (k + 1 < depth) {
+            weightLanes<bytes>(stream, &even, &odd, scale, &weights);
+            roundLanes<bytes>(&weights, &second);
           }
-          words[lane] = word & exists[lane];
+          even += 1;
+          odd += 1;
+          words = (first >> 16) | (second & 0xffff0000U);
+        } else {
+          words = reinterpret_cast<Words<bytes>>(weights);
         }
+        words &= exists;
         const auto step = static_cast<std::size_t>(bf16 ? k / 2 : k);
-        std::memcpy(to + (step * 2 + static_cast<std::size_t>(vector)) * bytes, words, bytes);
+        store(to + (step * 2 + static_cast<std::size_t>(vector)) * bytes, &words);
       }
     }
   }

@@ -19,6 +19,7 @@ struct VectorsOf {
   using Floats [[gnu::vector_size(bytes)]] = float;
   using Words [[gnu::vector_size(bytes)]] = std::uint32_t;
   using Integers [[gnu::vector_size(bytes)]] = std::int32_t;
+  using Longs [[gnu::vector_size(bytes)]] = std::uint64_t;
 };
 
 template <int bytes>
@@ -27,6 +28,8 @@ template <int bytes>
 using Words = typename VectorsOf<bytes>::Words;
 template <int bytes>
 using Integers = typename VectorsOf<bytes>::Integers;
+template <int bytes>
+using Longs = typename VectorsOf<bytes>::Longs;
 
 template <typename V>
 CANOPY_INLINE void load(V* to, const void* from) {

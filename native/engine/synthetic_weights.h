@@ -37,10 +37,14 @@ CANOPY_HOST_DEVICE inline std::uint64_t mixBits(std::uint64_t x) {
   return x ^ (x >> 31);
 }
 
+/// Sets the indices of one matrix apart from those of the others.
+CANOPY_HOST_DEVICE inline std::uint64_t weightStream(std::uint32_t layer, Matrix matrix) {
+  return mixBits((static_cast<std::uint64_t>(layer) << 8) | static_cast<std::uint64_t>(matrix));
+}
+
 /// Uniform in [-1, 1) with 24 bits, the same on every machine.
 CANOPY_HOST_DEVICE inline float uniformWeight(std::uint32_t layer, Matrix matrix, std::uint64_t index) {
-  const std::uint64_t stream = mixBits((static_cast<std::uint64_t>(layer) << 8) | static_cast<std::uint64_t>(matrix));
-  const std::uint64_t bits = mixBits(stream ^ index);
+  const std::uint64_t bits = mixBits(weightStream(layer, matrix) ^ index);
   const auto top = static_cast<std::int32_t>(bits >> 40);  // 24 bits
   return static_cast<float>(top - (1 << 23)) * (1.0F / static_cast<float>(1 << 23));
 }
