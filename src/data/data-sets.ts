@@ -25,7 +25,7 @@ export interface Loader {
 
 export interface DataSet {
   readonly id: string;
-  readonly kind: "workload" | "carbon" | "price" | "weather" | "factors" | "network";
+  readonly kind: "workload" | "carbon" | "price" | "weather" | "factors" | "network" | "profile";
   readonly title: string;
   /** What experiments it serves. */
   readonly serves: string;
@@ -402,5 +402,94 @@ export const dataSets: readonly DataSet[] = [
     terms: "Apache-2.0",
     files: [unhashed("aws-ping-p50-1y.json", null, RESHAPED)],
     loader: null,
+  },
+  {
+    id: "aiconfigurator-kernels",
+    kind: "profile",
+    title: "Times of products, attention and all-reduces on A100-80GB and H100 (NVIDIA aiconfigurator)",
+    serves: "profiles composed from kernels",
+    publisher: {
+      url: github("ai-dynamo/aiconfigurator"),
+      path: "aic-core/src/aiconfigurator_core/systems/data/<system>/{gemm,attention,comm}/vllm/0.14.0/",
+      commit: "095f58a51c4ca8e61b66ec108d86f223f8d559ce",
+    },
+    terms: "Apache-2.0",
+    files: [unhashed("<kernel>_perf.parquet", null, "its tables were at hand as CSV only")],
+    loader: {
+      name: "profile/derive",
+      use: "canopy profile derive --tables FOLDER, canopy profile import aiconfigurator FILE...",
+      prepare: "each parquet file as CSV with the same columns; weight-only products from trtllm/1.0.0",
+    },
+  },
+  {
+    id: "vidur-operators",
+    kind: "profile",
+    title: "Times of a layer's operators and of all-reduces on A100, H100 and A40 (vidur)",
+    serves: "profiles of Llama-2 and Llama-3, without attention",
+    publisher: { url: github(VIDUR), path: "data/profiling/", commit: VIDUR_COMMIT },
+    terms: "MIT",
+    files: [
+      unhashed("mlp.csv", "time_stats.emb.min,", RESHAPED),
+      unhashed("all_reduce.csv", ",time_stats.all_reduce.min,", RESHAPED),
+    ],
+    loader: { name: "profile/import", use: "canopy profile import vidur mlp.csv all_reduce.csv" },
+  },
+  {
+    id: "splitwise-sim",
+    kind: "profile",
+    title: "End-to-end times of llama2-70b and bloom-176b on A100 and H100, power on A100 (splitwise-sim)",
+    serves: "MARLIN's Splitwise baseline, power of composed profiles",
+    publisher: {
+      url: github("Mutinifni/splitwise-sim"),
+      path: "data/perf_model.csv",
+      commit: "8f99e7dc9b407f4ce2488d03dd44c0b8b946dab0",
+    },
+    terms: "MIT",
+    files: [
+      unhashed("perf_model.csv", "model,hardware,prompt_size,batch_size,token_size,", RESHAPED, {
+        rows: 1260,
+      }),
+    ],
+    loader: { name: "profile/import", use: "canopy profile import splitwise-sim perf_model.csv" },
+  },
+  {
+    id: "llm-inference-bench",
+    kind: "profile",
+    title: "Latencies, times to first token and power of static batches, A100 and H100 (LLM-Inference-Bench)",
+    serves: "calibration of prefill and power of composed profiles",
+    publisher: {
+      url: github("argonne-lcf/LLM-Inference-Bench"),
+      path: "Plots/All_results.csv, Plots/Fig_22/all_results_TTFT_ITL.csv, Plots/Fig_16_a_b/power_results.csv",
+      commit: "4211f5d4e9bc0145ed541b6d372d5d8223b44235",
+    },
+    terms: "BSD-3-Clause",
+    files: [
+      unhashed("All_results.csv", "Hardware,Num of Hardware,Framework,Model,", RESHAPED),
+      unhashed(
+        "all_results_TTFT_ITL.csv",
+        "Hardware,Num of Hardware,Framework,Model,Input Length,",
+        RESHAPED,
+      ),
+      unhashed("power_results.csv", "Hardware,Num of Hardware,Framework,Model,", RESHAPED),
+    ],
+    loader: { name: "profile/import", use: "canopy profile import llm-inference-bench FILE..." },
+  },
+  {
+    id: "mlenergy-leaderboard",
+    kind: "profile",
+    title: "Inter-token times and power of steady serving on H100 and B200 (ML.ENERGY leaderboard v3)",
+    serves: "the engine's overhead and power of composed profiles",
+    publisher: {
+      url: github("ml-energy/leaderboard"),
+      path: "public/data/models/<model>__<task>.json",
+      commit: "0cd52dab897c5d91a45f4d413038f3b8b4251b0f",
+    },
+    terms: "no licence in the repository: ask, or cite, before passing it on",
+    files: [unhashed("<model>__<task>.json", null, RESHAPED)],
+    loader: {
+      name: "profile/import",
+      use: "canopy profile import mlenergy FILE",
+      prepare: "the scalar fields of each entry of `configurations` as a row of a CSV file",
+    },
   },
 ];

@@ -34,8 +34,7 @@ export function comparisonFigure(a: Profile, b: Profile, { decode }: ProfileComp
     y: STEP,
     series: decode.flatMap(({ contextTokens, points }) =>
       (["a", "b"] as const).map((which) => ({
-        // The same colour and mark for both profiles at a context.
-        id: `context-${contextTokens}`,
+        id: `${which}-${contextTokens}`,
         label: `${which}, ${contextTokens} tokens`,
         dashed: which === "b",
         x: points.map(({ at }) => at),

@@ -33,9 +33,9 @@ describe("the list", () => {
     }
   });
 
-  test("covers workloads, carbon, prices and weather", () => {
+  test("covers workloads, carbon, prices, weather and profiles", () => {
     expect(new Set(listDataSets().map((set) => set.kind))).toEqual(
-      new Set(["workload", "carbon", "price", "weather", "factors", "network"]),
+      new Set(["workload", "carbon", "price", "weather", "factors", "network", "profile"]),
     );
     for (const id of [
       "azure-2023",

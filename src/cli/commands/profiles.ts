@@ -3,6 +3,8 @@ import type { ProfileRow } from "../../profile/describe.ts";
 import type { Column } from "../../report/table.ts";
 import { examples, type FormatOption, type Printed, print, tableOf, withFormat } from "../output.ts";
 import { ExitWith } from "../print-error.ts";
+import { addProfileCompareCommand, writeFigure } from "./profile-compare.ts";
+import { addProfileMakeCommands } from "./profile-make.ts";
 
 export function addProfileCommands(program: Command): void {
   const list = program
@@ -11,20 +13,22 @@ export function addProfileCommands(program: Command): void {
     .addHelpText("after", examples(["canopy profiles", "canopy profiles --format csv > profiles.csv"]));
   withFormat(list).action(async ({ format }: FormatOption) => print(format, await listShipped()));
 
-  const group = program.command("profile").description("show or check one profile");
+  const group = program.command("profile").description("show, check, compare or make profiles");
   const show = group
     .command("show")
     .description("print a profile: facts, decode and prefill times, power, sources")
     .argument("<profile>", "id of a shipped profile, or a file")
+    .option("--figure <file.svg>", "also write the decode steps as a figure")
     .addHelpText(
       "after",
       examples([
         "canopy profile show h100-80gb.llama-3-8b.bf16.tp1",
         "canopy profile show ./mine.json --format json",
+        "canopy profile show ./mine.json --figure mine.svg",
       ]),
     );
-  withFormat(show).action(async (name: string, { format }: FormatOption) =>
-    print(format, await showOne(name)),
+  withFormat(show).action(async (name: string, { format, figure }: FormatOption & { figure?: string }) =>
+    print(format, await showOne(name, figure)),
   );
 
   const check = group
@@ -36,6 +40,9 @@ export function addProfileCommands(program: Command): void {
       examples(["canopy profile check ./mine.json", "canopy profile check h100-80gb.llama-3-8b.bf16.tp1"]),
     );
   withFormat(check).action(async (names: string[], { format }: FormatOption) => checkAll(names, format));
+
+  addProfileCompareCommand(group);
+  addProfileMakeCommands(group);
 }
 
 const COLUMNS: readonly (Column & { readonly key: keyof ProfileRow })[] = [
@@ -71,10 +78,14 @@ async function listShipped(): Promise<Printed> {
   };
 }
 
-async function showOne(name: string): Promise<Printed> {
+async function showOne(name: string, figure?: string): Promise<Printed> {
   const { resolveProfile } = await import("../../profile/load.ts");
   const { describeProfile, findingTable } = await import("../../profile/describe.ts");
   const { profile, warnings } = await resolveProfile(name);
+  if (figure !== undefined) {
+    const { profileFigure } = await import("../../report/profile-figures.ts");
+    await writeFigure(figure, await profileFigure(profile));
+  }
   const tables = describeProfile(profile).map(tableOf);
   if (warnings.length > 0) tables.push(tableOf(findingTable(warnings)));
   return { tables, json: { schema: "canopy/profile-view/1", profile, warnings } };

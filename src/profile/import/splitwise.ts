@@ -54,10 +54,11 @@ export async function importSplitwise(path: string, options: ImportOptions): Pro
   const gpu = knownGpu(hardware);
   const withPower = runs.filter(({ meanShare, generated }) => meanShare > 0 && generated === 128);
   const batches = [...new Set(withPower.map(({ batch }) => batch))].sort((a, b) => a - b);
-  // The prompt size that was run at every batch.
-  const common = withPower.filter(({ prompt }) =>
-    batches.every((batch) => withPower.some((run) => run.prompt === prompt && run.batch === batch)),
-  );
+  // One prompt size that was run at every batch.
+  const prompt = withPower.find((run) =>
+    batches.every((batch) => withPower.some((other) => other.prompt === run.prompt && other.batch === batch)),
+  )?.prompt;
+  const common = withPower.filter((run) => run.prompt === prompt);
   const power: ActivePower | string =
     gpu === undefined
       ? `the file's power is a share of the TDP, and no datasheet of ${hardware} is at hand`

@@ -76,6 +76,12 @@ describe("splitwise-sim", () => {
     parseProfile(profile, "s");
   });
 
+  test("of several prompt sizes with power at every batch one gives the watts", async () => {
+    const path = file("two.csv", [header, rows[0], rows[3].replace(",0,0,", ",1,0.4,")]);
+    const profile = await importProfile("splitwise-sim", [path], { idleWatts: 80 });
+    expect(profile.power?.decode).toEqual([{ batch: 1, wattsPerGpu: 200, provenance: "published" }]);
+  });
+
   test("a GPU without a datasheet leaves memory, TDP and power open", async () => {
     const other = rows.map((row) => row.replace("a100-80gb", "x900"));
     const profile = await importProfile("splitwise-sim", [file("x.csv", [header, ...other])], {
