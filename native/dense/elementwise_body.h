@@ -15,7 +15,7 @@ CANOPY_INLINE void addBiasBody(float* __restrict y, const float* __restrict bias
     if (relu) {
       for (std::ptrdiff_t j = 0; j < columns; ++j) {
         const float x = line[j] + bias[j];
-        line[j] = x > 0.0F ? x : 0.0F;
+        line[j] = x < 0.0F ? 0.0F : x;  // a NaN stays one
       }
     } else {
       for (std::ptrdiff_t j = 0; j < columns; ++j) line[j] += bias[j];
@@ -24,7 +24,7 @@ CANOPY_INLINE void addBiasBody(float* __restrict y, const float* __restrict bias
 }
 
 CANOPY_INLINE void reluGradientBody(float* __restrict gradient, const float* __restrict output, std::ptrdiff_t count) {
-  for (std::ptrdiff_t i = 0; i < count; ++i) gradient[i] = output[i] > 0.0F ? gradient[i] : 0.0F;
+  for (std::ptrdiff_t i = 0; i < count; ++i) gradient[i] = output[i] <= 0.0F ? 0.0F : gradient[i];
 }
 
 CANOPY_INLINE void tanhGradientBody(float* __restrict gradient, const float* __restrict output, std::ptrdiff_t count) {

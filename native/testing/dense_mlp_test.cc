@@ -1,6 +1,7 @@
 // Gradients against central differences, Adam and Polyak against their formulas.
 #include <cmath>
 #include <cstdint>
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -155,6 +156,18 @@ TEST("denormals are flushed inside the guard and only there") {
 #else
   SKIP("only x86-64 is switched");
 #endif
+}
+
+TEST("a NaN is not hidden by an activation") {
+  const MlpShape shape{{1, 2}, {Activation::relu}};
+  const std::vector<float> parameters{1.0F, -1.0F, 0.0F, 0.0F};
+  const float input = std::numeric_limits<float>::quiet_NaN();
+  for (const Isa isa : isasHere()) {
+    Mlp mlp(shape, isa);
+    float outputs[2] = {0.0F, 0.0F};
+    mlp.forward(parameters.data(), &input, 1, outputs);
+    CHECK(std::isnan(outputs[0]) && std::isnan(outputs[1]));
+  }
 }
 
 TEST("shapes that are none are refused") {
