@@ -92,7 +92,7 @@ function checkCommand(line, where) {
   const script = /^npm (?:run (?:-s )?)?([\w:-]+)/.exec(line);
   if (
     script !== null &&
-    !["ci", "install", "i", "pack", "link"].includes(script[1]) &&
+    !["ci", "install", "i", "pack", "link", "explore"].includes(script[1]) &&
     !(script[1] in scripts)
   ) {
     problems.push(`${where}: package.json has no script ${script[1]}`);

@@ -29,11 +29,11 @@ const STEPS = {
     ]),
   /** The addon in Node: worker threads, builds and installations, agreement with TypeScript. */
   node() {
-    const program = join(ROOT, "node_modules", "vitest", "vitest.mjs");
-    const addon = join(SUITES, "g++", "canopy_native.node");
-    run(process.execPath, [program, "run", "--config", "vitest.suites.config.ts", "test/suites/native"], {
-      CANOPY_ADDON: addon,
-    });
+    const addon = { CANOPY_ADDON: join(SUITES, "g++", "canopy_native.node") };
+    run(process.execPath, [join("scripts", "test.mjs"), "test/native", "test/learning"], addon);
+    const program = join("node_modules", "vitest", "vitest.mjs");
+    const config = ["--config", "vitest.suites.config.ts"];
+    run(process.execPath, [program, "run", ...config, "test/suites/native"], addon);
   },
   /** Node itself is not built with the sanitizer, whose library has to be there first. Leaks are Node's own. */
   "node with sanitizers"() {

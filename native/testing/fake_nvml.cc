@@ -1,5 +1,5 @@
 // A libnvidia-ml.so.1 for tests: it replays a power trace and fails where it is told to. Loaded by path, or by
-// LD_LIBRARY_PATH under the unchanged product. The environment is read by nvmlInit_v2:
+// LD_LIBRARY_PATH under the unchanged product. The environment is read by an nvmlInit_v2 that no other is open beside:
 //
 //   FAKE_NVML_TRACE       steps of the power of GPU 0, `ms:mW,ms:mW,...`, repeated for ever; default 1000:100000.
 //                         GPU i draws i + 1 times as much
@@ -68,6 +68,7 @@ struct Fake {
 
 Fake fake;
 std::mutex lock;
+unsigned users = 0;  // under lock: inits without their shutdown
 
 std::string environment(const char* name, const char* otherwise) {
   const char* value = std::getenv(name);
@@ -189,11 +190,19 @@ void writeLog(const char* format, unsigned index, unsigned megahertz) {
 
 EXPORT Return nvmlInit_v2() {
   const std::lock_guard<std::mutex> guard(lock);
-  configure();
-  return errorOf("nvmlInit_v2");
+  // As the driver does: others may be reading meanwhile.
+  if (users == 0) configure();
+  const Return result = errorOf("nvmlInit_v2");
+  if (result == SUCCESS) users++;
+  return result;
 }
 
-EXPORT Return nvmlShutdown() { return SUCCESS; }
+EXPORT Return nvmlShutdown() {
+  const std::lock_guard<std::mutex> guard(lock);
+  if (users == 0) return UNINITIALIZED;
+  users--;
+  return SUCCESS;
+}
 
 EXPORT const char* nvmlErrorString(Return code) {
   switch (code) {

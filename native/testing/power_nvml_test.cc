@@ -1,5 +1,6 @@
 #include <unistd.h>
 
+#include <algorithm>
 #include <cmath>
 #include <fstream>
 #include <sstream>
@@ -172,13 +173,17 @@ TEST("a lost GPU reads as missing and is not asked again") {
 }
 
 TEST("time stamps lie in the middle of a slow call") {
-  const Environment environment{{"FAKE_NVML_LATENCY_US", "4000"}, {"FAKE_NVML_TRACE", "100000:1000000"}};
+  // 1,000 W since the monotonic clock's zero: a joule each millisecond, so that the counter is that clock.
+  const Environment environment{
+      {"FAKE_NVML_LATENCY_US", "4000"}, {"FAKE_NVML_TRACE", "100000:1000000"}, {"FAKE_NVML_EPOCH", "0"}};
   Listed result = listed();
-  const GpuReading first = result.gpus[0].read();
-  const GpuReading second = result.gpus[0].read();
-  // 1,000 W for ever: a joule each millisecond, so that the counter is a clock too.
-  const double counted = 1e-6 * (second[ENERGY_MILLIJOULES] - first[ENERGY_MILLIJOULES]);
-  CHECK_CLOSE(second[ENERGY_SECONDS] - first[ENERGY_SECONDS], counted, 0.5e-3);
+  // On a busy machine the thread may be held up inside a call; a stamp at an end of the call is off by 2 ms every time.
+  double least = INFINITY;
+  for (int i = 0; i < 20 && !(least < 0.5e-3); i++) {
+    const GpuReading reading = result.gpus[0].read();
+    least = std::min(least, std::abs(reading[ENERGY_SECONDS] - 1e-6 * reading[ENERGY_MILLIJOULES]));
+  }
+  CHECK_CLOSE(least, 0.0, 0.5e-3);
 }
 
 TEST("clocks are locked while the lock lives, and reset by its destructor") {

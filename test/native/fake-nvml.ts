@@ -23,7 +23,7 @@ export function buildFakes(): Fakes {
     const args = ["-shared", "-fPIC", "-O1", "-std=c++20", `-I${NATIVE}`, source, "-o", library];
     execFileSync("c++", args, { stdio: ["ignore", "ignore", "pipe"] });
   } catch (error) {
-    return { skipped: `no C++ compiler: ${(error as Error).message.split("\n")[0]}` };
+    return { skipped: `native addon, no C++ compiler: ${(error as Error).message.split("\n")[0]}` };
   }
   return { addon: addon.path, library };
 }

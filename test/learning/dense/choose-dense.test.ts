@@ -1,11 +1,12 @@
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { expect, test } from "vitest";
+import { afterEach, expect, test, vi } from "vitest";
 import { UserError } from "../../../src/errors.ts";
 import { chooseDense } from "../../../src/learning/dense/choose-dense.ts";
 import { nativeDense } from "../../../src/learning/dense/native-dense.ts";
 
 const native = nativeDense();
+afterEach(() => vi.unstubAllEnvs());
 
 test("typescript needs no addon", () => {
   expect(chooseDense("typescript")).toMatchObject({ backend: "typescript", isa: "none" });
@@ -22,13 +23,17 @@ test("a missing addon is absent, with the remedy", () => {
   });
 });
 
-test.skipIf(native.state === "loaded")("native without the addon is a user's error", () => {
+test("native without the addon is a user's error", () => {
+  vi.stubEnv("CANOPY_ADDON", join(tmpdir(), "no-such-folder", "canopy_native.node"));
   expect(() => chooseDense("native")).toThrow(UserError);
 });
 
-test.skipIf(native.state !== "loaded")("an instruction set can be forced; an unknown one is refused", () => {
-  expect(chooseDense("native", "baseline").isa).toBe("baseline");
-  expect(() => chooseDense("native", "avx1024")).toThrow(
-    expect.objectContaining({ code: "CANOPY_DENSE_ISA", message: expect.stringContaining("baseline") }),
-  );
-});
+test.skipIf(native.state !== "loaded")(
+  "native addon: an instruction set can be forced; an unknown one is refused",
+  () => {
+    expect(chooseDense("native", "baseline").isa).toBe("baseline");
+    expect(() => chooseDense("native", "avx1024")).toThrow(
+      expect.objectContaining({ code: "CANOPY_DENSE_ISA", message: expect.stringContaining("baseline") }),
+    );
+  },
+);

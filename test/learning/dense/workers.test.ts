@@ -10,7 +10,7 @@ const SHAPE: MlpShape = { sizes: [32, 128, 128, 8], activations: ["relu", "relu"
 const found = loadAddon();
 const native = nativeDense();
 
-describe.skipIf(native.state !== "loaded")("the addon's kernels in worker threads", () => {
+describe.skipIf(native.state !== "loaded")("the native addon's kernels in worker threads", () => {
   function shared() {
     if (native.state !== "loaded" || found.state !== "loaded") throw new Error("skipped without the addon");
     const memory = new SharedArrayBuffer(4 * parameterCount(SHAPE));
