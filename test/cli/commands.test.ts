@@ -10,6 +10,7 @@ const COMMANDS = [
   ["profile"],
   ["profile", "show"],
   ["profile", "check"],
+  ["profile", "server"],
   ["profile", "compare"],
   ["profile", "derive"],
   ["profile", "import"],

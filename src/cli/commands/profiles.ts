@@ -5,6 +5,7 @@ import { examples, type FormatOption, type Printed, print, tableOf, withFormat }
 import { ExitWith } from "../print-error.ts";
 import { addProfileCompareCommand, writeFigure } from "./profile-compare.ts";
 import { addProfileMakeCommands } from "./profile-make.ts";
+import { addProfileServerCommand } from "./profile-server.ts";
 
 export function addProfileCommands(program: Command): void {
   const list = program
@@ -13,7 +14,7 @@ export function addProfileCommands(program: Command): void {
     .addHelpText("after", examples(["canopy profiles", "canopy profiles --format csv > profiles.csv"]));
   withFormat(list).action(async ({ format }: FormatOption) => print(format, await listShipped()));
 
-  const group = program.command("profile").description("show, check, compare or make profiles");
+  const group = program.command("profile").description("show, check, compare, measure or make profiles");
   const show = group
     .command("show")
     .description("print a profile: facts, decode and prefill times, power, sources")
@@ -41,6 +42,7 @@ export function addProfileCommands(program: Command): void {
     );
   withFormat(check).action(async (names: string[], { format }: FormatOption) => checkAll(names, format));
 
+  addProfileServerCommand(group);
   addProfileCompareCommand(group);
   addProfileMakeCommands(group);
 }

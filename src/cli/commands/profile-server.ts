@@ -1,0 +1,207 @@
+import type { Command } from "commander";
+import { UserError } from "../../errors.ts";
+import { examples, type FormatOption, print, tableOf, withFormat } from "../output.ts";
+import { ExitWith } from "../print-error.ts";
+
+/** Options of `canopy profile server` as commander hands them over. */
+interface ServerOptions extends FormatOption {
+  readonly url: string;
+  readonly precision: string;
+  readonly out: string;
+  readonly model?: string;
+  readonly id?: string;
+  readonly gpus: readonly number[];
+  readonly gpuName?: string;
+  readonly tensorParallel?: number;
+  readonly concurrency: readonly number[];
+  readonly promptTokens: readonly number[];
+  readonly outputTokens: number;
+  readonly prefillTokens: readonly number[];
+  readonly prefillRequests: number;
+  readonly trials: number;
+  readonly warmUp: number;
+  readonly window: number;
+  readonly coolDown: number;
+  readonly timeout: number;
+  readonly vocabulary: number;
+  readonly lockClocks?: number;
+}
+
+/** Lists hold 1 to 128 streams: what one client process can follow chunk by chunk. */
+const MOST_STREAMS = 128;
+
+export function addProfileServerCommand(group: Command): void {
+  const command = group
+    .command("server")
+    .description("measure a running server of the OpenAI API (vLLM and kin) and write its profile")
+    .requiredOption("--url <url>", "the server, e.g. http://localhost:8000")
+    .requiredOption("--precision <word>", "what the server computes in, e.g. bf16, fp8")
+    .requiredOption("--out <file.json>", "the profile; its raw records go beside it, as .raw.msgpack")
+    .option("--model <name>", "default: the one model that the server has")
+    .option("--id <id>", "id of the profile; default: the file's name without .json")
+    .option(
+      "--gpus <list>",
+      "the server's GPUs, as nvidia-smi counts: sampled if it is here",
+      list("--gpus", 0),
+      [],
+    )
+    .option("--gpu-name <name>", "product name of the GPUs, where they are elsewhere")
+    .option("--tensor-parallel <n>", "default: as many as --gpus, else 1", whole("--tensor-parallel", 1))
+    .option(
+      "--concurrency <list>",
+      "streams at once, 1 to 128",
+      list("--concurrency", 1, MOST_STREAMS),
+      [1, 2, 4, 8, 16, 32, 64, 128],
+    )
+    .option(
+      "--prompt-tokens <list>",
+      "prompts of the decode points: two lengths or more",
+      list("--prompt-tokens", 1),
+      [128, 1024],
+    )
+    .option("--output-tokens <n>", "outputs of the decode points", whole("--output-tokens", 2), 512)
+    .option(
+      "--prefill-tokens <list>",
+      "prompts of the prefill points: two lengths or more",
+      list("--prefill-tokens", 1),
+      [64, 256, 1024, 2048],
+    )
+    .option("--prefill-requests <n>", "prompts at each prefill point", whole("--prefill-requests", 3), 10)
+    .option("--trials <n>", "windows at each decode point", whole("--trials", 1), 3)
+    .option("--warm-up <s>", "seconds before a window, once all streams run", seconds("--warm-up", 0), 5)
+    .option("--window <s>", "seconds of a window", seconds("--window", 0.5), 10)
+    .option("--cool-down <s>", "seconds after a window", seconds("--cool-down", 0), 2)
+    .option(
+      "--timeout <s>",
+      "longest wait for a first token, and between two",
+      seconds("--timeout", 0.5),
+      120,
+    )
+    .option("--vocabulary <n>", "token ids of prompts are below this", whole("--vocabulary", 200), 30_000)
+    .option(
+      "--lock-clocks <MHz>",
+      "hold the SM clocks of --gpus there (needs root)",
+      whole("--lock-clocks", 1),
+    )
+    .addHelpText(
+      "after",
+      examples([
+        "canopy profile server --url http://localhost:8000 --precision bf16 --gpus 0,1,2,3 --out h100x4.json",
+        "canopy profile server --url http://10.0.0.7:8000 --precision fp8 --gpu-name H100-80GB --concurrency 1,8,64 --out far.json",
+      ]),
+    );
+  withFormat(command).action(profileServer);
+}
+
+async function profileServer(options: ServerOptions): Promise<void> {
+  const { basename, dirname, join } = await import("node:path");
+  if (!options.out.endsWith(".json")) {
+    throw new UserError("CANOPY_OPTION_VALUE", `--out ${options.out}: expected a name that ends in .json`);
+  }
+  for (const [option, values] of [
+    ["--prompt-tokens", options.promptTokens],
+    ["--prefill-tokens", options.prefillTokens],
+  ] as const) {
+    if (values.length < 2)
+      throw new UserError("CANOPY_OPTION_VALUE", `${option}: expected two lengths or more`);
+  }
+  const stem = basename(options.out, ".json");
+  const id = options.id ?? stem;
+  if (!/^[A-Za-z0-9][A-Za-z0-9._-]*$/.test(id)) {
+    throw new UserError(
+      "CANOPY_OPTION_VALUE",
+      `--id ${id}: expected letters, digits, dot, dash or underscore`,
+    );
+  }
+  const { measureServer } = await import("../../profile/server/measure-server.ts");
+  const { profileOfRecords } = await import("../../profile/server/profile-of-records.ts");
+  const { packRecords } = await import("../../profile/server/records.ts");
+  const { parseProfile } = await import("../../profile/load.ts");
+  const { describeProfile, findingTable } = await import("../../profile/describe.ts");
+  const { writeFileAtomically } = await import("../../files.ts");
+  const records = await uninterrupted((signal) =>
+    measureServer({
+      url: options.url,
+      model: options.model,
+      signal,
+      onProgress: (line) => process.stderr.write(`${line}\n`),
+      settings: {
+        id,
+        precision: options.precision,
+        tensorParallel: options.tensorParallel ?? Math.max(1, options.gpus.length),
+        gpuName: options.gpuName ?? null,
+        gpus: options.gpus,
+        concurrency: options.concurrency,
+        promptTokens: options.promptTokens,
+        outputTokens: options.outputTokens,
+        prefillTokens: options.prefillTokens,
+        prefillRequests: options.prefillRequests,
+        trials: options.trials,
+        warmUpSeconds: options.warmUp,
+        windowSeconds: options.window,
+        coolDownSeconds: options.coolDown,
+        timeoutSeconds: options.timeout,
+        vocabulary: options.vocabulary,
+        lockedClockMHz: options.lockClocks ?? null,
+      },
+    }),
+  );
+  const rawName = `${stem}.raw.msgpack`;
+  const rawPath = join(dirname(options.out), rawName);
+  await writeFileAtomically(rawPath, packRecords(records));
+  process.stderr.write(`raw records written to ${rawPath}\n`);
+  const made = profileOfRecords(records, rawName);
+  const { profile, warnings } = parseProfile(made, options.out);
+  await writeFileAtomically(options.out, `${JSON.stringify(profile, null, 2)}\n`);
+  process.stderr.write(`profile written to ${options.out}\n`);
+  const dropped = (made.protocol?.["droppedPoints"] ?? []) as readonly string[];
+  for (const problem of dropped) process.stderr.write(`not measured: ${problem}\n`);
+  const tables = describeProfile(profile).map(tableOf);
+  if (warnings.length > 0) tables.push(tableOf(findingTable(warnings)));
+  await print(options.format, { tables, json: { schema: "canopy/profile-view/1", profile, warnings } });
+}
+
+/** Runs work that Ctrl-C or SIGTERM ends; then the command leaves with 130, and nothing was written. */
+async function uninterrupted<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  const stop = new AbortController();
+  const interrupt = () => stop.abort();
+  process.on("SIGINT", interrupt);
+  process.on("SIGTERM", interrupt);
+  try {
+    return await work(stop.signal);
+  } catch (error) {
+    if (!stop.signal.aborted) throw error;
+    process.stderr.write("interrupted: nothing was written\n");
+    throw new ExitWith(130);
+  } finally {
+    process.off("SIGINT", interrupt);
+    process.off("SIGTERM", interrupt);
+  }
+}
+
+function whole(option: string, least: number, most = 1e9): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (/^\d+$/.test(text) && value >= least && value <= most) return value;
+    const range = most < 1e9 ? `from ${least} to ${most}` : `from ${least} on`;
+    throw new UserError("CANOPY_OPTION_VALUE", `${option} ${text}: expected a whole number ${range}`);
+  };
+}
+
+function seconds(option: string, least: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (text.trim() !== "" && value >= least && value <= 86_400) return value;
+    throw new UserError("CANOPY_OPTION_VALUE", `${option} ${text}: expected seconds from ${least} to 86400`);
+  };
+}
+
+/** Whole numbers with commas between, each once. */
+function list(option: string, least: number, most?: number): (text: string) => number[] {
+  const one = whole(option, least, most);
+  return (text) => {
+    const values = text.split(",").map((word) => one(word.trim()));
+    if (new Set(values).size === values.length) return values;
+    throw new UserError("CANOPY_OPTION_VALUE", `${option} ${text}: a number appears twice`);
+  };
+}
