@@ -4,8 +4,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll } from "vitest";
+import type { CommandOrder } from "./command-server.ts";
 
 const MAIN = fileURLToPath(new URL("../../src/cli/main.ts", import.meta.url));
+const SERVER = fileURLToPath(new URL("./command-server.ts", import.meta.url));
 
 export interface Ended {
   readonly code: number | null;
@@ -52,8 +54,40 @@ export function canopy(args: readonly string[], options: CanopyOptions = {}): Pr
   return start(args, options).ended;
 }
 
+let server: ChildProcess | undefined;
+let last: Promise<unknown> = Promise.resolve();
+
+/**
+ * The same for whatever does not hang on a process of its own (signals, locks, a reader that leaves, worker threads):
+ * one process for all commands of a test file, one after the other, is many times quicker.
+ */
+export function command(
+  args: readonly string[],
+  { cwd = workFolder(), env = {} }: { cwd?: string; env?: Readonly<Record<string, string>> } = {},
+): Promise<Ended> {
+  const ended = last.then(() => {
+    server ??= spawn(process.execPath, ["--import", import.meta.resolve("tsx"), SERVER], {
+      env: { ...process.env, NO_COLOR: "1", FORCE_COLOR: undefined, CANOPY_DATA: undefined },
+      stdio: ["ignore", "inherit", "inherit", "ipc"],
+    });
+    const child = server;
+    return new Promise<Ended>((resolve, reject) => {
+      const left = (code: number | null) => reject(new Error(`the command server left with ${code}`));
+      child.once("exit", left);
+      child.once("message", (answer: Ended) => {
+        child.off("exit", left);
+        resolve(answer);
+      });
+      child.send({ args, cwd, env } satisfies CommandOrder);
+    });
+  });
+  last = ended.catch(() => undefined);
+  return ended;
+}
+
 const folders: string[] = [];
 afterAll(() => {
+  server?.kill();
   for (const folder of folders) rmSync(folder, { recursive: true, force: true });
 });
 

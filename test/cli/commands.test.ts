@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { canopy, workFolder } from "./canopy.ts";
+import { canopy, command, workFolder } from "./canopy.ts";
 
 const COMMANDS = [
   ["run"],
@@ -26,9 +26,9 @@ const COMMANDS = [
 ];
 const GROUPS = ["profile", "data", "signals"];
 
-describe.concurrent("help", () => {
+describe("help", () => {
   test.each(COMMANDS)("canopy %s %s", async (...words) => {
-    const { code, stdout, stderr } = await canopy([...words, "--help"]);
+    const { code, stdout, stderr } = await command([...words, "--help"]);
     expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
     expect(stdout).toContain(`Usage: canopy ${words.join(" ")}`);
     if (words.length > 1 || !GROUPS.includes(words[0])) {
@@ -57,7 +57,7 @@ describe.concurrent("help", () => {
   });
 });
 
-describe.concurrent("mistakes: one line on stderr, nothing on stdout, exit code 2", () => {
+describe("mistakes: one line on stderr, nothing on stdout, exit code 2", () => {
   test.each([
     [["rnu"], /^error CANOPY_COMMAND_UNKNOWN: unknown command "rnu" \(did you mean "run"\?\)$/],
     [["profile", "shwo"], /^error CANOPY_COMMAND_UNKNOWN: unknown command "shwo" \(did you mean "show"\?\)$/],
@@ -98,7 +98,7 @@ describe.concurrent("mistakes: one line on stderr, nothing on stdout, exit code 
       /^error CANOPY_USAGE: required option "--zone <zone>" not specified$/,
     ],
   ])("canopy %j", async (args, message) => {
-    const { code, stdout, stderr } = await canopy(args);
+    const { code, stdout, stderr } = await command(args);
     expect(stderr.trimEnd()).toMatch(message);
     expect(stderr).toMatch(/^[^\n]+\n$/);
     expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
@@ -106,7 +106,7 @@ describe.concurrent("mistakes: one line on stderr, nothing on stdout, exit code 
 });
 
 async function json(args: readonly string[], cwd?: string): Promise<Record<string, never>> {
-  const { code, stdout, stderr } = await canopy(
+  const { code, stdout, stderr } = await command(
     [...args, "--format", "json"],
     cwd === undefined ? {} : { cwd },
   );
@@ -114,7 +114,7 @@ async function json(args: readonly string[], cwd?: string): Promise<Record<strin
   return JSON.parse(stdout);
 }
 
-describe.concurrent("answers", () => {
+describe("answers", () => {
   test("routers", async () => {
     const { listRouters } = await import("../../src/routers/registry.ts");
     const answer = await json(["routers"]);
@@ -173,7 +173,7 @@ describe.concurrent("answers", () => {
     const path = new URL("../../profiles/h100-80gb.llama-3-8b.bf16.tp1.json", import.meta.url);
     const broken = { ...JSON.parse(readFileSync(path, "utf8")), tensorParallel: -1 };
     const folder = workFolder({ "broken.json": JSON.stringify(broken) });
-    const { code, stdout } = await canopy(
+    const { code, stdout } = await command(
       ["profile", "check", "h100-80gb.llama-3-8b.bf16.tp1", "broken.json", "--format", "json"],
       { cwd: folder },
     );
@@ -188,7 +188,7 @@ describe.concurrent("answers", () => {
   test("data sets: the list, and one with its terms", async () => {
     const { listDataSets } = await import("../../src/data/catalogue.ts");
     expect((await json(["data", "list"]))["dataSets"]).toHaveLength(listDataSets().length);
-    const { stdout } = await canopy(["data", "get", "azure-2023"]);
+    const { stdout } = await command(["data", "get", "azure-2023"]);
     expect(stdout).toContain("CC-BY 4.0");
     expect(stdout).toContain("https://");
   });
@@ -197,7 +197,7 @@ describe.concurrent("answers", () => {
     const folder = workFolder({
       "AzureLLMInferenceTrace_conv.csv": "TIMESTAMP,ContextTokens,GeneratedTokens\n",
     });
-    const { code, stdout } = await canopy(
+    const { code, stdout } = await command(
       ["data", "check", "azure-2023", "AzureLLMInferenceTrace_conv.csv", "--format", "json"],
       { cwd: folder },
     );
@@ -239,7 +239,7 @@ describe.concurrent("answers", () => {
   test("the forms of a table", async () => {
     const [text, markdown, latex, csv] = await Promise.all(
       ["table", "markdown", "latex", "csv"].map(
-        async (format) => (await canopy(["routers", "--format", format])).stdout,
+        async (format) => (await command(["routers", "--format", format])).stdout,
       ),
     );
     expect(text).toMatch(/^Routers\n/);
@@ -252,7 +252,7 @@ describe.concurrent("answers", () => {
 describe("init", () => {
   test("what it writes runs as it is, and is not overwritten", async () => {
     const folder = workFolder();
-    const made = await canopy(["init", "study", "--format", "json"], { cwd: folder });
+    const made = await command(["init", "study", "--format", "json"], { cwd: folder });
     expect(made).toMatchObject({ code: 0, stderr: "now: canopy run study/experiment.yaml\n" });
     expect(JSON.parse(made.stdout)).toEqual({
       schema: "canopy/init/1",
@@ -293,7 +293,7 @@ describe("init", () => {
     for (const { metrics } of rows) expect(metrics["finished"].mean).toBe(200);
 
     writeFileSync(join(folder, "study/my-router.ts"), "mine");
-    const again = await canopy(["init", "study"], { cwd: folder });
+    const again = await command(["init", "study"], { cwd: folder });
     expect(again).toMatchObject({
       code: 2,
       stdout: "",

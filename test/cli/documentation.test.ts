@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
 import { createProgram } from "../../src/cli/program.ts";
-import { canopy, workFolder } from "./canopy.ts";
+import { command, workFolder } from "./canopy.ts";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 const read = (file: string) => readFileSync(join(ROOT, file), "utf8");
@@ -44,7 +44,7 @@ test("the README's router and experiment work as they stand there", async () => 
     "smallest.yaml": block("The smallest experiment", "yaml"),
   });
   const routers = /^routers: (.*)$/m.exec(block("Is your router better?", "yaml"))?.[1];
-  const { code, stdout } = await canopy(
+  const { code, stdout } = await command(
     [
       "run",
       "smallest.yaml",

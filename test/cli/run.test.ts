@@ -2,7 +2,7 @@ import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test, vi } from "vitest";
 import { RECORD_COLUMNS } from "../../src/metrics/record-sink.ts";
-import { canopy, type Ended, SMALL, start, workFolder } from "./canopy.ts";
+import { canopy, command, type Ended, SMALL, start, workFolder } from "./canopy.ts";
 
 vi.setConfig({ testTimeout: 120_000 });
 
@@ -71,7 +71,7 @@ describe.concurrent("canopy run", () => {
   });
 
   test("without --format prints tables; --quiet leaves stderr empty", async () => {
-    const { code, stdout, stderr } = await canopy(["run", "small.yaml", ...HERE, "--quiet"], {
+    const { code, stdout, stderr } = await command(["run", "small.yaml", ...HERE, "--quiet"], {
       cwd: study(),
     });
     expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
@@ -115,7 +115,7 @@ describe.concurrent("canopy run", () => {
     const cwd = study(
       `${SMALL}outputs: { figures: [{ kind: bars, title: Violations, metric: slo_violation }] }\n`,
     );
-    const ended = await canopy(["run", "small.yaml", ...HERE, "--out", "out", "--format", "json"], { cwd });
+    const ended = await command(["run", "small.yaml", ...HERE, "--out", "out", "--format", "json"], { cwd });
     const result = parsed(ended);
     expect(readdirSync(join(cwd, "out")).sort()).toEqual(
       [
@@ -146,13 +146,13 @@ describe.concurrent("canopy run", () => {
 
   test("does what was done before not again, unless it is told to", async () => {
     const cwd = study();
-    const first = await canopy(["run", "small.yaml", ...HERE, "--format", "json"], { cwd });
-    const second = await canopy(["run", "small.yaml", "--format", "json"], { cwd });
+    const first = await command(["run", "small.yaml", ...HERE, "--format", "json"], { cwd });
+    const second = await command(["run", "small.yaml", "--format", "json"], { cwd });
     expect(summary(second)).toMatch(/^0 of 0 runs .* 6 were done before/);
     expect(second.stdout).toBe(first.stdout);
-    const more = await canopy(["run", "small.yaml", ...HERE, "--seeds", "4"], { cwd });
+    const more = await command(["run", "small.yaml", ...HERE, "--seeds", "4"], { cwd });
     expect(summary(more)).toMatch(/^2 of 2 runs .* 6 were done before/);
-    const fresh = await canopy(["run", "small.yaml", ...HERE, "--fresh"], { cwd });
+    const fresh = await command(["run", "small.yaml", ...HERE, "--fresh"], { cwd });
     expect(summary(fresh)).toMatch(/^6 of 6 runs /);
     expect(journalLines(cwd)).toBe(6);
   });
@@ -163,7 +163,7 @@ describe.concurrent("canopy run", () => {
       join(cwd, "other.yaml"),
       withRouters("[round-robin]").replace("experiment: small", "experiment: other"),
     );
-    const ended = await canopy(
+    const ended = await command(
       ["run", "small.yaml", "other.yaml", ...HERE, "--format", "json", "--out", "out"],
       {
         cwd,
@@ -174,13 +174,13 @@ describe.concurrent("canopy run", () => {
     expect([small.experiment, other.experiment]).toEqual(["small", "other"]);
     expect(other.rows[0].metrics).toEqual(small.rows[0].metrics);
     expect(readdirSync(join(cwd, "out")).sort()).toEqual([".canopy", "other", "small"]);
-    const again = await canopy(["run", "other.yaml", "--out", "out"], { cwd });
+    const again = await command(["run", "other.yaml", "--out", "out"], { cwd });
     expect(summary(again)).toMatch(/^0 of 0 runs .* 3 were done before/);
   });
 
   test("--set overrides values, --dry-run prints the plan and does nothing", async () => {
     const cwd = study();
-    const plan = await canopy(
+    const plan = await command(
       [
         "run",
         "small.yaml",
@@ -208,7 +208,7 @@ describe.concurrent("canopy run", () => {
     ]);
     expect(readdirSync(cwd).sort()).toEqual(["small.yaml", "troubled.mjs"]);
     const result = parsed(
-      await canopy(
+      await command(
         ["run", "small.yaml", ...HERE, "--seeds", "1", "--set", "workload.requests=20", "--format", "json"],
         { cwd },
       ),
@@ -223,7 +223,7 @@ describe.concurrent("canopy run", () => {
     const tables: unknown[] = [];
     // The second time every run is in the store, and is run again for its records.
     for (const name of ["r.csv", "r.parquet"]) {
-      const { code } = await canopy(["run", "small.yaml", ...HERE, "--quiet", "--requests-out", name], {
+      const { code } = await command(["run", "small.yaml", ...HERE, "--quiet", "--requests-out", name], {
         cwd,
       });
       expect(code).toBe(0);
@@ -243,7 +243,7 @@ describe.concurrent("canopy run", () => {
   });
 });
 
-describe.concurrent("mistakes in experiments leave with 2 and one line that names the place", () => {
+describe("mistakes in experiments leave with 2 and one line that names the place", () => {
   test.each([
     [
       "a key",
@@ -266,7 +266,7 @@ describe.concurrent("mistakes in experiments leave with 2 and one line that name
       /^error CANOPY_ROUTER_FILE: small\.yaml:\d+.*did you mean "troubled\.mjs"/,
     ],
   ])("%s", async (_, text, message) => {
-    const { code, stdout, stderr } = await canopy(["run", "small.yaml"], { cwd: study(text) });
+    const { code, stdout, stderr } = await command(["run", "small.yaml"], { cwd: study(text) });
     expect(stderr).toMatch(message);
     expect(stderr).toMatch(/^[^\n]+\n$/);
     expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
@@ -282,7 +282,7 @@ describe.concurrent("mistakes in experiments leave with 2 and one line that name
     [["run", "small.yaml", "--only", "zz"], /^error CANOPY_RUN_UNKNOWN: --only zz: no run/],
     [["run", "small.yaml", "--requests-out", "r.txt"], /^error CANOPY_OPTION_VALUE: --requests-out r\.txt: /],
   ])("canopy %j", async (args, message) => {
-    const { code, stderr } = await canopy(args, { cwd: study() });
+    const { code, stderr } = await command(args, { cwd: study() });
     expect(stderr).toMatch(message);
     expect(code).toBe(2);
   });

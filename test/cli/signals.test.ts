@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { readSignalCsv } from "../../src/signal/read-csv.ts";
 import { FakeProvider } from "../signal/providers/fake-provider.ts";
-import { canopy, workFolder } from "./canopy.ts";
+import { canopy, command, workFolder } from "./canopy.ts";
 
 const LBS_PER_MWH = 0.45359237;
 const server = new FakeProvider();
@@ -37,10 +37,10 @@ function signals(args: readonly string[], cwd = workFolder()) {
     WATTTIME_PASSWORD: "secret",
     CANOPY_CACHE: join(cwd, "cache"),
   };
-  return canopy(["signals", ...args], { cwd, env });
+  return command(["signals", ...args], { cwd, env });
 }
 
-describe.concurrent("canopy signals", () => {
+describe("canopy signals", () => {
   test("fetch --out writes a file that experiments read back as the same series", async () => {
     const cwd = workFolder();
     const range = ["--from", "2022-07-15", "--to", "2022-07-15T00:15Z"];
