@@ -7,6 +7,7 @@ Napi::Object registerAll(Napi::Env env, Napi::Object exports) {
   using namespace canopy::bindings;
   registerDense(env, exports);
   registerDescribe(env, exports);
+  registerEngine(env, exports);
   registerPower(env, exports);
   return exports;
 }

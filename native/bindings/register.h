@@ -7,6 +7,7 @@ namespace canopy::bindings {
 
 void registerDense(Napi::Env env, Napi::Object exports);
 void registerDescribe(Napi::Env env, Napi::Object exports);
+void registerEngine(Napi::Env env, Napi::Object exports);
 void registerPower(Napi::Env env, Napi::Object exports);
 
 }  // namespace canopy::bindings

@@ -43,6 +43,9 @@ class Engine {
   /// Ends the `advance` under way soon, or the next one at once. The step in progress is not logged.
   void cancel();
 
+  /// Takes a cancel back that came when no `advance` was under way.
+  void uncancel() { cancelled_ = false; }
+
  private:
   void runStep(std::int64_t startNs, StepLog& log);
   void waitUntil(std::int64_t timeNs);

@@ -125,7 +125,7 @@ void checkLoad(const ModelShape& shape, const SchedulerOptions& options, const C
   const auto below = [&](int n) { return static_cast<int>(random() % static_cast<unsigned>(n)); };
   comparison.drain(reference, [&](int step) {
     // Requests come while others run, so that chunks and decodes share steps.
-    if (step < 8) comparison.submit(1 + below(40), 1 + below(5));
+    if (step < 8) comparison.submit(1 + below(30), 1 + below(4));
   });
   CHECK(comparison.compared >= 7);
   CHECK(comparison.mixedSteps > 0);

@@ -1,11 +1,12 @@
 import type { DenseExports } from "./dense-addon.ts";
+import type { EngineAddon } from "./engine-addon.ts";
 import type { PowerAddon } from "./power-addon.ts";
 
 /**
  * What the native addon exports (native/bindings/). Its errors are `Error`s with a `code` that starts with ERR_CANOPY_:
  * ERR_CANOPY_ARGUMENT, ERR_CANOPY_MEMORY, ERR_CANOPY_FAILED, and those that the functions name.
  */
-export interface NativeAddon extends DenseExports, PowerAddon {
+export interface NativeAddon extends DenseExports, EngineAddon, PowerAddon {
   describe(): AddonDescription;
   /** Initialises the CUDA driver: for the main thread of a process that forks no more, never in pool workers. */
   describeCuda(): CudaDescription;
@@ -18,6 +19,10 @@ export const ADDON_EXPORTS: Readonly<Record<keyof NativeAddon, true>> = {
   DenseKernels: true,
   DenseMlp: true,
   denseIsas: true,
+  Engine: true,
+  presetShape: true,
+  presetShapeNames: true,
+  streamBandwidth: true,
   describePower: true,
   PowerSampler: true,
   ClockLock: true,
