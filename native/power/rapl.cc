@@ -6,7 +6,6 @@
 #include <cstdio>
 #include <cstring>
 #include <filesystem>
-#include <regex>
 #include <tuple>
 #include <utility>
 
@@ -40,15 +39,17 @@ bool isPackage(const std::string& name) { return name.starts_with("package"); }
 }  // namespace
 
 std::vector<RaplZone> listRaplZones(const std::string& folder, std::string& reason) {
-  // Other control types (intel-rapl-mmio) show the same packages again.
-  static const std::regex pattern("intel-rapl:([0-9]+)(?::([0-9]+))?");
   std::vector<std::tuple<int, int, std::string>> found;
   std::error_code error;
   for (const auto& entry : std::filesystem::directory_iterator(folder, error)) {
-    std::smatch match;
     const std::string name = entry.path().filename();
-    if (!std::regex_match(name, match, pattern)) continue;
-    found.emplace_back(std::stoi(match[1]), match[2].matched ? std::stoi(match[2]) : -1, entry.path());
+    int package = -1;
+    int part = -1;
+    int end = 0;
+    // Other control types (intel-rapl-mmio) show the same packages again.
+    if (std::sscanf(name.c_str(), "intel-rapl:%d%n:%d%n", &package, &end, &part, &end) < 1) continue;
+    if (static_cast<std::size_t>(end) != name.size()) continue;
+    found.emplace_back(package, part, entry.path());
   }
   if (error) {
     reason = folder + ": " + error.message();
