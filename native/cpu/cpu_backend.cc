@@ -197,15 +197,13 @@ class CpuBackend final : public Backend {
     }
   }
 
-  /// Plausible values, from all threads.
+  /// Plausible values, the same in all blocks, written by all threads.
   void fillCache() {
-    const std::size_t each = layout_.bf16 ? 2 : 4;
-    const std::size_t blocks = cache_.bytes() / layout_.blockBytes;
-    const std::size_t values = layout_.blockBytes / each;
-    pool_.run(static_cast<int>(blocks), [&](int block, int) {
-      const auto first = static_cast<std::uint64_t>(block) * values;
-      kernels_.fillArray(cache_.as<char>() + static_cast<std::size_t>(block) * layout_.blockBytes, layout_.bf16, 0,
-                         Matrix::qkv, first, first + values, std::sqrt(3.0F));
+    const std::size_t values = layout_.blockBytes / (layout_.bf16 ? 2 : 4);
+    std::vector<char> block(layout_.blockBytes);
+    kernels_.fillArray(block.data(), layout_.bf16, 0, Matrix::qkv, 0, values, std::sqrt(3.0F));
+    pool_.run(static_cast<int>(cache_.bytes() / layout_.blockBytes), [&](int index, int) {
+      std::memcpy(cache_.as<char>() + static_cast<std::size_t>(index) * layout_.blockBytes, block.data(), block.size());
     });
   }
 

@@ -38,7 +38,11 @@ namespace {
     }                                                                                                                \
     TARGET static void fillArray(void* to, bool bf16, std::uint32_t layer, Matrix name, std::uint64_t first,         \
                                  std::uint64_t end, float scale) {                                                   \
-      fillArrayBody(to, bf16, layer, name, first, end, scale);                                                       \
+      if (bf16) {                                                                                                    \
+        fillArrayBody<BYTES, true>(to, layer, name, first, end, scale);                                              \
+      } else {                                                                                                       \
+        fillArrayBody<BYTES, false>(to, layer, name, first, end, scale);                                             \
+      }                                                                                                              \
     }                                                                                                                \
     TARGET static void multiply(const Product& product, int firstPanel, int endPanel, int firstTile, int endTile) {  \
       multiplyBody<BYTES, TILE_TOKENS>(product, firstPanel, endPanel, firstTile, endTile);                           \

@@ -116,14 +116,48 @@ CANOPY_INLINE void fillPanelsBody(const PackedMatrix& matrix, std::uint32_t laye
   }
 }
 
-CANOPY_INLINE void fillArrayBody(void* to, bool bf16, std::uint32_t layer, Matrix name, std::uint64_t first,
-                                 std::uint64_t end, float scale) {
-  if (bf16) {
-    auto* place = static_cast<std::uint16_t*>(to);
-    for (std::uint64_t i = first; i < end; ++i) place[i - first] = toBf16(syntheticWeight(layer, name, i, scale));
-  } else {
-    auto* place = static_cast<float*>(to);
-    for (std::uint64_t i = first; i < end; ++i) place[i - first] = syntheticWeight(layer, name, i, scale);
+template <int bytes, bool bf16>
+CANOPY_INLINE void fillArrayBody(void* to, std::uint32_t layer, Matrix name, std::uint64_t first, std::uint64_t end,
+                                 float scale) {
+  constexpr int lanes = bytes / 4;
+  constexpr int weightsOfLane = bf16 ? 2 : 1;
+  const std::uint64_t stream = weightStream(layer, name);
+  auto* place = static_cast<char*>(to);
+  Longs<bytes> even;
+  Longs<bytes> odd;
+  for (int lane = 0; lane < lanes; ++lane) {
+    (lane % 2 == 0 ? even : odd)[lane / 2] = first + static_cast<std::uint64_t>(lane * weightsOfLane);
+  }
+  for (; first + lanes * weightsOfLane <= end; first += lanes * weightsOfLane) {
+    Floats<bytes> weights;
+    weightLanes<bytes>(stream, &even, &odd, scale, &weights);
+    if constexpr (bf16) {
+      Words<bytes> low;
+      roundLanes<bytes>(&weights, &low);
+      const Longs<bytes> evenNext = even + 1;
+      const Longs<bytes> oddNext = odd + 1;
+      weightLanes<bytes>(stream, &evenNext, &oddNext, scale, &weights);
+      Words<bytes> high;
+      roundLanes<bytes>(&weights, &high);
+      const Words<bytes> words = (low >> 16) | (high & 0xffff0000U);
+      store(place, &words);
+    } else {
+      store(place, &weights);
+    }
+    place += bytes;
+    even += static_cast<std::uint64_t>(lanes * weightsOfLane);
+    odd += static_cast<std::uint64_t>(lanes * weightsOfLane);
+  }
+  for (; first < end; ++first) {
+    const float weight = syntheticWeight(layer, name, first, scale);
+    if constexpr (bf16) {
+      const std::uint16_t rounded = toBf16(weight);
+      std::memcpy(place, &rounded, sizeof(rounded));
+      place += sizeof(rounded);
+    } else {
+      std::memcpy(place, &weight, sizeof(weight));
+      place += sizeof(weight);
+    }
   }
 }
 
