@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
 import { monotonicSeconds, type ServerClient } from "./client.ts";
 import type { PromptSource } from "./prompt-source.ts";
@@ -32,6 +33,8 @@ export async function measureDecode(
   const { concurrency } = point;
   const stop = new AbortController();
   const all = AbortSignal.any([signal, stop.signal]);
+  // One for each stream; Node warns from 11 on.
+  setMaxListeners(0, all);
   const requests: RequestRecord[] = [];
   let began = 0;
   let allBegan = () => {};
