@@ -23,6 +23,10 @@
 
 #include "cuda/runtime.h"
 
+#if CANOPY_EMULATION_ASAN
+#include <sanitizer/common_interface_defs.h>
+#endif
+
 #define __global__
 #define __device__
 #define __host__
@@ -117,6 +121,11 @@ struct Fiber {
   std::vector<Copy> open;
   std::vector<Copy> waitedFor;  ///< complete for this thread; others see it after a barrier
   std::unique_ptr<unsigned char[]> stack;
+#if CANOPY_EMULATION_ASAN
+  void* fakeStack = nullptr;
+  const void* stackBottom = nullptr;
+  std::size_t stackSize = 0;
+#endif
 };
 
 /// Lanes exchange through two banks of slots in turn: nobody can be two exchanges ahead, so one meeting does.
@@ -147,12 +156,16 @@ inline Block& current() {
   return block;
 }
 
-inline constexpr std::size_t stackBytes = CANOPY_EMULATION_ASAN ? 512 * 1024 : 128 * 1024;
+// AddressSanitizer wipes its notes of a whole stack at every switch: no larger than needed.
+inline constexpr std::size_t stackBytes = 128 * 1024;
 
-// swapcontext makes a system call each way; jumping does not. AddressSanitizer follows swapcontext only.
+// swapcontext makes a system call each way; jumping does not. AddressSanitizer follows swapcontext only, and has to be
+// told of the stacks: an exception would leave marks on one that it takes for another's.
 __attribute__((noinline)) inline void switchFiber(Fiber& from, Fiber& to) {
 #if CANOPY_EMULATION_ASAN
+  __sanitizer_start_switch_fiber(&from.fakeStack, to.stackBottom, to.stackSize);
   swapcontext(&from.context, &to.context);
+  __sanitizer_finish_switch_fiber(from.fakeStack, nullptr, nullptr);
 #else
   if (_setjmp(from.jump) == 0) {
     if (to.started) _longjmp(to.jump, 1);
@@ -173,6 +186,9 @@ inline void yieldFiber(State state, const char* file, int line) {
 
 /// A fiber never returns: it waits for the next block's body.
 inline void fiberMain() {
+#if CANOPY_EMULATION_ASAN
+  __sanitizer_finish_switch_fiber(nullptr, &current().scheduler.stackBottom, &current().scheduler.stackSize);
+#endif
   for (;;) {
     Block& block = current();
     try {
@@ -338,6 +354,10 @@ inline void runGrid(const char* name, dim3 grid, dim3 blockSize, std::size_t sha
       fiber->context.uc_stack.ss_sp = fiber->stack.get();
       fiber->context.uc_stack.ss_size = stackBytes;
       fiber->context.uc_link = nullptr;
+#if CANOPY_EMULATION_ASAN
+      fiber->stackBottom = fiber->stack.get();
+      fiber->stackSize = stackBytes;
+#endif
       makecontext(&fiber->context, fiberMain, 0);
       block.fibers.push_back(std::move(fiber));
     }

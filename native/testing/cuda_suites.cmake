@@ -13,6 +13,7 @@ target_link_libraries(cuda_emulated PUBLIC check)
 function(emulated_test name)
   canopy_test(${name} ${ARGN})
   target_link_libraries(${name} PRIVATE cuda_emulated)
+  set_tests_properties(${name} PROPERTIES TIMEOUT 900) # minutes with AddressSanitizer
 endfunction()
 
 emulated_test(cuda_emulation_test cuda_emulation_test.cc)
