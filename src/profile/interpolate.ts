@@ -4,16 +4,29 @@ import type { Profile } from "./schema.ts";
  * Milliseconds of one decode step of `batch` sequences of `contextTokens` mean context, bilinear in the
  * profile's grid: held at the first batch and context below the grid, the last cell's plane continued above.
  */
-export function interpolateDecodeMs(profile: Profile, batch: number, contextTokens: number): number {
-  const { iterationMs } = profile.decode;
-  const [b0, b1, u] = neighbours(profile.decode.batch, batch);
-  const [c0, c1, v] = neighbours(profile.decode.contextTokens, contextTokens);
+export function interpolateDecodeMs(
+  { decode }: { readonly decode: Pick<Profile["decode"], "batch" | "contextTokens" | "iterationMs"> },
+  batch: number,
+  contextTokens: number,
+): number {
+  const { iterationMs } = decode;
+  const [b0, b1, u] = neighbours(decode.batch, batch);
+  const [c0, c1, v] = neighbours(decode.contextTokens, contextTokens);
   return (
     (1 - u) * (1 - v) * iterationMs[b0][c0] +
     (1 - u) * v * iterationMs[b0][c1] +
     u * (1 - v) * iterationMs[b1][c0] +
     u * v * iterationMs[b1][c1]
   );
+}
+
+/** Milliseconds of a prefill alone: piecewise linear, held below the grid, the last slope continued above. */
+export function interpolatePrefillMs(
+  { prefill }: { readonly prefill: Pick<Profile["prefill"], "promptTokens" | "latencyMs"> },
+  promptTokens: number,
+): number {
+  const [low, high, share] = neighbours(prefill.promptTokens, promptTokens);
+  return (1 - share) * prefill.latencyMs[low] + share * prefill.latencyMs[high];
 }
 
 /** Watts of one GPU while `batch` sequences decode: linear between the points, end values held outside. */

@@ -43,6 +43,7 @@ export const protocolSchema = z
 export const pointSchema = z.strictObject({
   provenance: z.enum(PROVENANCES),
   batch: count,
+  layers: count.optional().describe("run with fewer layers than the model has"),
   promptTokens: tokens.nullable(),
   contextTokens: tokens.nullable(),
   stepMs: z

@@ -5,6 +5,7 @@ import { examples, type FormatOption, type Printed, print, tableOf, withFormat }
 import { ExitWith } from "../print-error.ts";
 import { addProfileCompareCommand, writeFigure } from "./profile-compare.ts";
 import { addProfileMakeCommands } from "./profile-make.ts";
+import { addProfileMeasureCommands } from "./profile-measure.ts";
 import { addProfileServerCommand } from "./profile-server.ts";
 
 export function addProfileCommands(program: Command): void {
@@ -42,6 +43,7 @@ export function addProfileCommands(program: Command): void {
     );
   withFormat(check).action(async (names: string[], { format }: FormatOption) => checkAll(names, format));
 
+  addProfileMeasureCommands(group);
   addProfileServerCommand(group);
   addProfileCompareCommand(group);
   addProfileMakeCommands(group);

@@ -1,12 +1,8 @@
 import { suggestion, UserError } from "../../errors.ts";
+import { monotonicSeconds } from "../measure/clock.ts";
 import { EventStreamParser } from "./event-stream.ts";
 import { parseServerMetrics, type ServerMetrics } from "./metrics.ts";
 import type { Outcome, RequestRecord } from "./records.ts";
-
-/** Seconds of the monotonic clock, that of power samples too. */
-export function monotonicSeconds(): number {
-  return Number(process.hrtime.bigint()) / 1e9;
-}
 
 /** A request that the server will refuse again: ours or the user's mistake, not load. */
 const FINAL = new Set([400, 401, 403, 404, 405, 413, 415, 422]);

@@ -1,6 +1,7 @@
 import { setMaxListeners } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
-import { monotonicSeconds, type ServerClient } from "./client.ts";
+import { monotonicSeconds } from "../measure/clock.ts";
+import type { ServerClient } from "./client.ts";
 import type { PromptSource } from "./prompt-source.ts";
 import type { PointRecord, RequestRecord, ServerSettings } from "./records.ts";
 

@@ -1,4 +1,3 @@
-import { execFileSync } from "node:child_process";
 import { randomUUID } from "node:crypto";
 import { cpus, hostname, networkInterfaces, release } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -11,7 +10,9 @@ import type {
   PowerDescription,
 } from "../../native/power-addon.ts";
 import { Stream } from "../../numeric/random.ts";
-import { monotonicSeconds, ServerClient } from "./client.ts";
+import { monotonicSeconds } from "../measure/clock.ts";
+import { gitHash } from "../measure/host-record.ts";
+import { ServerClient } from "./client.ts";
 import { type Load, measureDecode, measurePrefill } from "./closed-loop.ts";
 import { PromptSource } from "./prompt-source.ts";
 import type { PointRecord, PowerRecord, ServerRecords, ServerSettings } from "./records.ts";
@@ -236,16 +237,4 @@ function sampling(
       return result;
     },
   };
-}
-
-/** Commit of this copy of Canopy; null outside a clone. */
-function gitHash(): string | null {
-  try {
-    const args = ["-C", import.meta.dirname, "rev-parse", "HEAD"];
-    return (
-      execFileSync("git", args, { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] }).trim() || null
-    );
-  } catch {
-    return null;
-  }
 }

@@ -2,8 +2,8 @@ import { UserError } from "../../errors.ts";
 import { quantileOf } from "../../numeric/quantile.ts";
 import { mean, sampleStd, studentInterval } from "../../numeric/statistics.ts";
 import { isotonicGrid, isotonicRow } from "../measure/isotonic.ts";
+import { energyOfWindow, joulesOf, type WindowEnergy } from "../measure/window-energy.ts";
 import { PROFILE_SCHEMA_ID, type Profile } from "../schema.ts";
-import { energyOfWindow, type WindowEnergy } from "./power-windows.ts";
 import type { PointRecord, RequestRecord, ServerRecords } from "./records.ts";
 import { type PointSteps, stepsOf, tokensPerChunk, usualTokensPerChunk } from "./steps.ts";
 
@@ -153,7 +153,9 @@ function trialOf({ power }: ServerRecords, point: PointRecord, usualPerChunk: nu
     stepMs: 1e3 * mean(steps.steps.map(({ seconds }) => seconds)),
     contextTokens: mean(steps.steps.map(({ contextTokens }) => contextTokens)),
     energy:
-      power === null || window === null ? null : energyOfWindow(power, window.fromSeconds, window.toSeconds),
+      power === null || window === null
+        ? null
+        : energyOfWindow(power.samples, window.fromSeconds, window.toSeconds),
     preempted: preemptions > 0,
     problem: problemOf(point, steps),
   };
@@ -296,13 +298,9 @@ function relativeStandardError(trials: readonly Trial[]): number | null {
   return means.length < 3 ? null : sampleStd(means) / Math.sqrt(means.length) / mean(means);
 }
 
-function joulesOf(energy: WindowEnergy | null): number | null {
-  return energy === null ? null : (energy.countedJoules ?? energy.integratedJoules);
-}
-
 function idleWattsPerGpu(power: NonNullable<ServerRecords["power"]>): number | null {
   const watts = power.idle.flatMap(({ fromSeconds, toSeconds }) => {
-    const joules = joulesOf(energyOfWindow(power, fromSeconds, toSeconds));
+    const joules = joulesOf(energyOfWindow(power.samples, fromSeconds, toSeconds));
     return joules === null ? [] : [joules / (toSeconds - fromSeconds) / power.samples.gpus.length];
   });
   return watts.length === 0 ? null : mean(watts);
@@ -321,7 +319,7 @@ function powerOf(
   const idle = idleWattsPerGpu(power);
   const longest = records.points.filter(({ kind }) => kind === "prefill").at(-1)?.window;
   const prefill =
-    longest == null ? null : joulesOf(energyOfWindow(power, longest.fromSeconds, longest.toSeconds));
+    longest == null ? null : joulesOf(energyOfWindow(power.samples, longest.fromSeconds, longest.toSeconds));
   const decode = batches.flatMap((batch) => {
     const watts = prompts.flatMap((prompt) =>
       cell(batch, prompt).flatMap(({ energy }) => {

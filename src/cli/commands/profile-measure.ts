@@ -1,0 +1,186 @@
+import type { Command } from "commander";
+import { UserError } from "../../errors.ts";
+import type { Progress } from "../../profile/measure/measure-host.ts";
+import type { MeasureRecords, PowerModel, Preset } from "../../profile/measure/records.ts";
+import { examples, type FormatOption, print, tableOf, withFormat } from "../output.ts";
+import { ExitWith } from "../print-error.ts";
+
+interface MeasureOptions extends FormatOption {
+  readonly backend: "cpu" | "cuda";
+  readonly model: string;
+  readonly quick?: true;
+  readonly publish?: true;
+  readonly resume?: true;
+  readonly out: string;
+  readonly threads?: number;
+  readonly device: number;
+  readonly layers?: [number, number];
+  readonly lockClocks?: number;
+  readonly powerModel?: string;
+}
+
+/** Commands that measure this host with the addon's engine. */
+export function addProfileMeasureCommands(group: Command): void {
+  const measure = group
+    .command("measure")
+    .description("measure this host with the addon's own engine and write its profile")
+    .requiredOption("--backend <word>", "cpu or cuda", parseBackend)
+    .requiredOption("--model <preset>", "tiny, 1b, llama-3-8b or llama-3-70b; weights are synthetic")
+    .requiredOption("--out <file.json>", "the profile; its raw records go beside it, as .raw.msgpack")
+    .option("--quick", "a look, under a minute with tiny on two cores")
+    .option("--publish", "three trials of up to a minute a point: for figures that others will cite")
+    .option("--resume", "go on with a run that was cut off")
+    .option(
+      "--threads <n>",
+      "cpu: default one for each physical core that may be used",
+      whole("--threads", 1),
+    )
+    .option("--device <n>", "cuda: the device, as CUDA counts", whole("--device", 0), 0)
+    .option("--layers <n1,n2>", "run two depths and extrapolate to the model's own", parseLayers)
+    .option("--lock-clocks <MHz>", "cuda: hold the SM clock there (needs root)", whole("--lock-clocks", 1))
+    .option(
+      "--power-model <idle,peak,exponent>",
+      "power by formula instead of a meter, marked as modelled: idle + (peak - idle) x utilisation^exponent",
+    )
+    .addHelpText(
+      "after",
+      examples([
+        "canopy profile measure --backend cpu --model tiny --quick --out my-host.json",
+        "canopy profile measure --backend cuda --model llama-3-8b --publish --out h100.json",
+        "canopy profile measure --backend cuda --model llama-3-8b --publish --out h100.json --resume",
+        "canopy profile measure --backend cpu --model 1b --power-model 60,180,0.7 --out modelled.json",
+      ]),
+    );
+  withFormat(measure).action(measureProfile);
+
+  const build = group
+    .command("build")
+    .description("make a profile of the raw records of `canopy profile measure` again: the same bytes")
+    .argument("<raw.msgpack>", "raw records")
+    .requiredOption("--out <file.json>", "the profile to write")
+    .addHelpText("after", examples(["canopy profile build my-host.raw.msgpack --out my-host.json"]));
+  withFormat(build).action(async (raw: string, { out, format }: FormatOption & { out: string }) => {
+    const { readRawFile } = await import("../../profile/measure/raw-file.ts");
+    requireJson(out);
+    await writeProfile(await readRawFile(raw), raw, out, format);
+  });
+}
+
+async function measureProfile(options: MeasureOptions): Promise<void> {
+  const { basename, dirname, join } = await import("node:path");
+  requireJson(options.out);
+  if (options.quick && options.publish) {
+    throw new UserError("CANOPY_OPTION_VALUE", "--quick and --publish: expected one of them");
+  }
+  if (options.backend === "cuda" && options.threads !== undefined) {
+    throw new UserError("CANOPY_OPTION_VALUE", "--threads is for --backend cpu");
+  }
+  const powerModel: PowerModel | null =
+    options.powerModel === undefined
+      ? null
+      : (await import("../../profile/measure/power-model.ts")).parsePowerModel(options.powerModel);
+  const { requireAddon } = await import("../../native/load-addon.ts");
+  const { measureHost } = await import("../../profile/measure/measure-host.ts");
+  const { RawFile, readRawFile } = await import("../../profile/measure/raw-file.ts");
+  const { checkSameRun, prepareRun } = await import("../../profile/measure/start-run.ts");
+  const addon = requireAddon("measuring a profile");
+  const stem = basename(options.out, ".json");
+  const preset: Preset = options.publish ? "publish" : options.quick ? "quick" : "standard";
+  const rawPath = join(dirname(options.out), `${stem}.raw.msgpack`);
+  const run = await prepareRun(addon, {
+    id: stem,
+    backend: options.backend,
+    model: options.model,
+    preset,
+    layers: options.layers,
+    threads: options.threads,
+    device: options.device,
+    lockedClockMHz: options.lockClocks ?? null,
+    powerModel,
+  });
+  const stop = new AbortController();
+  const interrupt = () => stop.abort();
+  process.on("SIGINT", interrupt);
+  process.on("SIGTERM", interrupt);
+  try {
+    sayHowBusy(run.header.host.loadAverage);
+    const { file, records } = options.resume
+      ? await RawFile.resume(rawPath)
+      : {
+          file: await RawFile.create(rawPath, run.header),
+          records: { header: run.header, trials: [], idle: [], engines: [] },
+        };
+    if (options.resume) checkSameRun(records.header, run.header, rawPath);
+    await measureHost(run.bench, file, records, { signal: stop.signal, onProgress: report });
+  } catch (error) {
+    if (!stop.signal.aborted) throw error;
+    process.stderr.write(`interrupted: the points that are done are in ${rawPath}; --resume does the rest\n`);
+    throw new ExitWith(130);
+  } finally {
+    process.off("SIGINT", interrupt);
+    process.off("SIGTERM", interrupt);
+    run.release();
+  }
+  await writeProfile(await readRawFile(rawPath), rawPath, options.out, options.format);
+}
+
+function sayHowBusy(loadAverage: number | null): void {
+  if (loadAverage === null || loadAverage < 0.5) return;
+  process.stderr.write(
+    `this host is busy (load average ${loadAverage.toFixed(1)}): points with others' work are marked\n`,
+  );
+}
+
+function report({ done, total, secondsLeft, line }: Progress): void {
+  const left = secondsLeft < 90 ? `${Math.round(secondsLeft)} s` : `${Math.round(secondsLeft / 60)} min`;
+  process.stderr.write(`[${done}/${total}, ${left} left] ${line}\n`);
+}
+
+async function writeProfile(
+  records: MeasureRecords,
+  rawPath: string,
+  out: string,
+  format: FormatOption["format"],
+): Promise<void> {
+  const { dirname, relative, sep } = await import("node:path");
+  const { writeFileAtomically } = await import("../../files.ts");
+  const { describeProfile, findingTable } = await import("../../profile/describe.ts");
+  const { parseProfile } = await import("../../profile/load.ts");
+  const { profileOfMeasurements } = await import("../../profile/measure/profile-of-measurements.ts");
+  const { profileText } = await import("../../profile/profile-text.ts");
+  const raw = relative(dirname(out) || ".", rawPath)
+    .split(sep)
+    .join("/");
+  const made = profileOfMeasurements(records, raw);
+  const { profile, warnings } = parseProfile(made.profile, out);
+  await writeFileAtomically(out, profileText(profile));
+  process.stderr.write(`profile written to ${out}\n`);
+  for (const warning of made.warnings) process.stderr.write(`warning: ${warning}\n`);
+  const tables = describeProfile(profile).map(tableOf);
+  if (warnings.length > 0) tables.push(tableOf(findingTable(warnings)));
+  await print(format, { tables, json: { schema: "canopy/profile-view/1", profile, warnings } });
+}
+
+function requireJson(out: string): void {
+  if (out.endsWith(".json")) return;
+  throw new UserError("CANOPY_OPTION_VALUE", `--out ${out}: expected a name that ends in .json`);
+}
+
+function parseBackend(text: string): "cpu" | "cuda" {
+  if (text === "cpu" || text === "cuda") return text;
+  throw new UserError("CANOPY_OPTION_VALUE", `--backend ${text}: expected cpu or cuda`);
+}
+
+function parseLayers(text: string): [number, number] {
+  const match = /^(\d+),(\d+)$/.exec(text.replaceAll(" ", ""));
+  if (match !== null) return [Number(match[1]), Number(match[2])];
+  throw new UserError("CANOPY_OPTION_VALUE", `--layers ${text}: expected two depths, e.g. 4,8`);
+}
+
+function whole(option: string, least: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (/^\d+$/.test(text) && value >= least && value <= 100_000) return value;
+    throw new UserError("CANOPY_OPTION_VALUE", `${option} ${text}: expected a whole number from ${least} on`);
+  };
+}
