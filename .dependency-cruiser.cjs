@@ -8,7 +8,7 @@ const layers = [
   ["datacenter", "learning"],
   ["routers"],
   ["simulator"],
-  ["metrics", "experiment", "sweep", "report", "overhead"],
+  ["metrics", "experiment", "sweep", "report", "overhead", "validation"],
   ["cli"],
 ];
 /** Imports allowed inside one layer. */

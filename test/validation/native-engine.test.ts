@@ -1,0 +1,56 @@
+import { describe, expect, test } from "vitest";
+import { loadAddon } from "../../src/native/load-addon.ts";
+import { Stream } from "../../src/numeric/random.ts";
+import { compareSteps, differenceText } from "../../src/validation/compare-steps.ts";
+
+const found = loadAddon();
+const reason = found.state === "loaded" ? "" : ` (${found.reason})`;
+
+describe.skipIf(found.state !== "loaded")(`native addon: the simulator against the engine${reason}`, () => {
+  if (found.state !== "loaded") return;
+  const { addon } = found;
+  const maxModelTokens = 400;
+  const shape = {
+    ...addon.presetShape("tiny"),
+    ...{ layers: 1, hidden: 16, heads: 2, kvHeads: 1, headDim: 8, ffn: 32, vocab: 64 },
+    maxTokens: maxModelTokens,
+  };
+
+  test("50 random traces with little KV: all steps are equal", async () => {
+    const stream = new Stream("validation", "traces");
+    let preemptions = 0;
+    let gaps = 0;
+    for (let round = 0; round < 50; round++) {
+      const limits = {
+        blocks: 20 + stream.below(40),
+        blockTokens: [4, 8, 16][round % 3],
+        tokenBudget: [3, 16, 64][stream.below(3)],
+        maxRequests: 2 + stream.below(12),
+      };
+      const longest = Math.min(maxModelTokens, limits.blocks * limits.blockTokens);
+      const meanGapNs = [2e4, 1e5, 5e5][stream.below(3)];
+      let time = 0;
+      const lengths = (most: number) => Int32Array.from({ length: 25 }, () => 1 + stream.below(most));
+      const trace = {
+        arrivalNs: Float64Array.from({ length: 25 }, () => {
+          time += Math.floor(-Math.log(1 - stream.uniform()) * meanGapNs);
+          return time;
+        }),
+        promptTokens: lengths(Math.floor(0.4 * longest)),
+        outputTokens: lengths(Math.floor(Math.min(60, 0.4 * longest))),
+      };
+      const engine = new addon.Engine({ shape, ...limits, threads: 1 });
+      await engine.load();
+      engine.beginTrace(trace);
+      const log = await engine.advance({});
+      engine.close();
+      const compared = compareSteps({ ...limits, maxModelTokens }, trace, log);
+      expect(compared.difference && `round ${round}, ${differenceText(compared.difference)}`).toBeNull();
+      expect(compared.finished).toBe(25);
+      preemptions += compared.preemptions;
+      for (let i = 1; i < log.startNs.length; i++) if (log.startNs[i] > log.endNs[i - 1]) gaps++;
+    }
+    expect(preemptions).toBeGreaterThan(100);
+    expect(gaps).toBeGreaterThan(10);
+  }, 60_000);
+});
