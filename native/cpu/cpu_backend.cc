@@ -25,7 +25,7 @@ namespace {
 /// Query heads times tokens that one task of attention takes at least.
 constexpr int kAttentionRows = 32;
 /// Tokens of one task of a product at most: their input should stay in a second level cache.
-constexpr int kProductTokens = 128;
+constexpr int kProductTokens = 64;
 /// Tasks per thread that a part of a step is cut into at least, where it can be: the last ones end apart.
 constexpr int kTasksPerThread = 6;
 
