@@ -25,7 +25,7 @@ if(CANOPY_HAS_CUDA)
 
   add_executable(cuda_static_gate cuda_static_gate.cc)
   target_link_libraries(cuda_static_gate PRIVATE canopy_flags)
-  target_include_directories(cuda_static_gate SYSTEM PRIVATE ${CUDAToolkit_INCLUDE_DIRS})
+  target_include_directories(cuda_static_gate SYSTEM PRIVATE ${CMAKE_CUDA_TOOLKIT_INCLUDE_DIRECTORIES})
   add_test(NAME cuda_static_gate COMMAND cuda_static_gate ${CMAKE_CUDA_COMPILER} ${CMAKE_SOURCE_DIR}
     ${CMAKE_CURRENT_SOURCE_DIR}/cuda_budgets.txt ${CMAKE_CURRENT_BINARY_DIR})
   set_tests_properties(cuda_static_gate PROPERTIES TIMEOUT 600)

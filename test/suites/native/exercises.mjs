@@ -74,4 +74,24 @@ export const exercises = [
       new addon.PowerSampler({ gpus: [], cpu: true, periodMs: 1, capacity: 100, ...places }).start();
     },
   },
+  {
+    name: "engine",
+    async run(addon) {
+      const shape = {
+        ...addon.presetShape("tiny"),
+        layers: 1,
+        hidden: 64,
+        ffn: 96,
+        vocab: 300,
+        maxTokens: 300,
+      };
+      const limits = { blocks: 100, blockTokens: 16, tokenBudget: 64, maxRequests: 8, threads: 1 };
+      const engine = new addon.Engine({ shape, ...limits });
+      await engine.load();
+      engine.beginClosedLoop({ batch: 4, promptTokens: 20, outputTokens: 10, contextInCache: true });
+      const { decodeSequences } = await engine.advance({ steps: 5 });
+      if (`${decodeSequences}` !== "4,4,4,4,4")
+        throw new Error(`decoded ${decodeSequences}, not 4 in 5 steps`);
+    },
+  },
 ];
