@@ -18,6 +18,7 @@ const siblings = {
   sweep: ["experiment", "metrics"],
   report: ["experiment", "metrics", "sweep"],
   overhead: ["experiment", "metrics", "sweep"],
+  validation: ["report"],
 };
 
 const rank = new Map(layers.flatMap((names, i) => names.map((n) => [n, i])));

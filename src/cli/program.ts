@@ -7,6 +7,7 @@ import { addProfileCommands } from "./commands/profiles.ts";
 import { addRoutersCommand } from "./commands/routers.ts";
 import { addRunCommand } from "./commands/run.ts";
 import { addSignalsCommands } from "./commands/signals.ts";
+import { addValidateCommand } from "./commands/validate.ts";
 import { examples } from "./output.ts";
 
 /** The command line. Commands load what they need when they run, so that help is quick. */
@@ -34,6 +35,7 @@ export function createProgram(): Command {
   addDataCommands(program);
   addSignalsCommands(program);
   addInitCommand(program);
+  addValidateCommand(program);
   addDoctorCommand(program);
   return program;
 }

@@ -14,13 +14,9 @@ import {
   type ManifestRun,
   writeManifest,
 } from "./manifest.ts";
-import { renderCsv } from "./render-csv.ts";
-import { renderLatex } from "./render-latex.ts";
-import { renderMarkdown } from "./render-markdown.ts";
-import { renderTerminal } from "./render-terminal.ts";
 import { resultFigures } from "./result-figures.ts";
 import { resultTables } from "./result-table.ts";
-import type { Table } from "./table.ts";
+import { TABLE_FORMATS, writeTables } from "./write-tables.ts";
 
 /** What the manifest says beside what the plan knows. */
 export type ResultOrigin = Pick<
@@ -28,16 +24,13 @@ export type ResultOrigin = Pick<
   "command" | "startedAt" | "endedAt" | "requestsSimulated" | "state"
 >;
 
-const FORMATS = ["txt", "md", "tex", "csv", "svg", "png"] as const;
+const FORMATS = [...TABLE_FORMATS, "svg", "png"] as const;
 export type ResultFormat = (typeof FORMATS)[number];
 
 export interface WriteResultOptions {
   /** Forms of tables and figures; default all. */
   readonly formats?: readonly ResultFormat[];
 }
-
-/** Columns of `table.txt`. */
-const TEXT_WIDTH = 110;
 
 /**
  * Writes a result as `table.txt|md|tex|csv`, `figure-NAME.svg|png`, `result.json`, `resolved.json` (the experiment with
@@ -109,31 +102,6 @@ export async function readResult(folder: string): Promise<ExperimentResult> {
   const result = value as ExperimentResult;
   // Written by a version before the result said what the experiment wants shown.
   return result.outputs === undefined ? refuse("it says not what to show") : result;
-}
-
-async function writeTables(
-  tables: readonly Table[],
-  formats: readonly ResultFormat[],
-  write: (name: string, text: string) => Promise<void>,
-): Promise<void> {
-  const join = (render: (table: Table) => string) => tables.map(render).join("\n");
-  const has = (format: ResultFormat) => formats.includes(format);
-  if (has("txt")) {
-    await write(
-      "table.txt",
-      join((table) => renderTerminal(table, { colours: false, width: TEXT_WIDTH })),
-    );
-  }
-  if (has("md")) await write("table.md", join(renderMarkdown));
-  if (has("tex"))
-    await write(
-      "table.tex",
-      join((table) => renderLatex(table)),
-    );
-  if (!has("csv")) return;
-  for (const [i, table] of tables.entries()) {
-    await write(i === 0 ? "table.csv" : `table-${i + 1}.csv`, renderCsv(table));
-  }
 }
 
 /** The experiment at each point with every default and override filled in. */

@@ -1,15 +1,8 @@
-import type { Batching, Endpoint, Region } from "../fleet/fleet.ts";
 import { Replica } from "../simulator/replica.ts";
 import { RequestTable } from "../simulator/request-table.ts";
+import { engineEndpoint, NOWHERE } from "./engine-endpoint.ts";
 import { RecordedLaw } from "./recorded-law.ts";
 import type { EngineLimits } from "./records.ts";
-
-const NOWHERE: Region = {
-  name: "nowhere",
-  carbon: { times: Float64Array.of(0), values: Float64Array.of(0), endSeconds: Number.POSITIVE_INFINITY },
-  energyPrice: null,
-  pue: 1,
-};
 
 /** A chunk of a prompt, or of a prompt and outputs after a preemption. */
 export type Chunk = readonly [request: number, tokens: number];
@@ -48,7 +41,7 @@ export class WatchedReplica {
       prefilled: () => undefined,
       takenBack: () => undefined,
     };
-    const endpoint = engineEndpoint("engine", this.#law, limits);
+    const endpoint = engineEndpoint(this.#law, limits);
     const end = Number.POSITIVE_INFINITY;
     this.#replica = new TellingReplica(0, endpoint, NOWHERE, this.#table, owner, end);
     this.#replica.switchOn(0, "serving");
@@ -130,45 +123,4 @@ class TellingReplica extends Replica {
     this.admitted.push(this.table.id[request]);
     super.admit(request);
   }
-}
-
-/** One replica that batches as the engine of the native addon does. */
-function engineEndpoint(name: string, law: Endpoint["law"], limits: EngineLimits): Endpoint {
-  const batching: Batching = {
-    policy: "vllm-v1",
-    maxRequests: limits.maxRequests,
-    tokenBudget: limits.tokenBudget,
-    kvBlocks: limits.blocks,
-    blockTokens: limits.blockTokens,
-    watermarkFraction: 0,
-    paddedTokenLimit: limits.tokenBudget,
-    order: "fifo",
-    victim: "youngest",
-    prefixReuse: false,
-  };
-  return {
-    name,
-    region: 0,
-    model: 0,
-    group: 0,
-    role: "mixed",
-    replicas: 1,
-    minReplicas: 1,
-    maxReplicas: 1,
-    startupSeconds: 0,
-    law,
-    profileId: name,
-    provenance: "measured",
-    batching,
-    maxModelTokens: limits.maxModelTokens,
-    overlong: "reject",
-    kvBytesPerToken: 1,
-    gpusPerReplica: 1,
-    usdPerReplicaHour: 0,
-    hostWattsPerReplica: 0,
-    roundTripSeconds: 0,
-    localBalancer: "outstanding-tokens",
-    maxOutstanding: Number.POSITIVE_INFINITY,
-    powerStates: [{ name: "full", timeFactor: 1, powerFactor: 1 }],
-  };
 }

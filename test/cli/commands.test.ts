@@ -11,6 +11,8 @@ const COMMANDS = [
   ["profile", "show"],
   ["profile", "check"],
   ["profile", "server"],
+  ["profile", "measure"],
+  ["profile", "build"],
   ["profile", "compare"],
   ["profile", "derive"],
   ["profile", "import"],
@@ -22,6 +24,7 @@ const COMMANDS = [
   ["signals", "fetch"],
   ["signals", "latest"],
   ["init"],
+  ["validate"],
   ["doctor"],
 ];
 const GROUPS = ["profile", "data", "signals"];

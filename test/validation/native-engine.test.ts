@@ -1,7 +1,13 @@
 import { describe, expect, test } from "vitest";
 import { loadAddon } from "../../src/native/load-addon.ts";
 import { Stream } from "../../src/numeric/random.ts";
+import type { Bench } from "../../src/profile/measure/bench.ts";
+import { readHostLoad } from "../../src/profile/measure/host-load.ts";
+import type { HeaderRecord } from "../../src/profile/measure/records.ts";
 import { compareSteps, differenceText } from "../../src/validation/compare-steps.ts";
+import { readValidation } from "../../src/validation/records.ts";
+import { validationOf } from "../../src/validation/result.ts";
+import { serveEngine } from "../../src/validation/serve-engine.ts";
 
 const found = loadAddon();
 const reason = found.state === "loaded" ? "" : ` (${found.reason})`;
@@ -53,4 +59,42 @@ describe.skipIf(found.state !== "loaded")(`native addon: the simulator against t
     expect(preemptions).toBeGreaterThan(100);
     expect(gaps).toBeGreaterThan(10);
   }, 60_000);
+
+  test("the three loads of a validation, with a model that takes no time", { timeout: 60_000 }, async () => {
+    const { profile } = await readValidation(
+      new URL("fixtures/cpu-tiny.raw.msgpack", import.meta.url).pathname,
+    );
+    const small = { ...addon, presetShape: () => ({ ...addon.presetShape("tiny"), ...shape }) };
+    const bench = { startMeter: () => null, host: () => readHostLoad(null) } as unknown as Bench;
+    const settings = { backend: "cpu", model: "tiny", threads: 1 };
+    const header = { settings, host: null, powerReason: "no meter" } as unknown as HeaderRecord;
+    const records = await serveEngine(small, { bench, header }, profile, 0, {
+      requests: 60,
+      seed: "1",
+      signal: new AbortController().signal,
+      onProgress: () => undefined,
+    });
+    const result = validationOf(records);
+    expect(result.loads.map(({ load }) => load)).toEqual([0.3, 0.6, 0.9]);
+    for (const { scheduler, requests, joulesReason, outputTokensPerSecond } of result.loads) {
+      expect(scheduler).toMatchObject({ difference: null, finished: 60 });
+      expect([requests, joulesReason]).toEqual([60, "no meter"]);
+      expect(outputTokensPerSecond.measured).toBeGreaterThan(0);
+    }
+  });
+
+  test("a validation under way can be cancelled", { timeout: 60_000 }, async () => {
+    const { profile } = await readValidation(
+      new URL("fixtures/cpu-tiny.raw.msgpack", import.meta.url).pathname,
+    );
+    const bench = { startMeter: () => null, host: () => readHostLoad(null) } as unknown as Bench;
+    const header = { settings: { backend: "cpu", model: "tiny", threads: 1 } } as unknown as HeaderRecord;
+    const stop = new AbortController();
+    const serving = serveEngine(addon, { bench, header }, profile, 0, {
+      ...{ requests: 300, seed: "1", signal: stop.signal },
+      onProgress: () => undefined,
+    });
+    setTimeout(() => stop.abort(), 500);
+    await expect(serving).rejects.toThrow(/abort/);
+  });
 });
