@@ -16,6 +16,7 @@ import {
   type ResultRow,
 } from "./result.ts";
 import type { RouterSpec, RunResult, RunSpec } from "./run-spec.ts";
+import { standingValidation } from "./standing-validation.ts";
 
 /** Share of equal placements above which an ablation is not told from its parent. */
 const INDISTINGUISHABLE = 0.99;
@@ -51,6 +52,7 @@ export function aggregate(plan: ExperimentPlan, results: ReadonlyMap<string, Run
       ...plan.environment,
       files: plan.loaded.files,
       points: plan.points.map((planned) => pointProvenance(planned, plan)),
+      validation: standingValidation(),
     },
   };
 }

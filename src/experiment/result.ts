@@ -3,6 +3,7 @@ import type { ComparisonRow, RankAgreement } from "../metrics/comparison.ts";
 import type { PlainValue } from "./located-tree.ts";
 import type { FigureConfig, TableConfig } from "./output-schema.ts";
 import type { RouterSpec, RunTimeline } from "./run-spec.ts";
+import type { StandingValidation } from "./standing-validation.ts";
 
 export const RESULT_SCHEMA_ID = "canopy/result/1";
 
@@ -95,6 +96,8 @@ export interface ResultProvenance {
   /** The experiment file and those it extends, as named by the user. */
   readonly files: readonly string[];
   readonly points: readonly PointProvenance[];
+  /** How the simulator fared against a running engine; null where that was not tried, absent in older results. */
+  readonly validation?: StandingValidation | null;
 }
 
 export interface PointProvenance {

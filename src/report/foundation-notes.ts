@@ -1,5 +1,5 @@
 /** What the numbers of a result rest on, in sentences. */
-import type { ExperimentResult, PointProvenance, ResultRow } from "../experiment/result.ts";
+import type { ExperimentResult, PointProvenance, ResultProvenance, ResultRow } from "../experiment/result.ts";
 import { metricInfo } from "../metrics/metric-catalogue.ts";
 import { formatShort } from "./format-number.ts";
 import { groupBy, listed, metricLabel, pointText, rowName } from "./result-names.ts";
@@ -31,6 +31,7 @@ export function foundationNotes(result: ExperimentResult, shown: ReadonlySet<str
     ...byPoint((point) => profilesText(point, rows)),
     ...byPoint((point) => pricesText(point, shown)),
     statusText(rows),
+    ...validationText(provenance),
     `Made by code ${provenance.code.slice(0, 12)} on Node ${provenance.node} from inputs ${listed(inputs)}.`,
   ];
 }
@@ -218,4 +219,19 @@ function statusText(rows: readonly ResultRow[]): string {
   );
   const sees = routers.some(({ about }) => about.clairvoyant) ? " † sees what no gateway can." : "";
   return `Routers: ${list.join("; ")}.${sees}`;
+}
+
+/** Whether the simulator was checked against a running engine, and how it fared. */
+function validationText({ validation }: ResultProvenance): string[] {
+  if (validation === undefined) return [];
+  if (validation === null) return ["Simulator: not checked against a running engine."];
+  const { target, steps, loads, requests, e2eMedianError, e2eBias } = validation;
+  const range = ([low, high]: readonly [number, number]) => {
+    const [least, most] = [low, high].map((share) => (100 * share).toFixed(1));
+    return least === most ? `${least} %` : `${least} to ${most} %`;
+  };
+  const equal = steps === null ? "" : `${steps.equal} of ${steps.all} steps are equal, `;
+  return [
+    `Simulator: checked against ${target} only, ${requests} requests at ${loads.join(", ")} of its capacity: ${equal}the median error of a request's end-to-end time is ${range(e2eMedianError)} by load, its bias ${range(e2eBias)}.`,
+  ];
 }
