@@ -12,8 +12,8 @@
 #include "bindings/errors.h"
 #include "bindings/register.h"
 #include "common/error.h"
+#include "common/host_cpu.h"
 #include "cpu/stream_bandwidth.h"
-#include "cpu/topology.h"
 #include "engine/closed_loop.h"
 #include "engine/engine.h"
 #include "engine/trace_replay.h"
@@ -316,7 +316,7 @@ Napi::Value streamBandwidthOf(const Napi::CallbackInfo& info) {
     return runInBackground(
         info.Env(), {.work =
                          [=] {
-                           *measured = cpu::streamBandwidth(threads == 0 ? cpu::usableCores() : threads,
+                           *measured = cpu::streamBandwidth(threads == 0 ? hostCpu().defaultThreads() : threads,
                                                             static_cast<std::size_t>(bytes), passes, isa);
                          },
                      .result = [measured](Napi::Env env) -> Napi::Value { return Napi::Number::New(env, *measured); },

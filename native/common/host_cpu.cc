@@ -2,6 +2,7 @@
 
 #include <sched.h>
 
+#include <algorithm>
 #include <fstream>
 #include <set>
 #include <sstream>
@@ -77,6 +78,11 @@ double quotaOf(const std::string& line) {
 }
 
 }  // namespace
+
+int HostCpu::defaultThreads() const {
+  const int granted = quotaCpus > 0 ? std::min(usableCores, static_cast<int>(quotaCpus)) : usableCores;
+  return std::max(1, granted);
+}
 
 HostCpu hostCpu() {
   HostCpu host;

@@ -7,11 +7,11 @@
 #include <limits>
 #include <stdexcept>
 
+#include "common/host_cpu.h"
 #include "cpu/cpu_weights.h"
 #include "cpu/kernels.h"
 #include "cpu/page_buffer.h"
 #include "cpu/thread_pool.h"
-#include "cpu/topology.h"
 #include "dense/isa.h"
 #include "dense/kernels.h"
 #include "engine/backend.h"
@@ -424,7 +424,7 @@ std::unique_ptr<Backend> makeCpuBackend(const ModelShape& shape, const BackendLi
   const dense::Isa isa = dense::chooseIsa(options.isa);
   cpu::checkMemory(shape, limits, cpu::kernelsOf(isa));
   return std::make_unique<cpu::CpuBackend>(shape, limits, isa,
-                                           options.threads == 0 ? cpu::usableCores() : options.threads);
+                                           options.threads == 0 ? hostCpu().defaultThreads() : options.threads);
 }
 
 }  // namespace canopy

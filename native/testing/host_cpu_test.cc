@@ -52,3 +52,13 @@ TEST("CUDA has devices or says why not") {
     CHECK(device.memoryBytes > 0);
   }
 }
+
+TEST("threads by default: the cores, within the quota, at least one") {
+  HostCpu host;
+  host.usableCores = 8;
+  CHECK_EQUAL(host.defaultThreads(), 8);
+  host.quotaCpus = 2.5;
+  CHECK_EQUAL(host.defaultThreads(), 2);
+  host.quotaCpus = 0.5;
+  CHECK_EQUAL(host.defaultThreads(), 1);
+}

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <filesystem>
 #include <fstream>
 #include <sstream>
 
@@ -187,7 +188,8 @@ TEST("time stamps lie in the middle of a slow call") {
 }
 
 TEST("clocks are locked while the lock lives, and reset by its destructor") {
-  const std::string log = "/tmp/canopy-fake-nvml-" + std::to_string(getpid()) + ".log";
+  const std::string name = "canopy-fake-nvml-" + std::to_string(getpid()) + ".log";
+  const std::string log = (std::filesystem::temp_directory_path() / name).string();
   {
     const Environment environment{{"FAKE_NVML_DEVICES", "2"}, {"FAKE_NVML_LOG", log}};
     Listed result = listed();

@@ -3,6 +3,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <stdexcept>
 
 #include "power/rapl.h"
 #include "power/sampler.h"
@@ -16,8 +17,8 @@ namespace {
 class Folder {
  public:
   Folder() {
-    char path[] = "/tmp/canopy-rapl-XXXXXX";
-    path_ = mkdtemp(path);
+    path_ = (std::filesystem::temp_directory_path() / "canopy-rapl-XXXXXX").string();
+    if (mkdtemp(path_.data()) == nullptr) throw std::runtime_error("no folder like " + path_);
   }
   ~Folder() { std::filesystem::remove_all(path_); }
   Folder(const Folder&) = delete;

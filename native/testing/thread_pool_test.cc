@@ -1,3 +1,4 @@
+#include "common/host_cpu.h"
 #include "cpu/thread_pool.h"
 
 #include <chrono>
@@ -5,7 +6,6 @@
 #include <numeric>
 
 #include "cpu/stream_bandwidth.h"
-#include "cpu/topology.h"
 #include "testing/check.h"
 
 using canopy::cpu::ThreadPool;
@@ -57,7 +57,7 @@ TEST("a pool that has nothing to do takes no processor time, and can go away at 
 }
 
 TEST("this process has cores, and memory that can be read") {
-  CHECK(canopy::cpu::usableCores() >= 1);
+  CHECK(canopy::hostCpu().defaultThreads() >= 1);
   for (const canopy::dense::Isa isa : canopy::dense::isasHere()) {
     const double bandwidth = canopy::cpu::streamBandwidth(2, std::size_t{32} << 20, 3, isa);
     CHECK(bandwidth > 1e8);

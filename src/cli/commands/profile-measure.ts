@@ -2,8 +2,8 @@ import type { Command } from "commander";
 import { UserError } from "../../errors.ts";
 import type { Progress } from "../../profile/measure/measure-host.ts";
 import type { MeasureRecords, PowerModel, Preset } from "../../profile/measure/records.ts";
+import { interruptible } from "../interruptible.ts";
 import { examples, type FormatOption, print, tableOf, withFormat } from "../output.ts";
-import { ExitWith } from "../print-error.ts";
 
 interface MeasureOptions extends FormatOption {
   readonly backend: "cpu" | "cuda";
@@ -98,27 +98,22 @@ async function measureProfile(options: MeasureOptions): Promise<void> {
     lockedClockMHz: options.lockClocks ?? null,
     powerModel,
   });
-  const stop = new AbortController();
-  const interrupt = () => stop.abort();
-  process.on("SIGINT", interrupt);
-  process.on("SIGTERM", interrupt);
   try {
-    sayHowBusy(run.header.host.loadAverage);
-    const { file, records } = options.resume
-      ? await RawFile.resume(rawPath)
-      : {
-          file: await RawFile.create(rawPath, run.header),
-          records: { header: run.header, trials: [], idle: [], engines: [] },
-        };
-    if (options.resume) checkSameRun(records.header, run.header, rawPath);
-    await measureHost(run.bench, file, records, { signal: stop.signal, onProgress: report });
-  } catch (error) {
-    if (!stop.signal.aborted) throw error;
-    process.stderr.write(`interrupted: the points that are done are in ${rawPath}; --resume does the rest\n`);
-    throw new ExitWith(130);
+    await interruptible(
+      `the points that are done are in ${rawPath}; --resume does the rest`,
+      async (signal) => {
+        sayHowBusy(run.header.host.loadAverage);
+        const { file, records } = options.resume
+          ? await RawFile.resume(rawPath)
+          : {
+              file: await RawFile.create(rawPath, run.header),
+              records: { header: run.header, trials: [], idle: [], engines: [] },
+            };
+        if (options.resume) checkSameRun(records.header, run.header, rawPath);
+        await measureHost(run.bench, file, records, { signal, onProgress: report });
+      },
+    );
   } finally {
-    process.off("SIGINT", interrupt);
-    process.off("SIGTERM", interrupt);
     run.release();
   }
   await writeProfile(await readRawFile(rawPath), rawPath, options.out, options.format);

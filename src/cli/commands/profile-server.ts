@@ -1,7 +1,7 @@
 import type { Command } from "commander";
 import { UserError } from "../../errors.ts";
+import { interruptible } from "../interruptible.ts";
 import { examples, type FormatOption, print, tableOf, withFormat } from "../output.ts";
-import { ExitWith } from "../print-error.ts";
 
 /** Options of `canopy profile server` as commander hands them over. */
 interface ServerOptions extends FormatOption {
@@ -119,7 +119,7 @@ async function profileServer(options: ServerOptions): Promise<void> {
   const { parseProfile } = await import("../../profile/load.ts");
   const { describeProfile, findingTable } = await import("../../profile/describe.ts");
   const { writeFileAtomically } = await import("../../files.ts");
-  const records = await uninterrupted((signal) =>
+  const records = await interruptible("nothing was written", (signal) =>
     measureServer({
       url: options.url,
       model: options.model,
@@ -159,24 +159,6 @@ async function profileServer(options: ServerOptions): Promise<void> {
   const tables = describeProfile(profile).map(tableOf);
   if (warnings.length > 0) tables.push(tableOf(findingTable(warnings)));
   await print(options.format, { tables, json: { schema: "canopy/profile-view/1", profile, warnings } });
-}
-
-/** Runs work that Ctrl-C or SIGTERM ends; then the command leaves with 130, and nothing was written. */
-async function uninterrupted<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
-  const stop = new AbortController();
-  const interrupt = () => stop.abort();
-  process.on("SIGINT", interrupt);
-  process.on("SIGTERM", interrupt);
-  try {
-    return await work(stop.signal);
-  } catch (error) {
-    if (!stop.signal.aborted) throw error;
-    process.stderr.write("interrupted: nothing was written\n");
-    throw new ExitWith(130);
-  } finally {
-    process.off("SIGINT", interrupt);
-    process.off("SIGTERM", interrupt);
-  }
 }
 
 function whole(option: string, least: number, most = 1e9): (text: string) => number {

@@ -2,6 +2,7 @@ import type { Command } from "commander";
 import { UserError } from "../../errors.ts";
 import type { Profile } from "../../profile/schema.ts";
 import type { ValidationRecords } from "../../validation/records.ts";
+import { interruptible } from "../interruptible.ts";
 import { examples, type FormatOption, print, withFormat } from "../output.ts";
 import { ExitWith } from "../print-error.ts";
 
@@ -97,7 +98,7 @@ async function recordsOf(options: ValidateOptions): Promise<Served> {
     );
   }
   const profile = options.profile === undefined ? undefined : await profileNamed(options.profile);
-  return uninterrupted(async (signal) => {
+  return interruptible("nothing was written", async (signal) => {
     const serving = {
       requests: options.requests,
       seed: options.seed,
@@ -139,24 +140,6 @@ async function recordsOf(options: ValidateOptions): Promise<Served> {
 async function profileNamed(name: string): Promise<Profile> {
   const { resolveProfile } = await import("../../profile/load.ts");
   return (await resolveProfile(name)).profile;
-}
-
-/** Runs work that Ctrl-C or SIGTERM ends; then the command leaves with 130, and nothing was written. */
-async function uninterrupted<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
-  const stop = new AbortController();
-  const interrupt = () => stop.abort();
-  process.on("SIGINT", interrupt);
-  process.on("SIGTERM", interrupt);
-  try {
-    return await work(stop.signal);
-  } catch (error) {
-    if (!stop.signal.aborted) throw error;
-    process.stderr.write("interrupted: nothing was written\n");
-    throw new ExitWith(130);
-  } finally {
-    process.off("SIGINT", interrupt);
-    process.off("SIGTERM", interrupt);
-  }
 }
 
 function parseBackend(text: string): "cpu" | "cuda" {

@@ -1,3 +1,5 @@
+import type { DenseKernels } from "../../native/dense-addon.ts";
+
 /**
  * Small dense networks in float32 on the CPU: what the learned routers train with.
  *
@@ -15,18 +17,7 @@ export interface Dense {
    *
    * @throws Error with code ERR_CANOPY_ARGUMENT where an array is shorter than its matrix
    */
-  gemm(
-    transA: boolean,
-    transB: boolean,
-    m: number,
-    n: number,
-    k: number,
-    alpha: number,
-    a: Float32Array,
-    b: Float32Array,
-    beta: number,
-    c: Float32Array,
-  ): void;
+  readonly gemm: DenseKernels["gemm"];
   /** A network of that shape; its parameters are zero unless given. */
   mlp(shape: MlpShape, memory?: MlpMemory): Mlp;
 }
