@@ -1,9 +1,7 @@
-import { describe, expect, test } from "vitest";
-import { loadAddon } from "../../src/native/load-addon.ts";
+import { expect, test } from "vitest";
+import { describeWithAddon, ofAddon } from "../native/with-addon.ts";
 import { canopy, workFolder } from "./canopy.ts";
 
-const addon = loadAddon();
-const reason = addon.state === "loaded" ? "" : ` (skipped: ${addon.reason})`;
 const measure = (...args: string[]) => ["profile", "measure", "--backend", "cpu", "--out", "x.json", ...args];
 
 test("without the addon the way to build it is said", async () => {
@@ -33,7 +31,7 @@ test("build says what a file is not", async () => {
   expect(stderr).toContain("CANOPY_MEASURE_RAW: other.msgpack: no records of `canopy profile measure`");
 });
 
-describe.skipIf(addon.state !== "loaded")(`with the addon${reason}`, () => {
+describeWithAddon(ofAddon("models, depths and clocks"), () => {
   test("an unknown preset has a nearest one; depths and clocks that cannot be had are refused", async () => {
     const wrong = await canopy(measure("--model", "tinny"));
     expect(wrong).toMatchObject({ code: 2 });

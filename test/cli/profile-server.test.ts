@@ -4,7 +4,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
 import { profileOfRecords } from "../../src/profile/server/profile-of-records.ts";
 import { unpackRecords } from "../../src/profile/server/records.ts";
-import { buildFakes } from "../native/fake-nvml.ts";
+import { buildFakes, whySkipped } from "../native/fake-nvml.ts";
+import { ofAddon } from "../native/with-addon.ts";
 import { startServer } from "../profile/server/start-server.ts";
 import { canopy, start, workFolder } from "./canopy.ts";
 
@@ -44,7 +45,7 @@ describe.concurrent("canopy profile server", () => {
   });
 
   test.skipIf("skipped" in fakes)(
-    `samples the GPUs that are named${"skipped" in fakes ? ` (${fakes.skipped})` : ""}`,
+    ofAddon("samples the GPUs that are named", whySkipped(fakes)),
     { timeout: 120_000 },
     async () => {
       if ("skipped" in fakes) return;
@@ -106,16 +107,20 @@ describe.concurrent("canopy profile server", () => {
       { FAKE_NVML_ERRORS: "nvmlDeviceSetGpuLockedClocks:4" },
       /--lock-clocks: .* locking needs root/,
     ],
-  ])("%s is said before anything is measured", { timeout: 60_000 }, async (_, args, env, message) => {
-    if ("skipped" in fakes) return;
-    const url = await startServer();
-    const { code, stderr } = await canopy(server(url, ...args, "--out", "toy.json"), {
-      env: { LD_LIBRARY_PATH: dirname(fakes.library), ...env },
-    });
-    expect(stderr).toMatch(/^error CANOPY_SERVER_GPUS: [^\n]+\n$/);
-    expect(stderr).toMatch(message);
-    expect(code).toBe(2);
-  });
+  ])(
+    ofAddon("%s is said before anything is measured", whySkipped(fakes)),
+    { timeout: 60_000 },
+    async (_, args, env, message) => {
+      if ("skipped" in fakes) return;
+      const url = await startServer();
+      const { code, stderr } = await canopy(server(url, ...args, "--out", "toy.json"), {
+        env: { LD_LIBRARY_PATH: dirname(fakes.library), ...env },
+      });
+      expect(stderr).toMatch(/^error CANOPY_SERVER_GPUS: [^\n]+\n$/);
+      expect(stderr).toMatch(message);
+      expect(code).toBe(2);
+    },
+  );
 
   test("Ctrl-C ends it with 130 and leaves no file", { timeout: 60_000 }, async () => {
     const cwd = workFolder();

@@ -1,13 +1,10 @@
-import { describe, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import type { EngineOptions } from "../../src/native/engine-addon.ts";
-import { loadAddon } from "../../src/native/load-addon.ts";
+import { describeWithAddon, found, ofAddon } from "./with-addon.ts";
 
-const found = loadAddon();
-const reason = found.state === "loaded" ? "" : ` (${found.reason})`;
-
-describe.skipIf(found.state !== "loaded")(`engine${reason}`, () => {
+describeWithAddon(ofAddon("engine"), () => {
   if (found.state !== "loaded") return;
-  const { addon } = found;
+  const { addon, path } = found;
 
   function options(changes: Partial<EngineOptions> = {}): EngineOptions {
     const shape = {
@@ -119,7 +116,7 @@ describe.skipIf(found.state !== "loaded")(`engine${reason}`, () => {
         engine.advance({}).then(() => parentPort.postMessage("ended"));
         parentPort.postMessage("running");
       });`;
-    const workerData = { path: found.path, options: options() };
+    const workerData = { path, options: options() };
     for (let round = 0; round < 3; round++) {
       const worker = new Worker(code, { eval: true, workerData });
       const said = await new Promise((resolve) => worker.once("message", resolve));

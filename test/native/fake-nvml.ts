@@ -11,10 +11,15 @@ const NATIVE = fileURLToPath(new URL("../../native/", import.meta.url));
 /** Path of the addon and of a fake driver library, or why the tests that need them are skipped. */
 export type Fakes = { readonly addon: string; readonly library: string } | { readonly skipped: string };
 
+/** Why the tests that need the fakes are skipped; undefined where they run. */
+export function whySkipped(fakes: Fakes): string | undefined {
+  return "skipped" in fakes ? fakes.skipped : undefined;
+}
+
 /** Builds the fake driver library (native/testing/fake_nvml.cc) in a folder that is removed after the tests. */
 export function buildFakes(): Fakes {
   const addon = loadAddon();
-  if (addon.state !== "loaded") return { skipped: `native addon: ${addon.reason}` };
+  if (addon.state !== "loaded") return { skipped: addon.reason };
   const folder = mkdtempSync(join(tmpdir(), "canopy-fake-nvml-"));
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
   const library = join(folder, "libnvidia-ml.so.1");
@@ -23,7 +28,7 @@ export function buildFakes(): Fakes {
     const args = ["-shared", "-fPIC", "-O1", "-std=c++20", `-I${NATIVE}`, source, "-o", library];
     execFileSync("c++", args, { stdio: ["ignore", "ignore", "pipe"] });
   } catch (error) {
-    return { skipped: `native addon, no C++ compiler: ${(error as Error).message.split("\n")[0]}` };
+    return { skipped: `no C++ compiler: ${(error as Error).message.split("\n")[0]}` };
   }
   return { addon: addon.path, library };
 }

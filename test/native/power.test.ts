@@ -3,7 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
 import type { PowerDescription, PowerSamples } from "../../src/native/power-addon.ts";
-import { buildFakes, inNode } from "./fake-nvml.ts";
+import { buildFakes, inNode, whySkipped } from "./fake-nvml.ts";
+import { ofAddon } from "./with-addon.ts";
 
 const fakes = buildFakes();
 const UUID = "GPU-0fa4e000-0000-4000-8000-000000000000";
@@ -11,7 +12,7 @@ const SAMPLER = `new addon.PowerSampler({ gpus: ["${UUID}"], cpu: false, periodM
 const folder = mkdtempSync(join(tmpdir(), "canopy-power-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-describe.skipIf("skipped" in fakes)(`power${"skipped" in fakes ? ` (${fakes.skipped})` : ""}`, () => {
+describe.skipIf("skipped" in fakes)(ofAddon("power", whySkipped(fakes)), () => {
   test("what can be metered, and why the rest cannot", async () => {
     const { nvml, rapl } = (await inNode(fakes, "return addon.describePower(places)", {
       FAKE_NVML_DEVICES: "2",

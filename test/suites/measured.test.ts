@@ -2,9 +2,9 @@ import { execFile, spawn } from "node:child_process";
 import { copyFileSync, existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { describe, expect, test } from "vitest";
-import { loadAddon } from "../../src/native/load-addon.ts";
+import { expect, test } from "vitest";
 import { readRawFile } from "../../src/profile/measure/raw-file.ts";
+import { describeWithAddon, ofAddon } from "../native/with-addon.ts";
 import { temporaryFolder } from "../temporary-folder.ts";
 
 /** From a measurement of this host to a simulation with it, by the command line. */
@@ -13,8 +13,6 @@ const MAIN = fileURLToPath(new URL("../../src/cli/main.ts", import.meta.url));
 const HARNESS = fileURLToPath(new URL("../../harness/", import.meta.url));
 const TSX = import.meta.resolve("tsx");
 
-const addon = loadAddon();
-const reason = addon.state === "loaded" ? "" : ` (skipped: ${addon.reason})`;
 const folder = temporaryFolder("measured");
 const MEASURE = [
   "profile",
@@ -37,7 +35,7 @@ function canopy(...args: string[]): Promise<{ code: number; stdout: string; stde
   });
 }
 
-describe.skipIf(addon.state !== "loaded")(`a profile of this host${reason}`, () => {
+describeWithAddon(ofAddon("a profile of this host"), () => {
   test("Ctrl-C keeps the points that are done; --resume does the rest", async () => {
     const child = spawn(
       process.execPath,

@@ -1,5 +1,4 @@
-import { describe, expect, test } from "vitest";
-import { loadAddon } from "../../src/native/load-addon.ts";
+import { expect, test } from "vitest";
 import { Stream } from "../../src/numeric/random.ts";
 import type { Bench } from "../../src/profile/measure/bench.ts";
 import { readHostLoad } from "../../src/profile/measure/host-load.ts";
@@ -8,11 +7,9 @@ import { compareSteps, differenceText } from "../../src/validation/compare-steps
 import { readValidation } from "../../src/validation/records.ts";
 import { validationOf } from "../../src/validation/result.ts";
 import { serveEngine } from "../../src/validation/serve-engine.ts";
+import { describeWithAddon, found, ofAddon } from "../native/with-addon.ts";
 
-const found = loadAddon();
-const reason = found.state === "loaded" ? "" : ` (${found.reason})`;
-
-describe.skipIf(found.state !== "loaded")(`native addon: the simulator against the engine${reason}`, () => {
+describeWithAddon(ofAddon("the simulator against the engine"), () => {
   if (found.state !== "loaded") return;
   const { addon } = found;
   const maxModelTokens = 400;

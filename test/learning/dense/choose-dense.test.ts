@@ -4,6 +4,7 @@ import { afterEach, expect, test, vi } from "vitest";
 import { UserError } from "../../../src/errors.ts";
 import { chooseDense } from "../../../src/learning/dense/choose-dense.ts";
 import { nativeDense } from "../../../src/learning/dense/native-dense.ts";
+import { ofAddon, testWithAddon } from "../../native/with-addon.ts";
 
 const native = nativeDense();
 afterEach(() => vi.unstubAllEnvs());
@@ -28,12 +29,9 @@ test("native without the addon is a user's error", () => {
   expect(() => chooseDense("native")).toThrow(UserError);
 });
 
-test.skipIf(native.state !== "loaded")(
-  "native addon: an instruction set can be forced; an unknown one is refused",
-  () => {
-    expect(chooseDense("native", "baseline").isa).toBe("baseline");
-    expect(() => chooseDense("native", "avx1024")).toThrow(
-      expect.objectContaining({ code: "CANOPY_DENSE_ISA", message: expect.stringContaining("baseline") }),
-    );
-  },
-);
+testWithAddon(ofAddon("an instruction set can be forced; an unknown one is refused"), () => {
+  expect(chooseDense("native", "baseline").isa).toBe("baseline");
+  expect(() => chooseDense("native", "avx1024")).toThrow(
+    expect.objectContaining({ code: "CANOPY_DENSE_ISA", message: expect.stringContaining("baseline") }),
+  );
+});

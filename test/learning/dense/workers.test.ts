@@ -1,26 +1,26 @@
 import { Worker } from "node:worker_threads";
-import { describe, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { initialise, type MlpShape, parameterCount } from "../../../src/learning/dense/dense.ts";
 import { nativeDense } from "../../../src/learning/dense/native-dense.ts";
-import { loadAddon } from "../../../src/native/load-addon.ts";
 import { Stream } from "../../../src/numeric/random.ts";
+import { describeWithAddon, found, ofAddon } from "../../native/with-addon.ts";
 
 const SHAPE: MlpShape = { sizes: [32, 128, 128, 8], activations: ["relu", "relu", "tanh"] };
 
-const found = loadAddon();
 const native = nativeDense();
 
-describe.skipIf(native.state !== "loaded")("the native addon's kernels in worker threads", () => {
+describeWithAddon(ofAddon("kernels in worker threads"), () => {
   function shared() {
     if (native.state !== "loaded" || found.state !== "loaded") throw new Error("skipped without the addon");
     const memory = new SharedArrayBuffer(4 * parameterCount(SHAPE));
     const mlp = native.make("auto").mlp(SHAPE, { parameters: new Float32Array(memory) });
+    const addonPath = found.path;
     const random = new Stream(1, "weights");
     initialise(mlp, () => random.uniform());
     const start = (endless: boolean) => {
       const { parameters } = mlp;
       const worker = new Worker(new URL("./dense-worker.mjs", import.meta.url), {
-        workerData: { addonPath: found.path, ...SHAPE, parameters, endless },
+        workerData: { addonPath, ...SHAPE, parameters, endless },
       });
       const outputs = new Promise<Float32Array>((resolve, reject) => {
         worker.once("message", resolve);

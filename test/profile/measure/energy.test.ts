@@ -1,7 +1,8 @@
 import { describe, expect, test } from "vitest";
 import type { PowerSamples } from "../../../src/native/power-addon.ts";
 import { energyBetween, integralBetween } from "../../../src/profile/measure/energy.ts";
-import { buildFakes, inNode } from "../../native/fake-nvml.ts";
+import { buildFakes, inNode, whySkipped } from "../../native/fake-nvml.ts";
+import { ofAddon } from "../../native/with-addon.ts";
 
 /** Samples, each `period`, of a counter of 100 W that is refreshed each `refresh`; in millijoules. */
 function counterOf(refresh: number, period = 0.02, phase = 0.003) {
@@ -79,19 +80,17 @@ describe("momentary power", () => {
 });
 
 const fakes = buildFakes();
-describe.skipIf("skipped" in fakes)(
-  `with the addon${"skipped" in fakes ? ` (${fakes.skipped})` : ""}`,
-  () => {
-    // 95, 620 and 350 W in cycles of 1.1 s; three of them are 1,330.5 J wherever they begin.
-    const TRACE = "300:95000,500:620000,300:350000";
-    const JOULES = 3 * (0.3 * 95 + 0.5 * 620 + 0.3 * 350);
+describe.skipIf("skipped" in fakes)(ofAddon("energy of the fake driver's samples", whySkipped(fakes)), () => {
+  // 95, 620 and 350 W in cycles of 1.1 s; three of them are 1,330.5 J wherever they begin.
+  const TRACE = "300:95000,500:620000,300:350000";
+  const JOULES = 3 * (0.3 * 95 + 0.5 * 620 + 0.3 * 350);
 
-    test.each(["0", "25", "100"])(
-      "three cycles of a known trace, within 2 percent, refreshed each %s ms",
-      async (refresh) => {
-        const { from, to, samples } = (await inNode(
-          fakes,
-          `const { gpus } = addon.describePower(places).nvml;
+  test.each(["0", "25", "100"])(
+    "three cycles of a known trace, within 2 percent, refreshed each %s ms",
+    async (refresh) => {
+      const { from, to, samples } = (await inNode(
+        fakes,
+        `const { gpus } = addon.describePower(places).nvml;
        const sampler = new addon.PowerSampler({ gpus: [gpus[0].uuid], cpu: false, periodMs: 20, capacity: 1000, ...places });
        sampler.start();
        await sleep(250);
@@ -99,26 +98,19 @@ describe.skipIf("skipped" in fakes)(
        const to = from + 3.3;
        await sleep(3550);
        return { from, to, samples: sampler.stop() };`,
-          { FAKE_NVML_TRACE: TRACE, FAKE_NVML_REFRESH_MS: refresh },
-        )) as { from: number; to: number; samples: PowerSamples };
-        const { columns } = samples.gpus[0];
-        const finite = (values: ArrayLike<number | null>) =>
-          Array.from(values, (value) => value ?? Number.NaN);
-        const counted = energyBetween(
-          finite(columns.energySeconds),
-          finite(columns.energyMillijoules),
-          from,
-          to,
-        );
-        expect(Math.abs((counted as number) / 1e3 / JOULES - 1)).toBeLessThan(0.02);
-        const summed = integralBetween(
-          finite(columns.powerSeconds),
-          finite(columns.powerMilliwatts),
-          from,
-          to,
-        );
-        expect(Math.abs((summed as number) / 1e3 / JOULES - 1)).toBeLessThan(0.02);
-      },
-    );
-  },
-);
+        { FAKE_NVML_TRACE: TRACE, FAKE_NVML_REFRESH_MS: refresh },
+      )) as { from: number; to: number; samples: PowerSamples };
+      const { columns } = samples.gpus[0];
+      const finite = (values: ArrayLike<number | null>) => Array.from(values, (value) => value ?? Number.NaN);
+      const counted = energyBetween(
+        finite(columns.energySeconds),
+        finite(columns.energyMillijoules),
+        from,
+        to,
+      );
+      expect(Math.abs((counted as number) / 1e3 / JOULES - 1)).toBeLessThan(0.02);
+      const summed = integralBetween(finite(columns.powerSeconds), finite(columns.powerMilliwatts), from, to);
+      expect(Math.abs((summed as number) / 1e3 / JOULES - 1)).toBeLessThan(0.02);
+    },
+  );
+});
