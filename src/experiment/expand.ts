@@ -9,7 +9,7 @@ import { hashOfJson } from "./canonical-json.ts";
 import { codeHash } from "./code-hash.ts";
 import { dataRoot } from "./data-path.ts";
 import { type ExperimentPoint, type LoadedExperiment, refuse } from "./load.ts";
-import { originAt, type PlainValue, pathText, placeText } from "./located-tree.ts";
+import { locationText, originAt, type PlainValue } from "./located-tree.ts";
 import {
   at,
   directoryOf,
@@ -166,7 +166,7 @@ async function checkFleet(point: ExperimentPoint, profiles: readonly ProfileInpu
 async function planRouter(point: ExperimentPoint, index: number, tables: InputTables): Promise<RouterSpec> {
   const config = point.experiment.routers[index];
   const path = ["routers", index];
-  const where = `${placeText(originAt(point.tree, path))} ${pathText(path)}`;
+  const where = locationText(originAt(point.tree, path), path);
   const isFile = isRouterFile(config.router);
   const file = isFile ? resolve(directoryOf(point, path), config.router) : null;
   const definition =

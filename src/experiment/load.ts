@@ -6,12 +6,12 @@ import { checkExperiment } from "./check-experiment.ts";
 import {
   isPlainObject,
   type LocatedTree,
+  locationText,
   mergeTrees,
   originAt,
   type PlainObject,
   type PlainValue,
   parseYaml,
-  pathText,
   placeText,
   removeAt,
 } from "./located-tree.ts";
@@ -204,10 +204,11 @@ export function refuse(
   labels: ExperimentPoint["labels"] = {},
 ): never {
   const [first] = problems;
-  const place = placeText(originAt(tree, first.path), first.ofKey);
-  const path = first.path.length === 0 ? "" : ` ${pathText(first.path)}:`;
+  const origin = originAt(tree, first.path);
+  const isRootOfFile = first.path.length === 0 && origin.line !== undefined;
+  const place = `${locationText(origin, first.path, first.ofKey)}${isRootOfFile ? "" : ":"}`;
   const point = Object.entries(labels).map(([key, value]) => `${key} ${JSON.stringify(value)}`);
   const where = point.length === 0 ? "" : ` [at ${point.join(", ")}]`;
   const more = problems.length > 1 ? ` (and ${problems.length - 1} more)` : "";
-  throw new UserError(first.code, `${place}${path} ${first.message}${where}${more}`);
+  throw new UserError(first.code, `${place} ${first.message}${where}${more}`);
 }

@@ -54,6 +54,13 @@ export function placeText(origin: Origin, ofKey = false): string {
   return line === undefined ? origin.source : `${origin.source}:${line}:${column}`;
 }
 
+/** Place and path as messages begin with them; an override that names the path says it once. */
+export function locationText(origin: Origin, path: TreePath, ofKey = false): string {
+  const place = placeText(origin, ofKey);
+  const name = pathText(path);
+  return name === "" || place.startsWith(`--set ${name}=`) ? place : `${place} ${name}`;
+}
+
 /** The value at a path, undefined where there is none. */
 export function valueAtPath(value: PlainValue | undefined, path: TreePath): PlainValue | undefined {
   let at: PlainValue | undefined = value;
@@ -169,10 +176,9 @@ export function replaceAt(tree: LocatedTree, path: TreePath, value: PlainValue, 
   dropOrigins(origins, path);
   origins.set(pathKey(path), origin);
   const fail = (done: TreePath, why: string): never => {
-    const name = path.length === 0 ? "the root" : pathText(path);
     throw new UserError(
       "CANOPY_EXPERIMENT_SET",
-      `${placeText(origin)} ${name}: ${done.length === 0 ? "the experiment" : pathText(done)} ${why}`,
+      `${locationText(origin, path)}: ${done.length === 0 ? "the experiment" : pathText(done)} ${why}`,
     );
   };
   const put = (at: PlainValue | undefined, depth: number): PlainValue => {

@@ -11,7 +11,7 @@ import type { Trace } from "../workload/trace.ts";
 import { hashOfJson } from "./canonical-json.ts";
 import { inputPath } from "./data-path.ts";
 import type { ExperimentPoint } from "./load.ts";
-import { originAt, pathText, placeText, type TreePath } from "./located-tree.ts";
+import { locationText, originAt, pathText, type TreePath } from "./located-tree.ts";
 import type { ProfileInput } from "./resolve-fleet.ts";
 import { changed } from "./resolve-signals.ts";
 import type { SeriesInput, SharedInputs } from "./shared-inputs.ts";
@@ -50,7 +50,7 @@ export async function at<T>(point: ExperimentPoint, path: TreePath, step: () => 
     return await step();
   } catch (error) {
     if (!(error instanceof UserError)) throw error;
-    const place = `${placeText(originAt(point.tree, path))} ${pathText(path)}`;
+    const place = locationText(originAt(point.tree, path), path);
     throw new UserError(error.code, `${place}: ${error.message}`, { cause: error });
   }
 }

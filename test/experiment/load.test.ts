@@ -181,19 +181,16 @@ describe("--set", () => {
   test.each([
     [
       "fleet.0.replica=8",
-      'CANOPY_EXPERIMENT_KEY --set fleet.0.replica=8 fleet.0.replica: unknown key (did you mean "replicas"?)',
+      'CANOPY_EXPERIMENT_KEY --set fleet.0.replica=8: unknown key (did you mean "replicas"?)',
     ],
     [
       "fleet.3.replicas=8",
-      'CANOPY_EXPERIMENT_SET --set fleet.3.replicas=8 fleet.3.replicas: fleet is a list of 1, expected an index from 0 to 0 instead of "3"',
+      'CANOPY_EXPERIMENT_SET --set fleet.3.replicas=8: fleet is a list of 1, expected an index from 0 to 0 instead of "3"',
     ],
-    [
-      "fleet.0.replicas=-1",
-      "CANOPY_EXPERIMENT_VALUE --set fleet.0.replicas=-1 fleet.0.replicas: is -1, expected at least 1",
-    ],
+    ["fleet.0.replicas=-1", "CANOPY_EXPERIMENT_VALUE --set fleet.0.replicas=-1: is -1, expected at least 1"],
     [
       "experiment.x=1",
-      'CANOPY_EXPERIMENT_SET --set experiment.x=1 experiment.x: experiment is "replay-example", which has no key "x": replace it as a whole',
+      'CANOPY_EXPERIMENT_SET --set experiment.x=1: experiment is "replay-example", which has no key "x": replace it as a whole',
     ],
     ["seeds", "CANOPY_EXPERIMENT_SET --set seeds: expected path=value, e.g. --set fleet.0.replicas=8"],
     ["a..b=1", 'CANOPY_EXPERIMENT_SET --set a..b=1: "a..b" is not a path, expected e.g. fleet.0.replicas'],
