@@ -27,7 +27,7 @@ const POWER_CONTEXT = 512;
  */
 export function composeProfile(measurements: Measurements, deployment: Deployment): Profile {
   const { gpu, shape, tensorParallel, precision } = deployment;
-  const model = modelBlock(shape, weightBytes(shape, PRECISIONS[precision].bytes));
+  const model = modelBlock(shape, tensorParallel, weightBytes(shape, PRECISIONS[precision].bytes));
   const gpuBlock = {
     sku: gpu.sku,
     count: tensorParallel,
@@ -89,11 +89,11 @@ export function composeProfile(measurements: Measurements, deployment: Deploymen
   };
 }
 
-export function modelBlock(shape: ModelShape, bytes: number) {
+function modelBlock(shape: ModelShape, tensorParallel: number, bytes: number) {
   return {
     name: shape.name,
     layers: shape.layers,
-    kvBytesPerToken: kvBytesPerToken(shape),
+    kvBytesPerToken: kvBytesPerToken(shape, tensorParallel),
     weightBytes: Math.round(bytes),
     weights: null,
     weightsReason: "composed from kernel timings: no weights were loaded",
@@ -167,7 +167,7 @@ function utilisationOf(measurements: Measurements): Utilisation {
     const sum = new KernelSum(tables, { gpu, shape, tensorParallel, precision: "bf16" });
     const overhead = tensorParallel === 1 ? measurements.overhead.one : measurements.overhead.several;
     const weights = linearParameters(shape) * 2 + shape.vocab * shape.hidden * 2;
-    const bytes = (weights + batch * POWER_CONTEXT * kvBytesPerToken(shape)) / tensorParallel;
+    const bytes = (weights + batch * POWER_CONTEXT * kvBytesPerToken(shape, tensorParallel)) / tensorParallel;
     const seconds = (sum.decode(batch, POWER_CONTEXT) + overheadAt(overhead, batch)) / 1e3;
     return bytes / seconds / gpu.bandwidth;
   };

@@ -124,13 +124,14 @@ export class KernelSum {
   /** Two additions with normalisation, rotary embedding, write to the KV cache, SiLU times gate. */
   #elementwise(rows: number): number {
     const { gpu, shape, tensorParallel } = this.deployment;
-    const { hidden, heads, kvHeads, headDim, ffn } = shape;
+    const { hidden, headDim, ffn } = shape;
+    const [heads, kvHeads] = this.#heads();
     const bandwidth = gpu.bandwidth * ELEMENTWISE_BANDWIDTH_SHARE;
     const bytesPerRow = [
       8 * hidden,
       8 * hidden,
-      (4 * (heads + kvHeads) * headDim) / tensorParallel,
-      (8 * kvHeads * headDim) / tensorParallel,
+      4 * (heads + kvHeads) * headDim,
+      8 * kvHeads * headDim,
       (6 * ffn) / tensorParallel,
     ];
     return bytesPerRow.reduce(

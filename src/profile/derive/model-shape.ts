@@ -59,9 +59,10 @@ export function weightBytes(shape: ModelShape, bytesPerWeight: number): number {
   return linearParameters(shape) * bytesPerWeight + 2 * shape.vocab * shape.hidden * 2;
 }
 
-/** Bytes of the KV cache for one token in bf16, over all GPUs. */
-export function kvBytesPerToken({ layers, kvHeads, headDim }: ModelShape): number {
-  return 2 * layers * kvHeads * headDim * 2;
+/** Bytes of the KV cache for one token in bf16, over all GPUs of `tensorParallel`. */
+export function kvBytesPerToken(shape: ModelShape, tensorParallel: number): number {
+  const [, kvHeads] = headsPerGpu(shape, tensorParallel);
+  return Math.round(2 * shape.layers * kvHeads * tensorParallel * shape.headDim * 2);
 }
 
 /** Heads of one GPU of `tensorParallel`; key/value heads are repeated where there are fewer than GPUs. */
@@ -71,11 +72,12 @@ export function headsPerGpu({ heads, kvHeads }: ModelShape, tensorParallel: numb
 
 /** The matrices of one layer on one GPU as output x input columns, and the head's. */
 export function gemmShapes(shape: ModelShape, tensorParallel: number) {
-  const { hidden, heads, kvHeads, headDim, ffn, vocab } = shape;
+  const { hidden, heads, headDim, ffn, vocab } = shape;
+  const [headsHere, kvHeadsHere] = headsPerGpu(shape, tensorParallel);
   const perGpu = (size: number) => Math.floor(size / tensorParallel);
   return {
     layer: [
-      { kernel: "qkv", n: perGpu((heads + 2 * kvHeads) * headDim), k: hidden },
+      { kernel: "qkv", n: Math.floor((headsHere + 2 * kvHeadsHere) * headDim), k: hidden },
       { kernel: "o", n: hidden, k: perGpu(heads * headDim) },
       { kernel: "gate_up", n: perGpu(2 * ffn), k: hidden },
       { kernel: "down", n: hidden, k: perGpu(ffn) },

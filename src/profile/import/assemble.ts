@@ -140,7 +140,7 @@ function modelOf(found: Findings, shape: ModelShape | undefined): Profile["model
   return {
     name: shape.name,
     layers: shape.layers,
-    kvBytesPerToken: kvBytesPerToken(shape),
+    kvBytesPerToken: kvBytesPerToken(shape, found.tensorParallel),
     weightBytes: Math.round(weightBytes(shape, bytes)),
     weights: null,
     weightsReason,

@@ -5,7 +5,12 @@ import { afterAll, describe, expect, test } from "vitest";
 import { GPUS, gpuClass } from "../../../src/profile/derive/gpus.ts";
 import { KernelSum } from "../../../src/profile/derive/kernel-sum.ts";
 import { type KernelTables, readKernelTables } from "../../../src/profile/derive/kernel-tables.ts";
-import { type ModelShape, readModelShape } from "../../../src/profile/derive/model-shape.ts";
+import {
+  gemmShapes,
+  kvBytesPerToken,
+  type ModelShape,
+  readModelShape,
+} from "../../../src/profile/derive/model-shape.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "canopy-tables-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -128,6 +133,14 @@ describe("tables of kernels", () => {
 });
 
 describe("a model's shape", () => {
+  test("more GPUs than key/value heads hold them several times", () => {
+    expect(kvBytesPerToken(SHAPE, 1)).toBe(2 * 3 * 2 * 16 * 2);
+    expect(kvBytesPerToken(SHAPE, 2)).toBe(kvBytesPerToken(SHAPE, 1));
+    expect(kvBytesPerToken(SHAPE, 4)).toBe(2 * kvBytesPerToken(SHAPE, 1));
+    const qkv = (tensorParallel: number) => gemmShapes(SHAPE, tensorParallel).layer[0].n;
+    expect([qkv(1), qkv(2), qkv(4)]).toEqual([8 * 16, 4 * 16, 3 * 16]);
+  });
+
   test("from YAML", async () => {
     const lines = Object.entries(SHAPE).map(([key, value]) => `${key}: ${value}`);
     expect(await readModelShape(file("shape.yaml", lines))).toEqual(SHAPE);
