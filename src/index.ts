@@ -8,6 +8,7 @@ export type {
   CompletionView,
   EndpointView,
   FleetChange,
+  LearningRouter,
   Planner,
   RequestView,
   ReturnReason,
@@ -16,6 +17,7 @@ export type {
   RouterGroup,
   RouterHost,
   RouterStatus,
+  RouterTraining,
   SignalView,
   TelemetryView,
   World,
@@ -24,6 +26,6 @@ export { defineRouter } from "./routers/contract.ts";
 export { type PlacingOptions, PlacingRouter } from "./routers/placing-router.ts";
 export { createRouter, findRouter, listRouters } from "./routers/registry.ts";
 export { type RunExperimentOptions, runExperiment } from "./run-experiment.ts";
-export type { RecordColumns, RecordSink, RunOptions, RunTotals } from "./simulator/options.ts";
+export type { Answers, RecordColumns, RecordSink, RunOptions, RunTotals } from "./simulator/options.ts";
 export { simulate } from "./simulator/simulate.ts";
 export type { FailedRun } from "./sweep/run-plans.ts";

@@ -64,6 +64,8 @@ export function benchRow(request: BenchRequest): BenchRow {
       artefacts: new Map(),
       explain: false,
       clairvoyant: false,
+      startHour: 0,
+      answers: null,
     };
     const sink = new SummarySink({
       tiers: workload.tiers,

@@ -61,6 +61,8 @@ export async function resolveRun(spec: RunSpec, shared: SharedInputs): Promise<R
     artefacts: new Map(artefacts),
     explain: false,
     clairvoyant: definition.clairvoyant === true,
+    startHour: spec.start === null ? 0 : (spec.start / 3600) % 24,
+    answers: null,
   };
   const { warmup } = experiment;
   const firstCounted =

@@ -26,6 +26,10 @@ export interface RequestView {
   /** 1 where only an endpoint with `large[e] === 1` may serve it; placing it elsewhere fails the run. */
   readonly needsLarge: Uint8Array;
   readonly taskType: Uint8Array;
+  /** Number of the tenant that sent it, -1 for none. */
+  readonly tenant: Int32Array;
+  /** Turns of the conversation up to this prompt, at least 1. */
+  readonly turns: Int32Array;
   /** Session number, -1 for none. */
   readonly session: Float64Array;
   readonly step: Int32Array;
@@ -42,6 +46,7 @@ export interface EndpointView {
   readonly count: number;
   readonly names: readonly string[];
   readonly region: Int32Array;
+  /** Index into {@link World.models}. */
   readonly model: Int32Array;
   /** Index into {@link World.groups}. */
   readonly group: Int32Array;
@@ -122,6 +127,8 @@ export interface CompletionView {
   readonly costUsd: number;
   readonly carbonGrams: number;
   readonly sloMet: boolean;
+  /** 1 for a right answer, 0 for a wrong one, NaN where correctness is not modelled. Simulated correctness. */
+  readonly correct: number;
 }
 
 export interface World {
@@ -132,8 +139,12 @@ export interface World {
   readonly completed: CompletionView;
   readonly tiers: readonly Tier[];
   readonly taskTypes: readonly string[];
+  /** Names of the models, index = {@link EndpointView.model}. */
+  readonly models: readonly string[];
   /** Region/model pairs. */
   readonly groups: readonly string[];
+  /** UTC hour of the day at time 0, with its fraction, in [0, 24); 0 where the run has no calendar. */
+  readonly startHour: number;
   /** Which latency the objectives bound. */
   readonly latency: "ttft" | "e2e";
   /** Means that a gateway knows from history. */
@@ -150,6 +161,11 @@ export interface ClairvoyantView {
   readonly outputTokens: Int32Array;
   /** True carbon intensity of a region at a future time, in g/kWh. */
   futureCarbon(region: number, atSeconds: number): number;
+  /**
+   * Whether the model of an endpoint answers a request rightly.
+   * @throws Error where the experiment has no `accuracy`
+   */
+  correct(request: number, endpoint: number): boolean;
 }
 
 export interface ClairvoyantWorld extends World {
@@ -195,6 +211,15 @@ export interface RouterHost {
   at(id: number, atSeconds: number): void;
   /** Turns calls of {@link Router.capacity} on or off; turn it on only while requests wait for it. */
   watchCapacity(on: boolean): void;
+  /**
+   * Declares what the router believes of the placement it is about to make, for a request that it holds; the last
+   * call before a placement counts. Calibration error, coverage and floor violations are computed from it.
+   *
+   * @param accuracy predicted probability of a right answer, NaN for no prediction
+   * @param floor accuracy that the choice was held to, NaN for none
+   * @param feasible whether some endpoint met everything the router asks for
+   */
+  predict(request: number, accuracy: number, floor: number, feasible: boolean): void;
   /** Keeps why a request was placed, with one score per endpoint (NaN where inadmissible). */
   explain(request: number, reason: string, scores?: Float64Array): void;
 }
@@ -233,6 +258,24 @@ export interface Router<W extends World = World> {
   figures?(): Readonly<Record<string, number>>;
 }
 
+/** A router that serves the training requests and learns meanwhile. */
+export interface LearningRouter extends Router<ClairvoyantWorld> {
+  /** What was learned, by the names of {@link RouterTraining.artefacts}; read at the end of the training run. */
+  learned(): ReadonlyMap<string, Uint8Array>;
+}
+
+/**
+ * How a router is trained: one simulation of the training requests, which no evaluated run sees, under a router that
+ * learns. Training happens offline, so that it may look at true lengths and correctness.
+ */
+export interface RouterTraining<Parameters = unknown> {
+  /** Names of the artefacts that training leaves, as the trained router finds them in {@link World.artefacts}. */
+  readonly artefacts: readonly string[];
+  /** Parameters for which no training is needed; default: none. */
+  unneeded?(parameters: Parameters): boolean;
+  create(parameters: Parameters): LearningRouter;
+}
+
 /** Plans shares for a whole epoch ahead (MARLIN and its baselines); one adapter makes it a router. */
 export interface Planner {
   readonly epochSeconds: number;
@@ -267,6 +310,8 @@ export interface RouterDefinition<Parameters = unknown> {
   /** Every parameter with its default; a description per field is shown by `canopy routers`. */
   readonly parameters: z.ZodType<Parameters>;
   create(parameters: Parameters): Router | Router<ClairvoyantWorld>;
+  /** Absent for routers that learn nothing beforehand. */
+  readonly training?: RouterTraining<Parameters>;
 }
 
 /** Types a definition written in its own file, e.g. a user's router. */

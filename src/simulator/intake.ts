@@ -72,6 +72,9 @@ export class Intake {
     table.tier[slot] = tier;
     table.needsLarge[slot] = chunk.needsLarge[row];
     table.taskType[slot] = chunk.taskType === undefined ? 0 : chunk.taskType[row];
+    table.tenant[slot] = chunk.tenant === undefined ? NONE : chunk.tenant[row];
+    table.turns[slot] = chunk.turns === undefined ? 1 : chunk.turns[row];
+    table.difficulty[slot] = chunk.difficulty === undefined ? 0 : chunk.difficulty[row];
     table.session[slot] = chunk.session === undefined ? NONE : chunk.session[row];
     table.step[slot] = chunk.step === undefined ? 0 : chunk.step[row];
     table.thinkSeconds[slot] = think;

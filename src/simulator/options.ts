@@ -33,6 +33,21 @@ export interface RunOptions {
   readonly explain: boolean;
   /** Give the router the clairvoyant view. */
   readonly clairvoyant: boolean;
+  /** UTC hour of the day at time 0, with its fraction; 0 without a calendar. */
+  readonly startHour: number;
+  /** Who answers what rightly; null where that is not modelled. */
+  readonly answers: Answers | null;
+}
+
+/** Simulated correctness of answers: depends on the request and the model alone, never on the router. */
+export interface Answers {
+  /**
+   * @param id number of the request in order of the workload
+   * @param difficulty of the request, a standard normal draw
+   * @param taskType index into the workload's task types: the data set
+   * @param model index into the fleet's models
+   */
+  correct(id: number, difficulty: number, taskType: number, model: number): boolean;
 }
 
 export type { Router, RouterDefinition };
@@ -61,6 +76,9 @@ export interface RecordColumns {
   readonly outputTokens: Int32Array;
   readonly producedTokens: Int32Array;
   readonly tier: Uint8Array;
+  readonly taskType: Uint8Array;
+  /** -1 for none. */
+  readonly tenant: Int32Array;
   readonly session: Float64Array;
   /** Endpoint it ended at, -1 if it never was placed. */
   readonly endpoint: Int32Array;
@@ -69,6 +87,12 @@ export interface RecordColumns {
   readonly energyJoules: Float64Array;
   readonly costUsd: Float64Array;
   readonly carbonGrams: Float64Array;
+  /** What the router declared of its last placement ({@link RouterHost.predict}); NaN, NaN and 255 where it did not. */
+  readonly predictedAccuracy: Float64Array;
+  readonly accuracyFloor: Float64Array;
+  readonly feasible: Uint8Array;
+  /** 1 for a right answer, 0 for a wrong one, 255 where it has none or correctness is not modelled. */
+  readonly correct: Uint8Array;
 }
 
 /** Receives what happens to requests, in an order that depends only on the run's inputs. */

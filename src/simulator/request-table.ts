@@ -24,6 +24,9 @@ export const AT = {
   ended: 8,
 } as const;
 
+/** In a column of flags: nothing is known. */
+const UNTOLD = 255;
+
 type Column = Float64Array | Int32Array | Uint8Array;
 
 /**
@@ -60,6 +63,11 @@ export class RequestTable implements RequestView, RecordColumns {
   reachedOrder = new Float64Array(0);
   /** When it reaches the endpoint, while it is on the network. */
   deliverySeconds = new Float64Array(0);
+  /** How hard it is to answer, as a standard normal draw; 0 where the workload does not say. */
+  difficulty = new Float64Array(0);
+  /** What the router declared of its placement ({@link RouterHost.predict}), NaN where it did not. */
+  predictedAccuracy = new Float64Array(0);
+  accuracyFloor = new Float64Array(0);
 
   promptTokens = new Int32Array(0);
   outputTokens = new Int32Array(0);
@@ -90,6 +98,8 @@ export class RequestTable implements RequestView, RecordColumns {
   nextStep = new Int32Array(0);
   /** Stamp of the last batch that took it in. */
   batchStamp = new Int32Array(0);
+  tenant = new Int32Array(0);
+  turns = new Int32Array(0);
 
   tier = new Uint8Array(0);
   needsLarge = new Uint8Array(0);
@@ -101,6 +111,10 @@ export class RequestTable implements RequestView, RecordColumns {
   transferred = new Uint8Array(0);
   /** 1 when it was cut to the longest sequence of an endpoint. */
   truncated = new Uint8Array(0);
+  /** 1 where the router declared that some endpoint met all it asks for, 0 that none did, {@link UNTOLD} otherwise. */
+  feasible = new Uint8Array(0);
+  /** 1 for a right answer, 0 for a wrong one, {@link UNTOLD} before the answer and where it is not modelled. */
+  correct = new Uint8Array(0);
 
   /** Slots in use. */
   live = 0;
@@ -136,6 +150,10 @@ export class RequestTable implements RequestView, RecordColumns {
     this.takeBack[slot] = 0;
     this.transferred[slot] = 0;
     this.truncated[slot] = 0;
+    this.predictedAccuracy[slot] = Number.NaN;
+    this.accuracyFloor[slot] = Number.NaN;
+    this.feasible[slot] = UNTOLD;
+    this.correct[slot] = UNTOLD;
     return slot;
   }
 

@@ -194,6 +194,14 @@ export class Host implements RouterHost {
     for (const endpoint of capped) run.recouple(endpoint);
   }
 
+  predict(request: number, accuracy: number, floor: number, feasible: boolean): void {
+    this.#checkHeld(request, "predict");
+    const { table } = this.#run;
+    table.predictedAccuracy[request] = accuracy;
+    table.accuracyFloor[request] = floor;
+    table.feasible[request] = feasible ? 1 : 0;
+  }
+
   explain(request: number, reason: string, scores?: Float64Array): void {
     const run = this.#run;
     if (!run.options.explain) return;

@@ -128,7 +128,9 @@ export class RunState implements EndpointOwner {
       completed: this.#completed,
       tiers: workload.tiers,
       taskTypes: workload.taskTypes,
+      models: fleet.models.map((model) => model.name),
       groups: fleet.groups,
+      startHour: options.startHour,
       latency: options.latency,
       meanPromptTokens: workload.meanPromptTokens,
       meanOutputTokens: workload.meanOutputTokens,
@@ -215,6 +217,7 @@ export class RunState implements EndpointOwner {
       completed.costUsd = table.costUsd[request];
       completed.carbonGrams = table.carbonGrams[request];
       const latency = this.options.latency === "ttft" ? completed.ttftSeconds : completed.e2eSeconds;
+      completed.correct = table.correct[request] > 1 ? Number.NaN : table.correct[request];
       completed.sloMet = latency <= this.#slo[table.tier[request]];
       this.router.completion?.(request);
       table.release(request);
@@ -284,6 +287,16 @@ export class RunState implements EndpointOwner {
     table.finishedSeconds[request] = atSeconds;
     table.e2eSeconds[request] = atSeconds - table.arrivalSeconds[request] + back;
     this.finishedCount++;
+    const { answers } = this.options;
+    if (answers !== null) {
+      const isRight = answers.correct(
+        table.id[request],
+        table.difficulty[request],
+        table.taskType[request],
+        endpoint.definition.model,
+      );
+      table.correct[request] = isRight ? 1 : 0;
+    }
     this.attribute(request);
     if (atSeconds > this.lastEndSeconds) this.lastEndSeconds = atSeconds;
     this.sink.finished(request);
@@ -369,6 +382,12 @@ function clairvoyant(world: World, table: RequestTable, options: RunOptions): Cl
     },
     futureCarbon: (region: number, atSeconds: number) =>
       valueAt(options.fleet.regions[region].carbon, atSeconds),
+    correct(request: number, endpoint: number) {
+      const { answers, fleet } = options;
+      if (answers === null) throw new Error("the router asks for answers that are not modelled (accuracy)");
+      const { model } = fleet.endpoints[endpoint];
+      return answers.correct(table.id[request], table.difficulty[request], table.taskType[request], model);
+    },
   };
   return { ...world, hidden };
 }

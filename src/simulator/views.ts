@@ -75,4 +75,5 @@ export class Completion implements CompletionView {
   costUsd = 0.5;
   carbonGrams = 0.5;
   sloMet = false;
+  correct = Number.NaN;
 }

@@ -42,6 +42,8 @@ export function predict(law: Law, limits: EngineLimits, trace: RecordedTrace): S
       artefacts: new Map(),
       explain: false,
       clairvoyant: false,
+      startHour: 0,
+      answers: null,
     },
     sink,
   );

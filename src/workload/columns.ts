@@ -24,6 +24,9 @@ export const COLUMN_TYPES = {
   thinkSeconds: Float64Array,
   prefixTokens: Int32Array,
   endpoint: Int32Array,
+  tenant: Int32Array,
+  turns: Int32Array,
+  difficulty: Float64Array,
 } as const satisfies Record<
   ColumnName,
   Float64ArrayConstructor | Int32ArrayConstructor | Uint8ArrayConstructor

@@ -30,6 +30,12 @@ export interface RequestChunk {
   needsLarge: Uint8Array;
   /** Index into {@link Workload.taskTypes}. */
   taskType?: Uint8Array;
+  /** Number of the tenant that sent it, -1 for none. */
+  tenant?: Int32Array;
+  /** Turns of the conversation up to this prompt, at least 1. */
+  turns?: Int32Array;
+  /** How hard it is to answer, as a draw of the standard normal distribution: hidden from routers. */
+  difficulty?: Float64Array;
   /** Session number, -1 for none; whole numbers held in float64. */
   session?: Float64Array;
   /** Step within the session, from 0. */

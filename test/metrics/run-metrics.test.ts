@@ -24,10 +24,16 @@ function columnsOf(
     outputs?: number;
     held?: number;
     dispatched?: number;
+    taskType?: number;
+    predicted?: number;
+    floor?: number;
+    feasible?: number;
+    correct?: number;
   }[],
 ): RecordColumns {
   const floats = (pick: (row: (typeof rows)[number], i: number) => number) => Float64Array.from(rows, pick);
   const ints = (pick: (row: (typeof rows)[number]) => number) => Int32Array.from(rows, pick);
+  const bytes = (pick: (row: (typeof rows)[number]) => number) => Uint8Array.from(rows, pick);
   return {
     id: floats((_, i) => i),
     arrivalSeconds: floats(({ arrival = 0 }) => arrival),
@@ -49,6 +55,12 @@ function columnsOf(
     energyJoules: floats(() => nan),
     costUsd: floats(() => 0),
     carbonGrams: floats(() => 0),
+    taskType: bytes(({ taskType = 0 }) => taskType),
+    tenant: ints(() => -1),
+    predictedAccuracy: floats(({ predicted = nan }) => predicted),
+    accuracyFloor: floats(({ floor = nan }) => floor),
+    feasible: bytes(({ feasible = 255 }) => feasible),
+    correct: bytes(({ correct = 255 }) => correct),
   };
 }
 

@@ -1,7 +1,7 @@
 /** Random runs of the simulator as plain JSON, and the options that a configuration stands for. */
 import fc from "fast-check";
 import type { Batching, Fault } from "../../src/fleet/fleet.ts";
-import type { RunOptions } from "../../src/simulator/options.ts";
+import type { Answers, RunOptions } from "../../src/simulator/options.ts";
 import {
   type AffineLaw,
   affineLaw,
@@ -45,11 +45,14 @@ export interface RunConfig {
   readonly end: "drain" | "cut";
   readonly horizonSeconds: number | null;
   readonly explain: boolean;
+  /** Whether answers are right or wrong. */
+  readonly answers: boolean;
 }
 
 /** The options of a configuration, with a new router: a configuration can be run many times. */
 export function optionsFrom(config: RunConfig, log?: string[]): RunOptions {
-  const { endpoints, regions, faults, kvTransfer, rows, chunkRows, seed, calm, ...settings } = config;
+  const { endpoints, regions, faults, kvTransfer, rows, chunkRows, seed, calm, answers, ...settings } =
+    config;
   return optionsOf({
     ...settings,
     fleet: fleetOf({
@@ -79,9 +82,17 @@ export function optionsFrom(config: RunConfig, log?: string[]): RunOptions {
       ],
     }),
     seed,
+    startHour: (seed % 96) / 4,
+    answers: answers ? parityAnswers : null,
     router: chaosRouter(seed, calm, log),
   });
 }
+
+/** Right or wrong by everything that may tell. */
+const parityAnswers: Answers = {
+  correct: (id, difficulty, taskType, model) =>
+    (id + Math.floor(3 * difficulty) + taskType + model) % 2 === 0,
+};
 
 /** Binary fractions, on which batch ends, timers, faults and arrivals coincide, or odd numbers. */
 function seconds(most: number): fc.Arbitrary<number> {
@@ -189,6 +200,9 @@ const step = {
   tier: fc.nat({ max: 2 }),
   needsLarge: fc.integer({ min: 0, max: 5 }).map((roll) => roll === 5),
   taskType: fc.nat({ max: 1 }),
+  tenant: fc.integer({ min: -1, max: 2 }),
+  turns: fc.integer({ min: 1, max: 4 }),
+  difficulty: fc.integer({ min: -256, max: 256 }).map((k) => k / 128),
 };
 
 /** A request, or a session of requests: the first after a gap, often none, the others after thinking. */
@@ -283,6 +297,7 @@ export const arbitraryRun: fc.Arbitrary<RunConfig> = fc
       end: fc.constantFrom("drain" as const, "drain" as const, "cut" as const),
       horizonSeconds: fc.option(seconds(1.5)),
       explain: fc.boolean(),
+      answers: fc.boolean(),
     }),
   )
   .map((config) => (config.horizonSeconds === null ? { ...config, end: "drain" as const } : config));

@@ -155,6 +155,8 @@ export function optionsOf(parts: Partial<RunOptions> & Pick<RunOptions, "fleet" 
     artefacts: new Map(),
     explain: false,
     clairvoyant: false,
+    startHour: 0,
+    answers: null,
     ...parts,
   };
 }

@@ -27,6 +27,8 @@ const REQUEST_COLUMNS = [
   "prefixTokens",
   "tier",
   "recordedEndpoint",
+  "tenant",
+  "turns",
 ] as const;
 /** Calls after which a run is taken to go on for ever. */
 const MOST_CALLS = 50_000;
@@ -121,6 +123,8 @@ export function chaosRouter(seed: number, calm: boolean, log?: string[]): Router
     const decodes = Array.from(roles.keys()).filter((d) => roles[d] === 2);
     const d = roles[e] === 1 ? decodes[draw(decodes.length)] : -1;
     if (draw(4) === 0) host.explain(request, "chaos", world.telemetry.utilisation);
+    if (draw(4) === 0)
+      host.predict(request, draw(8) / 8, draw(2) === 0 ? Number.NaN : draw(8) / 8, draw(3) > 0);
     const before = world.telemetry.outstanding[e];
     if (!host.place(request, e, d, draw(3))) {
       host.watchCapacity(true);
@@ -214,6 +218,7 @@ export function chaosRouter(seed: number, calm: boolean, log?: string[]): Router
       mix(completed.promptTokens);
       mix(completed.outputTokens);
       mix(completed.sloMet ? 1 : 0);
+      mix(completed.correct);
       see("completion", request);
       placed = placed.filter((entry) => entry.request !== request);
     },

@@ -7,6 +7,7 @@ export interface Columns
   extends RequestView,
     Omit<RecordColumns, keyof RequestView>,
     Pick<ClairvoyantView, "outputTokens"> {
+  readonly difficulty: Float64Array;
   /** As in the workload: NaN for dependent steps. */
   readonly traceArrival: Float64Array;
   readonly thinkSeconds: Float64Array;
@@ -44,6 +45,13 @@ export function readColumns(workload: Workload, endpointNames: readonly string[]
     energyJoules: new Float64Array(n),
     costUsd: new Float64Array(n),
     carbonGrams: new Float64Array(n),
+    tenant: new Int32Array(n).fill(-1),
+    turns: new Int32Array(n).fill(1),
+    difficulty: new Float64Array(n),
+    predictedAccuracy: unknown(),
+    accuracyFloor: unknown(),
+    feasible: new Uint8Array(n).fill(255),
+    correct: new Uint8Array(n).fill(255),
   };
   const recorded = workload.endpointNames.map((name) => endpointNames.indexOf(name));
   const cursor = workload.open();
@@ -62,6 +70,9 @@ export function readColumns(workload: Workload, endpointNames: readonly string[]
       if (chunk.step) columns.step[r] = chunk.step[i];
       if (chunk.thinkSeconds) columns.thinkSeconds[r] = chunk.thinkSeconds[i];
       if (chunk.prefixTokens) columns.prefixTokens[r] = chunk.prefixTokens[i];
+      if (chunk.tenant) columns.tenant[r] = chunk.tenant[i];
+      if (chunk.turns) columns.turns[r] = chunk.turns[i];
+      if (chunk.difficulty) columns.difficulty[r] = chunk.difficulty[i];
       if (chunk.endpoint && chunk.endpoint[i] >= 0) columns.recordedEndpoint[r] = recorded[chunk.endpoint[i]];
     }
   }

@@ -3,6 +3,7 @@
  * T = 5 + 0.05 P + 0.2 D + 0.0005 K.
  */
 import { describe, expect, test } from "vitest";
+import type { ClairvoyantWorld, World } from "../../src/routers/contract.ts";
 import { routerOf, runParts, type Simulate, track } from "./build.ts";
 
 export function describeTelemetryFacts(name: string, simulate: Simulate): void {
@@ -188,8 +189,97 @@ export function describeTelemetryFacts(name: string, simulate: Simulate): void {
           costUsd: row.costUsd,
           carbonGrams: row.carbonGrams,
           sloMet: false,
+          correct: Number.NaN,
         },
       ]);
+    });
+
+    test("answers are right or wrong by request and model, and kept with what the router believed", () => {
+      const asked: unknown[] = [];
+      const completed: number[] = [];
+      const { sink } = runParts(simulate, {
+        endpoints: [{ model: 0 }, { model: 1 }],
+        rows: [
+          { arrival: 0, prompt: 10, output: 1, difficulty: -0.5, taskType: 1 },
+          { arrival: 1, prompt: 10, output: 1, difficulty: 2 },
+          { arrival: 2, prompt: 10, output: 1, difficulty: 2 },
+        ],
+        trace: { taskTypes: ["easy", "hard"] },
+        clairvoyant: true,
+        // The small model knows nothing; the large one whatever is not difficult.
+        answers: {
+          correct(id, difficulty, taskType, model) {
+            asked.push([id, difficulty, taskType, model]);
+            return model === 0 && difficulty < 1;
+          },
+        },
+        router: routerOf((gateway) => ({
+          needs: { completions: true },
+          arrival(request) {
+            const { hidden } = gateway.world as ClairvoyantWorld;
+            const isKnown = hidden.correct(request, 0);
+            gateway.host.predict(request, 0.1, 0.9, false);
+            if (gateway.host.now < 2) gateway.host.predict(request, isKnown ? 0.75 : 0.25, 0.5, isKnown);
+            gateway.host.place(request, isKnown ? 0 : 1);
+          },
+          completion: () => completed.push(gateway.world.completed.correct),
+        })),
+      });
+      expect(asked).toEqual([
+        [0, -0.5, 1, 0],
+        [0, -0.5, 1, 0],
+        [1, 2, 0, 0],
+        [1, 2, 0, 1],
+        [2, 2, 0, 0],
+        [2, 2, 0, 1],
+      ]);
+      expect(completed).toEqual([1, 0, 0]);
+      expect(sink.row(0)).toMatchObject({
+        correct: 1,
+        taskType: 1,
+        predictedAccuracy: 0.75,
+        accuracyFloor: 0.5,
+        feasible: 1,
+      });
+      expect(sink.row(1)).toMatchObject({ correct: 0, predictedAccuracy: 0.25, feasible: 0 });
+      expect(sink.row(2)).toMatchObject({ correct: 0, predictedAccuracy: 0.1, accuracyFloor: 0.9 });
+    });
+
+    test("without modelled answers nobody can ask for them", () => {
+      const run = () =>
+        runParts(simulate, {
+          rows: [{ arrival: 0, prompt: 10, output: 1 }],
+          clairvoyant: true,
+          router: routerOf((gateway) => ({
+            arrival: (request) => (gateway.world as ClairvoyantWorld).hidden.correct(request, 0),
+          })),
+        });
+      expect(run).toThrow(/not modelled/);
+    });
+
+    test("the world names tenant, turns, models and the hour of the day", () => {
+      const seenTenants: number[][] = [];
+      let world: World | undefined;
+      runParts(simulate, {
+        rows: [
+          { arrival: 0, prompt: 10, output: 1, tenant: 7, turns: 3 },
+          { arrival: 1, prompt: 10, output: 1 },
+        ],
+        startHour: 13.25,
+        router: routerOf((gateway) => ({
+          arrival(request) {
+            world = gateway.world;
+            seenTenants.push([world.requests.tenant[request], world.requests.turns[request]]);
+            gateway.host.place(request, 0);
+          },
+        })),
+      });
+      expect(seenTenants).toEqual([
+        [7, 3],
+        [-1, 1],
+      ]);
+      expect(world?.startHour).toBe(13.25);
+      expect(world?.models).toEqual(["large", "small"]);
     });
 
     test("signals are those of the last fetch, the future is known ahead", () => {

@@ -139,6 +139,14 @@ export class OracleHost implements RouterHost {
     this.#sim.watching = on;
   }
 
+  predict(request: number, accuracy: number, floor: number, feasible: boolean): void {
+    this.#held(request, "predict");
+    const { columns } = this.#sim;
+    columns.predictedAccuracy[request] = accuracy;
+    columns.accuracyFloor[request] = floor;
+    columns.feasible[request] = feasible ? 1 : 0;
+  }
+
   explain(request: number, reason: string, scores?: Float64Array): void {
     if (!this.explaining) return;
     const job = this.#sim.jobs[request];

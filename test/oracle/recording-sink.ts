@@ -24,6 +24,12 @@ const COLUMN_NAMES: readonly (keyof RecordColumns)[] = [
   "energyJoules",
   "costUsd",
   "carbonGrams",
+  "taskType",
+  "tenant",
+  "predictedAccuracy",
+  "accuracyFloor",
+  "feasible",
+  "correct",
 ];
 
 export interface RecordedRow extends Row {

@@ -35,6 +35,12 @@ export function finish(sim: Sim, replica: Replica, job: Job): void {
   job.state = "finished";
   columns.finishedSeconds[job.id] = sim.now;
   columns.e2eSeconds[job.id] = sim.now - columns.arrivalSeconds[job.id] + roundTripSeconds / 2;
+  const { answers } = sim.options;
+  if (answers !== null) {
+    const { difficulty, taskType } = columns;
+    const right = answers.correct(job.id, difficulty[job.id], taskType[job.id], site.endpoint.model);
+    columns.correct[job.id] = right ? 1 : 0;
+  }
   site.totals.finished++;
   site.totals.promptTokens += columns.promptTokens[job.id];
   site.totals.outputTokens += columns.outputTokens[job.id];

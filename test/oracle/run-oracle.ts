@@ -86,6 +86,7 @@ function newSim(options: RunOptions, sink: RecordSink): { sim: Sim; telemetry: T
       costUsd: Number.NaN,
       carbonGrams: Number.NaN,
       sloMet: false,
+      correct: Number.NaN,
     },
     counts: { made: 0, finished: 0, rejected: 0, truncated: 0, deferred: 0, calls: 0 },
   } as Partial<Sim> as Sim;

@@ -132,6 +132,7 @@ export class Telemetry {
         energyJoules: columns.energyJoules[id],
         costUsd: columns.costUsd[id],
         carbonGrams: columns.carbonGrams[id],
+        correct: columns.correct[id] === 255 ? Number.NaN : columns.correct[id],
         sloMet: (sim.options.latency === "ttft" ? ttftSeconds : e2eSeconds) <= sloSeconds,
       });
       sim.counts.calls++;

@@ -13,6 +13,9 @@ export interface TraceRow {
   readonly step?: number;
   readonly think?: number;
   readonly prefix?: number;
+  readonly tenant?: number;
+  readonly turns?: number;
+  readonly difficulty?: number;
   /** Name of the recorded endpoint. */
   readonly endpoint?: string;
 }
@@ -76,6 +79,9 @@ function newChunk(capacity: number): Required<RequestChunk> {
     thinkSeconds: new Float64Array(capacity),
     prefixTokens: new Int32Array(capacity),
     endpoint: new Int32Array(capacity),
+    tenant: new Int32Array(capacity),
+    turns: new Int32Array(capacity),
+    difficulty: new Float64Array(capacity),
   };
 }
 
@@ -92,6 +98,9 @@ function fillChunk(chunk: Required<RequestChunk>, rows: readonly TraceRow[], nam
     chunk.step[i] = row.step ?? 0;
     chunk.thinkSeconds[i] = row.think ?? 0;
     chunk.prefixTokens[i] = row.prefix ?? 0;
+    chunk.tenant[i] = row.tenant ?? -1;
+    chunk.turns[i] = row.turns ?? 1;
+    chunk.difficulty[i] = row.difficulty ?? 0;
     chunk.endpoint[i] = row.endpoint === undefined ? -1 : names.indexOf(row.endpoint);
   });
 }

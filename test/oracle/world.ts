@@ -51,13 +51,28 @@ export function newWorld(sim: Sim, telemetry: Telemetry): World & { hidden?: Cla
     completed: sim.completed,
     tiers: workload.tiers,
     taskTypes: workload.taskTypes,
+    models: fleet.models.map(({ name }) => name),
     groups: fleet.groups,
+    startHour: options.startHour,
     latency: options.latency,
     meanPromptTokens: workload.meanPromptTokens,
     meanOutputTokens: workload.meanOutputTokens,
     random: new Stream(options.seed, POLICY_STREAM),
     artefacts: options.artefacts,
-    ...(options.clairvoyant ? { hidden: { outputTokens: columns.outputTokens, futureCarbon: at } } : {}),
+    ...(options.clairvoyant ? { hidden: hiddenView(sim, at) } : {}),
+  };
+}
+
+function hiddenView(sim: Sim, futureCarbon: ClairvoyantView["futureCarbon"]): ClairvoyantView {
+  const { options, columns } = sim;
+  return {
+    outputTokens: columns.outputTokens,
+    futureCarbon,
+    correct(request, endpoint) {
+      if (options.answers === null) throw new Error("answers are not modelled");
+      const { model } = options.fleet.endpoints[endpoint];
+      return options.answers.correct(request, columns.difficulty[request], columns.taskType[request], model);
+    },
   };
 }
 

@@ -35,6 +35,9 @@ export interface FakeRequest {
   readonly session?: number;
   readonly recordedEndpoint?: number;
   readonly producedTokens?: number;
+  readonly taskType?: number;
+  readonly tenant?: number;
+  readonly turns?: number;
 }
 
 export interface FakeWorldOptions {
@@ -46,6 +49,11 @@ export interface FakeWorldOptions {
   readonly meanPromptTokens?: number;
   readonly meanOutputTokens?: number;
   readonly seed?: number;
+  readonly taskTypes?: readonly string[];
+  /** Names by model number. */
+  readonly models?: readonly string[];
+  readonly startHour?: number;
+  readonly artefacts?: ReadonlyMap<string, Uint8Array>;
   readonly requestCapacity?: number;
 }
 
@@ -93,6 +101,7 @@ function makeWorld(options: FakeWorldOptions) {
   const ints = (f: (e: FakeEndpoint, i: number) => number) => Int32Array.from(list, f);
   const floats = (f: (e: FakeEndpoint, i: number) => number) => Float64Array.from(list, f);
   const bytes = (f: (e: FakeEndpoint, i: number) => number) => Uint8Array.from(list, f);
+  const models = 1 + Math.max(...list.map((e) => e.model ?? 0));
   const groups = 1 + Math.max(...list.map((e, i) => e.group ?? i));
   const regions = options.regions ?? [...new Set(list.map((e) => e.region ?? 0))].sort().map((r) => `r${r}`);
   const capacity = options.requestCapacity ?? 64;
@@ -109,6 +118,8 @@ function makeWorld(options: FakeWorldOptions) {
       prefixTokens: new Int32Array(capacity),
       recordedEndpoint: new Int32Array(capacity).fill(-1),
       producedTokens: new Int32Array(capacity),
+      tenant: new Int32Array(capacity).fill(-1),
+      turns: new Int32Array(capacity).fill(1),
     },
     endpoints: {
       count: n,
@@ -163,15 +174,18 @@ function makeWorld(options: FakeWorldOptions) {
       costUsd: 0,
       carbonGrams: 0,
       sloMet: true,
+      correct: Number.NaN,
     },
     tiers: options.tiers ?? cedarTiers,
-    taskTypes: ["completion"] as readonly string[],
+    taskTypes: options.taskTypes ?? (["completion"] as readonly string[]),
+    models: options.models ?? (Array.from({ length: models }, (_, m) => `m${m}`) as readonly string[]),
+    startHour: options.startHour ?? 0,
     groups: Array.from({ length: groups }, (_, g) => `g${g}`) as readonly string[],
     latency: options.latency ?? ("ttft" as "ttft" | "e2e"),
     meanPromptTokens: options.meanPromptTokens ?? 1000,
     meanOutputTokens: options.meanOutputTokens ?? 100,
     random: new Stream(options.seed ?? 1, "router"),
-    artefacts: new Map<string, Uint8Array>() as ReadonlyMap<string, Uint8Array>,
+    artefacts: options.artefacts ?? (new Map() as ReadonlyMap<string, Uint8Array>),
   };
   return world;
 }
@@ -189,6 +203,7 @@ export class FakeHost implements RouterHost {
   readonly weights: { requestClass: number; weights: number[]; atSeconds: number }[] = [];
   readonly replicaOrders: { endpoint: number; replicas: number }[] = [];
   readonly explanations: { request: number; reason: string; scores: number[] }[] = [];
+  readonly predictions: { request: number; accuracy: number; floor: number; feasible: boolean }[] = [];
   /** Off in the allocation test: only counts are kept. */
   recording = true;
   placedCount = 0;
@@ -222,6 +237,9 @@ export class FakeHost implements RouterHost {
     requests.session[r] = fields.session ?? -1;
     requests.recordedEndpoint[r] = fields.recordedEndpoint ?? -1;
     requests.producedTokens[r] = fields.producedTokens ?? 0;
+    requests.taskType[r] = fields.taskType ?? 0;
+    requests.tenant[r] = fields.tenant ?? -1;
+    requests.turns[r] = fields.turns ?? 1;
     return r;
   }
 
@@ -313,6 +331,10 @@ export class FakeHost implements RouterHost {
   }
 
   watchCapacity(): void {}
+
+  predict(request: number, accuracy: number, floor: number, feasible: boolean): void {
+    if (this.recording) this.predictions.push({ request, accuracy, floor, feasible });
+  }
 
   explain(request: number, reason: string, scores?: Float64Array): void {
     this.explanations.push({ request, reason, scores: [...(scores ?? [])] });

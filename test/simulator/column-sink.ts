@@ -21,6 +21,12 @@ const NAMES = [
   "energyJoules",
   "costUsd",
   "carbonGrams",
+  "taskType",
+  "tenant",
+  "predictedAccuracy",
+  "accuracyFloor",
+  "feasible",
+  "correct",
 ] as const satisfies readonly (keyof RecordColumns)[];
 
 export type ColumnName = (typeof NAMES)[number];
