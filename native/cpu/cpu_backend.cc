@@ -7,6 +7,7 @@
 #include <limits>
 #include <stdexcept>
 
+#include "common/available_memory.h"
 #include "common/host_cpu.h"
 #include "cpu/cpu_weights.h"
 #include "cpu/kernels.h"
@@ -107,11 +108,13 @@ class CpuBackend final : public Backend {
     attended_ = take(attentionDepth_);
     gatedDepth_ = roundUp(static_cast<std::size_t>(shape.ffn), 2);
     gated_ = take(gatedDepth_);
+    const auto longest =
+        static_cast<int>(std::min<std::int64_t>(shape.maxTokens, std::int64_t{limits.blocks} * limits.blockTokens));
     const auto count = static_cast<std::size_t>(pool_.threads());
     scratch_.resize(count);
     for (Scratch& scratch : scratch_) {
       scratch.queries.resize(kMostTileTokens * layout_.valueStride);
-      scratch.scores.resize(scoresFloats(std::min(shape.maxTokens, limits.blocks * limits.blockTokens)));
+      scratch.scores.resize(scoresFloats(longest));
       scratch.largest.resize(static_cast<std::size_t>(limits.maxSequences));
     }
     fillRotations();

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstddef>
-#include <cstdint>
 
 namespace canopy::cpu {
 
@@ -29,8 +28,5 @@ class PageBuffer {
   void* data_ = nullptr;
   std::size_t bytes_ = 0;
 };
-
-/// Memory that the system says can still be used without swapping, in bytes; the largest number where it does not say.
-std::size_t availableMemoryBytes();
 
 }  // namespace canopy::cpu

@@ -1,42 +1,20 @@
-#include <unistd.h>
-
-#include <cstdlib>
-#include <filesystem>
-#include <fstream>
-#include <stdexcept>
-
 #include "power/rapl.h"
 #include "power/sampler.h"
 #include "testing/check.h"
+#include "testing/temporary_folder.h"
 
 using namespace canopy;
 
 namespace {
 
 /// A powercap folder of files.
-class Folder {
+class Folder : public canopy::testing::TemporaryFolder {
  public:
-  Folder() {
-    path_ = (std::filesystem::temp_directory_path() / "canopy-rapl-XXXXXX").string();
-    if (mkdtemp(path_.data()) == nullptr) throw std::runtime_error("no folder like " + path_);
-  }
-  ~Folder() { std::filesystem::remove_all(path_); }
-  Folder(const Folder&) = delete;
-  Folder& operator=(const Folder&) = delete;
-
   void zone(const std::string& id, const std::string& name, const std::string& energy, const std::string& range) const {
-    std::filesystem::create_directories(path_ + "/" + id);
     write(id + "/name", name);
     write(id + "/max_energy_range_uj", range);
     write(id + "/energy_uj", energy);
   }
-  void write(const std::string& file, const std::string& text) const {
-    std::ofstream(path_ + "/" + file) << text << '\n';
-  }
-  const std::string& path() const { return path_; }
-
- private:
-  std::string path_;
 };
 
 }  // namespace
