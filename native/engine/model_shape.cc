@@ -1,6 +1,7 @@
 #include "engine/model_shape.h"
 
 #include <stdexcept>
+#include <utility>
 
 namespace canopy {
 
@@ -16,6 +17,19 @@ std::string problemOf(const ModelShape& shape) {
       shape.ffn < 1 || shape.vocab < 2 || shape.maxTokens < 1) {
     return "layers, hidden, heads, kvHeads, headDim, ffn and maxTokens have to be at least 1, vocab at least 2";
   }
+  // Their products stay within an int64, and what a grid or a row's index takes within an int.
+  constexpr std::int64_t mostUnits = 4'000'000;
+  for (const auto& [name, units] :
+       {std::pair<const char*, std::int64_t>{"hidden", shape.hidden},
+        {"(heads + 2 kvHeads) headDim", (std::int64_t{shape.heads} + 2 * std::int64_t{shape.kvHeads}) * shape.headDim},
+        {"2 ffn", 2 * std::int64_t{shape.ffn}},
+        {"vocab", shape.vocab},
+        {"maxTokens", shape.maxTokens}}) {
+    if (units > mostUnits) {
+      return std::string(name) + " is " + std::to_string(units) + ": at most " + std::to_string(mostUnits);
+    }
+  }
+  if (shape.layers > 1000) return "layers is " + std::to_string(shape.layers) + ": at most 1000";
   if (shape.heads % shape.kvHeads != 0) return "kvHeads has to divide heads";
   if (shape.headDim % 2 != 0) return "headDim has to be even: RoPE turns pairs";
   return "";

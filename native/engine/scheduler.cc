@@ -1,6 +1,7 @@
 #include "engine/scheduler.h"
 
 #include <algorithm>
+#include <cstdint>
 #include <stdexcept>
 #include <utility>
 
@@ -11,6 +12,11 @@ namespace {
 const SchedulerOptions& checked(const SchedulerOptions& options) {
   if (options.blocks < 1 || options.blockTokens < 1 || options.tokenBudget < 1 || options.maxRequests < 1) {
     throw std::invalid_argument("blocks, blockTokens, tokenBudget and maxRequests have to be at least 1");
+  }
+  // A slot of the cache, block * blockTokens + offset, is an int32.
+  if (std::int64_t{options.blocks} * options.blockTokens > INT32_MAX) {
+    throw std::invalid_argument(std::to_string(options.blocks) + " blocks of " + std::to_string(options.blockTokens) +
+                                " tokens exceed the " + std::to_string(INT32_MAX) + " that a cache can have");
   }
   return options;
 }

@@ -33,3 +33,12 @@ TEST("what no shape has is refused by name") {
   odd.kvHeads = 3;
   CHECK_EQUAL(problemOf(odd), std::string("kvHeads has to divide heads"));
 }
+
+TEST("sizes whose products would leave their integers are refused") {
+  ModelShape wide = presetShape("tiny");
+  wide.heads = wide.kvHeads = wide.headDim = 1 << 30;
+  CHECK_EQUAL(problemOf(wide), "(heads + 2 kvHeads) headDim is 3458764513820540928: at most 4000000");
+  ModelShape deep = presetShape("tiny");
+  deep.layers = 1'000'000'000;
+  CHECK_EQUAL(problemOf(deep), "layers is 1000000000: at most 1000");
+}

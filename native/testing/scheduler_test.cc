@@ -226,6 +226,7 @@ TEST("what could only preempt itself for ever is refused with the arithmetic") {
   CHECK_EQUAL(scheduler.refusalOf(64, 2), "ceil((64 + 2 - 1) / 16) = 5 KV blocks > 4");
   CHECK(!scheduler.refusalOf(0, 1).empty());
   CHECK_THROWS(Scheduler(optionsOf(0, 512)), std::invalid_argument, "at least 1");
+  CHECK_THROWS(Scheduler(optionsOf(1 << 30, 512)), std::invalid_argument, "exceed the 2147483647");
 }
 
 TEST("the plan: tokens, positions, slots, tables and who is sampled") {
