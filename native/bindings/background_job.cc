@@ -25,7 +25,14 @@ class RunningJob {
     const auto forget = [](Napi::Env, RunningJob* self, RunningJob*) { delete self; };
     running->function_ = Function::New(env, "canopy background job", 0, 1, running, forget, running);
     napi_add_env_cleanup_hook(env, environmentEnds, running);
-    running->thread_ = std::thread([running] { running->run(); });
+    try {
+      running->thread_ = std::thread([running] { running->run(); });
+    } catch (...) {
+      // The system has no more threads. Nobody else holds the function, so `forget` runs soon.
+      running->error_ = std::current_exception();
+      running->settle(env);
+      running->function_.Release();
+    }
     return promise;
   }
 
@@ -59,8 +66,8 @@ class RunningJob {
       } else {
         deferred_.Resolve(job_.result(env));
       }
-    } catch (const Napi::Error& error) {
-      deferred_.Reject(error.Value());
+    } catch (...) {
+      deferred_.Reject(toJsError(env, std::current_exception()).Value());
     }
   }
 

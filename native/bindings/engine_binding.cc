@@ -93,16 +93,16 @@ struct EngineState {
   std::string backend;
   CpuOptions cpu;
   CudaOptions cuda;
-  std::unique_ptr<Engine> engine;
+  std::unique_ptr<Engine> engine;  ///< set on the JavaScript thread alone, which reads it while a job runs
 
-  void load() {
+  std::unique_ptr<Engine> load() const {
     const BackendLimits limits{.blocks = scheduler.blocks,
                                .blockTokens = scheduler.blockTokens,
                                .maxTokens = scheduler.tokenBudget,
                                .maxSequences = scheduler.maxRequests};
     std::unique_ptr<Backend> made =
         backend == "cuda" ? makeCudaBackend(shape, limits, cuda) : makeCpuBackend(shape, limits, cpu);
-    engine = std::make_unique<Engine>(shape, scheduler, std::move(made));
+    return std::make_unique<Engine>(shape, scheduler, std::move(made));
   }
 };
 
@@ -170,8 +170,13 @@ class EngineObject : public Napi::ObjectWrap<EngineObject> {
       requireIdle(info.Env());
       if (state_->engine) throw argumentError(info.Env(), "the engine is loaded already");
       const std::shared_ptr<EngineState> state = state_;
+      const auto loaded = std::make_shared<std::unique_ptr<Engine>>();
       return background(
-          info.Env(), [state] { state->load(); }, [](Napi::Env env) { return env.Undefined(); });
+          info.Env(), [state, loaded] { *loaded = state->load(); },
+          [state, loaded](Napi::Env env) {
+            state->engine = std::move(*loaded);
+            return env.Undefined();
+          });
     });
   }
 

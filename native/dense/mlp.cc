@@ -34,7 +34,7 @@ Mlp::Mlp(MlpShape shape, Isa isa) : shape_(std::move(shape)), kernels_(&kernelsO
 
 void Mlp::forward(const float* parameters, const float* inputs, std::ptrdiff_t rows, float* outputs) {
   const FlushDenormals guard;
-  rows_ = rows;
+  rows_ = 0;  // until all is there: backward must not read what an allocation that failed left short
   values_[0].assign(inputs, inputs + rows * shape_.inputs());
   const float* weights = parameters;
   for (std::size_t layer = 0; layer < shape_.layers(); ++layer) {
@@ -59,6 +59,7 @@ void Mlp::forward(const float* parameters, const float* inputs, std::ptrdiff_t r
     weights += (in + 1) * out;
   }
   std::copy(values_.back().begin(), values_.back().end(), outputs);
+  rows_ = rows;
 }
 
 void Mlp::backward(const float* parameters, const float* outputGradients, float* parameterGradients,
