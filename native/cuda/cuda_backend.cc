@@ -13,6 +13,7 @@
 #include <map>
 #include <stdexcept>
 #include <string>
+#include <utility>
 
 #include "cuda/device_state.h"
 #include "cuda/kernels.h"
@@ -49,6 +50,8 @@ std::string unservable(const ModelShape& shape, const BackendLimits& limits) {
   if (limits.blocks < 1 || limits.maxTokens < 1 || limits.maxSequences < 1) {
     return "blocks, maxTokens and maxSequences have to be at least 1";
   }
+  // Sequences are a grid's y and z.
+  if (limits.maxSequences > 65535) return "maxSequences is at most 65535 for the CUDA backend";
   return "";
 }
 
@@ -92,7 +95,8 @@ class Capture {
   ~Capture() {
     if (!open_) return;
     cudaGraph_t graph{};
-    if (cudaStreamEndCapture(stream_, &graph) == cudaSuccess && graph != nullptr) (void)cudaGraphDestroy(graph);
+    forget(cudaStreamEndCapture(stream_, &graph));
+    if (graph != nullptr) forget(cudaGraphDestroy(graph));
   }
   Graph end() {
     open_ = false;
@@ -117,6 +121,13 @@ class CudaBackend final : public Backend {
     requireMemory();
     allocate();
     fill();
+  }
+
+  /// Destroyed on any thread, whose current device may be another; and a step that threw may still have copies under
+  /// way from the pinned memory that goes now.
+  ~CudaBackend() override {
+    forget(cudaSetDevice(options_.device));
+    forget(cudaStreamSynchronize(stream_.get()));
   }
 
   void run(const StepPlan& plan, std::span<std::int32_t> nextTokens) override {
@@ -305,7 +316,11 @@ class CudaBackend final : public Backend {
     const Graph graph = capturing.end();
     cudaGraphExec_t exec{};
     check(cudaGraphInstantiate(&exec, graph.get(), 0), "cudaGraphInstantiate");
-    graphs_.emplace(layout.sequences, GraphExec(exec));
+    GraphExec owned(exec);
+    // Else the first replay, which is measured, would carry the graph over.
+    check(cudaGraphUpload(exec, stream_.get()), "cudaGraphUpload");
+    check(cudaStreamSynchronize(stream_.get()), "cudaStreamSynchronize", "graph");
+    graphs_.emplace(layout.sequences, std::move(owned));
   }
 
   /// Puts the whole forward on the stream. Hangs on nothing but `layout`.

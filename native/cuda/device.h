@@ -22,8 +22,9 @@
 #define CANOPY_PRAGMA(text) _Pragma(#text)
 #define UNROLL CANOPY_PRAGMA(unroll)
 #define UNROLL_BY(times) CANOPY_PRAGMA(unroll times)
-#define DYNAMIC_SHARED(type, name)                 \
-  extern __shared__ unsigned char dynamicShared[]; \
+// From a whole line of banks on: cp.async and ldmatrix want 16 bytes, the swizzles of the kernels a line.
+#define DYNAMIC_SHARED(type, name)                                \
+  extern __shared__ __align__(128) unsigned char dynamicShared[]; \
   type* name = reinterpret_cast<type*>(dynamicShared)
 
 namespace canopy::cuda {

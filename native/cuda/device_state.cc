@@ -63,10 +63,10 @@ CudaState cudaState() {
   if (error != cudaSuccess) {
     state.devices.clear();
     state.reason = reasonOf(error, state);
-    cudaGetLastError();  // else the next call would report this failure
   } else if (count == 0) {
     state.reason = "the driver shows no GPU to this process (CUDA_VISIBLE_DEVICES?)";
   }
+  (void)cudaGetLastError();  // else the next launch would report what failed here
   return state;
 }
 

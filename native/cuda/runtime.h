@@ -32,8 +32,16 @@ class CudaError : public std::runtime_error {
   cudaError_t code;
 };
 
+/// Takes an error off the runtime's record. Where a failed call stays there, the next launch of this thread, sound as
+/// it may be, is told of it by cudaGetLastError.
+inline void forget(cudaError_t status) {
+  if (status != cudaSuccess) (void)cudaGetLastError();
+}
+
 inline void check(cudaError_t status, const char* call, const std::string& what = {}) {
-  if (status != cudaSuccess) throw CudaError(status, call, what);
+  if (status == cudaSuccess) return;
+  forget(status);
+  throw CudaError(status, call, what);
 }
 
 inline std::string gibibytes(std::size_t bytes) {
@@ -53,7 +61,7 @@ class Handle {
     return *this;
   }
   ~Handle() {
-    if (value_ != T{}) (void)release(value_);
+    if (value_ != T{}) forget(release(value_));
   }
   T get() const { return value_; }
 

@@ -28,7 +28,7 @@ void checkPlan(const StepPlan& plan, const PlanLimits& limits) {
               plan.blockTables.size() == sequencesSize * static_cast<std::size_t>(plan.blockTableStride),
           "arrays of different lengths");
   require(plan.queryStarts.front() == 0 && plan.queryStarts.back() == tokens, "queryStarts do not span the tokens");
-  const int slots = limits.backend.blocks * limits.backend.blockTokens;
+  const std::int64_t slots = std::int64_t{limits.backend.blocks} * limits.backend.blockTokens;
   for (std::size_t t = 0; t < tokensSize; ++t) {
     require(plan.tokens[t] >= 0 && plan.tokens[t] < limits.vocab, "a token outside the vocabulary");
     require(plan.slots[t] >= 0 && plan.slots[t] < slots, "a slot outside the cache");
@@ -88,7 +88,8 @@ int decodeBucket(int sequences, int most) {
 
 std::size_t largestStep(const PlanLimits& limits) {
   StepLayout layout;
-  layout.tokens = limits.backend.maxTokens;
+  // A bucket may have more rows than a step of few tokens.
+  layout.tokens = std::max(limits.backend.maxTokens, limits.backend.maxSequences);
   layout.sequences = layout.rows = layout.decodes = limits.backend.maxSequences;
   layout.tiles = limits.backend.maxTokens / limits.queriesPerTile + limits.backend.maxSequences;
   place(layout, limits);

@@ -568,7 +568,8 @@ void launch(const char* name, void (*kernel)(Parameters...), dim3 grid, dim3 blo
   }
   const bool sound = block.x * block.y * block.z <= 1024 && block.x > 0 && grid.x > 0 && grid.y > 0 && grid.z > 0 &&
                      grid.y <= 65535 && grid.z <= 65535 && grid.x <= 0x7fffffffU;
-  check(emulation::status(sound ? cudaSuccess : cudaErrorInvalidConfiguration), "kernel launch", name);
+  (void)emulation::status(sound ? cudaSuccess : cudaErrorInvalidConfiguration);
+  check(cudaGetLastError(), "kernel launch", name);
   emulation::enqueue(stream, [=] {
     emulation::runGrid(name, grid, block, sharedBytes, [&] { kernel(static_cast<Parameters>(arguments)...); });
   });

@@ -91,10 +91,16 @@ inline RuntimeState& runtime() {
 inline constexpr std::size_t canaryBytes = CANOPY_EMULATION_ASAN ? 0 : 256;
 inline constexpr unsigned char canary = 0xa5;
 
+/// Every failed call is on record until cudaGetLastError, where the next launch would find it.
+inline cudaError_t failed(cudaError_t error) {
+  if (error != cudaSuccess) runtime().lastError = error;
+  return error;
+}
+
 inline cudaError_t status(cudaError_t wanted = cudaSuccess) {
   RuntimeState& state = runtime();
   if (++state.calls == state.failCall) wanted = cudaErrorMemoryAllocation;
-  return wanted;
+  return failed(wanted);
 }
 
 inline cudaError_t forbiddenInCapture() {
@@ -103,7 +109,7 @@ inline cudaError_t forbiddenInCapture() {
 
 inline cudaError_t allocate(void** pointer, std::size_t bytes) {
   if (const cudaError_t error = status(forbiddenInCapture()); error != cudaSuccess) return error;
-  if (bytes > runtime().freeBytes) return cudaErrorMemoryAllocation;
+  if (bytes > runtime().freeBytes) return failed(cudaErrorMemoryAllocation);
   auto* raw = static_cast<unsigned char*>(std::aligned_alloc(256, (bytes + 2 * canaryBytes + 255) / 256 * 256));
 #if CANOPY_EMULATION_ASAN
   // aligned_alloc wants whole multiples; ASan would then miss a write just behind the end.
@@ -124,7 +130,7 @@ inline cudaError_t allocate(void** pointer, std::size_t bytes) {
 inline cudaError_t release(void* pointer) {
   RuntimeState& state = runtime();
   const auto found = state.memory.find(pointer);
-  if (found == state.memory.end()) return cudaErrorInvalidValue;
+  if (found == state.memory.end()) return failed(cudaErrorInvalidValue);
   auto* bytes = static_cast<unsigned char*>(pointer);
   for (std::size_t i = 0; i < canaryBytes; ++i) {
     if (bytes[found->second + i] != canary || bytes[-1 - static_cast<std::ptrdiff_t>(i)] != canary) {
@@ -261,13 +267,13 @@ inline cudaError_t cudaStreamSynchronize(cudaStream_t stream) {
 }
 inline cudaError_t cudaStreamBeginCapture(cudaStream_t stream, cudaStreamCaptureMode) {
   if (const cudaError_t error = canopy::emulation::status(); error != cudaSuccess) return error;
-  if (stream->capture != nullptr) return cudaErrorStreamCaptureUnsupported;
+  if (stream->capture != nullptr) return canopy::emulation::failed(cudaErrorStreamCaptureUnsupported);
   stream->capture = new canopy::emulation::GraphState;
   ++canopy::emulation::runtime().capturing;
   return cudaSuccess;
 }
 inline cudaError_t cudaStreamEndCapture(cudaStream_t stream, cudaGraph_t* graph) {
-  if (stream->capture == nullptr) return cudaErrorStreamCaptureUnsupported;
+  if (stream->capture == nullptr) return canopy::emulation::failed(cudaErrorStreamCaptureUnsupported);
   --canopy::emulation::runtime().capturing;
   *graph = std::exchange(stream->capture, nullptr);
   if (const cudaError_t error = canopy::emulation::status(); error != cudaSuccess) {
@@ -292,6 +298,9 @@ inline cudaError_t cudaGraphExecDestroy(cudaGraphExec_t exec) {
   delete exec;
   --canopy::emulation::runtime().liveHandles;
   return cudaSuccess;
+}
+inline cudaError_t cudaGraphUpload(cudaGraphExec_t, cudaStream_t) {
+  return canopy::emulation::status(canopy::emulation::forbiddenInCapture());
 }
 inline cudaError_t cudaGraphLaunch(cudaGraphExec_t exec, cudaStream_t stream) {
   if (const cudaError_t error = canopy::emulation::status(); error != cudaSuccess) return error;
