@@ -8,22 +8,33 @@ import type { PointSummary } from "./summary.ts";
 export type MixedRule = Pick<Profile, "mixed" | "overhead" | "overheadReason">;
 
 /**
- * The rule that comes nearer to measured mixed steps: `max`, or `add` with the overhead that makes it right on average,
- * which is the time that the sum counts twice. Without such steps `add`, of unknown overhead.
+ * The rule that comes nearer to measured mixed steps: `max`, or `add` with the overhead that makes its relative errors
+ * least in squares, which is the time that the sum counts twice. Each point counts as one, by the means of its steps.
+ * Without such points `add`, of unknown overhead.
  */
-export function mixedRuleOf(grids: Pick<Grids, "decode" | "prefill">, point: PointSummary | null): MixedRule {
+export function mixedRuleOf(
+  grids: Pick<Grids, "decode" | "prefill">,
+  points: readonly Pick<PointSummary, "samples">[],
+): MixedRule {
   const reason = "no step with both prompts and decoding sequences was measured";
-  if (point === null) return { mixed: { rule: "add" }, overhead: null, overheadReason: reason };
-  const steps = point.samples.map(({ seconds, decodeSequences, contextTokens, prefillTokens }) => ({
-    measuredMs: 1e3 * seconds,
-    decodeMs: interpolateDecodeMs(grids, decodeSequences, contextTokens),
-    prefillMs: interpolatePrefillMs(grids, prefillTokens),
+  if (points.length === 0) return { mixed: { rule: "add" }, overhead: null, overheadReason: reason };
+  const means = points.map(({ samples }) => ({
+    measuredMs: mean(samples.map(({ seconds }) => 1e3 * seconds)),
+    decodeMs: mean(
+      samples.map(({ decodeSequences, contextTokens }) =>
+        interpolateDecodeMs(grids, decodeSequences, contextTokens),
+      ),
+    ),
+    prefillMs: mean(samples.map(({ prefillTokens }) => interpolatePrefillMs(grids, prefillTokens))),
   }));
   const most = Math.min(grids.decode.iterationMs[0][0], grids.prefill.latencyMs[0]);
-  const counted = mean(steps.map(({ measuredMs, decodeMs, prefillMs }) => decodeMs + prefillMs - measuredMs));
-  const overheadMs = Math.min(most, Math.max(0, counted));
-  const error = (predicted: (step: (typeof steps)[number]) => number) =>
-    mean(steps.map((step) => Math.abs(predicted(step) / step.measuredMs - 1)));
+  const weights = means.map(({ measuredMs }) => 1 / measuredMs ** 2);
+  const counted = means.map(({ measuredMs, decodeMs, prefillMs }) => decodeMs + prefillMs - measuredMs);
+  const leastSquares =
+    counted.reduce((sum, value, i) => sum + weights[i] * value, 0) / weights.reduce((sum, w) => sum + w, 0);
+  const overheadMs = Math.min(most, Math.max(0, leastSquares));
+  const error = (predicted: (step: (typeof means)[number]) => number) =>
+    mean(means.map((step) => Math.abs(predicted(step) / step.measuredMs - 1)));
   const add = error(({ decodeMs, prefillMs }) => decodeMs + prefillMs - overheadMs);
   const max = error(({ decodeMs, prefillMs }) => Math.max(decodeMs, prefillMs));
   if (max < add) {

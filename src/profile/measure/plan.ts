@@ -13,10 +13,16 @@ const RESERVE_BYTES = 2 ** 29;
 
 /** Decode points run sequences whose context wanders by an eighth around the column's, at most so far. */
 const MOST_OUTPUTS = 64;
-/** Steps that both read prompts and decode: sequences at once and outputs of each, so that every other step does. */
-const MIXED_BATCH = 8;
-const MIXED_OUTPUTS = 16;
-const MIXED_PROMPT = 128;
+/**
+ * Loads whose steps both read a prompt and decode: short prompts beside few sequences tell the overhead, which is a large
+ * part of such a step, long ones whether times add up. Two outputs for each sequence at once: every other step does both.
+ */
+const MIXED_LOADS = [
+  { batch: 2, promptTokens: 16 },
+  { batch: 4, promptTokens: 64 },
+  { batch: 8, promptTokens: 128 },
+] as const;
+const MIXED_OUTPUTS_PER_SEQUENCE = 2;
 
 const BATCHES = [1, 2, 4, 8, 16, 32, 64, 128];
 
@@ -24,8 +30,8 @@ const PRESETS: Readonly<Record<Preset, Omit<Protocol, "preset">>> = {
   // Under a minute with the tiny model on two cores.
   quick: {
     batches: BATCHES,
-    contexts: [64, 512],
-    prompts: [32, 128, 512],
+    contexts: [32, 128, 512],
+    prompts: [4, 16, 32, 64, 128, 512],
     trials: 1,
     windowSeconds: 0.1,
     warmUpMostSeconds: 0.5,
@@ -38,8 +44,8 @@ const PRESETS: Readonly<Record<Preset, Omit<Protocol, "preset">>> = {
   },
   standard: {
     batches: BATCHES,
-    contexts: [128, 512, 1024, 2048, 4096],
-    prompts: [32, 64, 128, 256, 512, 1024, 2048, 4096],
+    contexts: [32, 128, 512, 1024, 2048, 4096],
+    prompts: [4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096],
     trials: 2,
     windowSeconds: 0.5,
     warmUpMostSeconds: 10,
@@ -52,8 +58,8 @@ const PRESETS: Readonly<Record<Preset, Omit<Protocol, "preset">>> = {
   },
   publish: {
     batches: BATCHES,
-    contexts: [128, 512, 1024, 2048, 4096, 8064],
-    prompts: [32, 64, 128, 256, 512, 1024, 2048, 4096],
+    contexts: [32, 128, 512, 1024, 2048, 4096, 8064],
+    prompts: [4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096],
     trials: 3,
     windowSeconds: 1,
     warmUpMostSeconds: 30,
@@ -117,7 +123,7 @@ export function planOf(
         kvBlocks: Math.max(...points.map(blocksOf)),
         blockTokens: BLOCK_TOKENS,
         tokenBudget: TOKEN_BUDGET,
-        maxRequests: Math.max(MIXED_BATCH, ...protocol.batches),
+        maxRequests: Math.max(...points.map(({ batch }) => batch)),
       },
       tasks,
     };
@@ -159,15 +165,16 @@ function pointsOf(protocol: Protocol, layers: number, withMixed: boolean): Point
       outputTokens: 1,
     }),
   );
-  const mixed: PointKey = {
-    kind: "mixed",
-    layers,
-    batch: MIXED_BATCH,
-    contextTokens: 0,
-    promptTokens: MIXED_PROMPT,
-    outputTokens: MIXED_OUTPUTS,
-  };
-  return [...decodes, ...prefills, ...(withMixed ? [mixed] : [])];
+  const mixed = MIXED_LOADS.map(
+    (load): PointKey => ({
+      kind: "mixed",
+      layers,
+      ...load,
+      contextTokens: 0,
+      outputTokens: MIXED_OUTPUTS_PER_SEQUENCE * load.batch,
+    }),
+  );
+  return [...decodes, ...prefills, ...(withMixed ? mixed : [])];
 }
 
 /** Even, so that the mean context is a whole number. */

@@ -35,14 +35,14 @@ export function profileOfMeasurements(records: MeasureRecords, raw: string): Mea
   const cells = cellsOf(points, settings, model.layers);
   const grids = gridsOf(cells, settings);
   const provenance = settings.layers.length === 1 ? "measured" : "extrapolated";
-  const mixedPoint = points.find(({ key }) => key.kind === "mixed") ?? null;
+  const mixedPoints = points.filter(({ key }) => key.kind === "mixed");
   const { power, powerReason } = powerOf(records, points, grids, cells);
   const idle = idleWatts(records.idle, LOADED);
   const measuredPoints = [
     ...points.map((point) => pointOf(header, point, idle)),
     ...(settings.layers.length === 1 ? [] : extrapolatedPoints(header, cells, grids)),
   ];
-  const mixed = mixedRuleOf(grids, mixedPoint);
+  const mixed = mixedRuleOf(grids, mixedPoints);
   const contaminated = points.filter((point) => point.contaminated);
   const warnings = warningsOf(points, grids, contaminated);
   const blocks: Provenance[] = [provenance, ...measuredPoints.map((point) => point.provenance)];

@@ -53,7 +53,7 @@ describe("a scripted host", () => {
     expect(profile.overhead?.baseMs).toBeLessThan(1.1 * LAW.baseMs);
     expect(profile.power).toBeNull();
     expect(profile.powerReason).toBe("no meter on this host");
-    expect(profile.points).toHaveLength(4 * 2 + 3 + 1);
+    expect(profile.points).toHaveLength(4 * 2 + 3 + 3);
     const point = profile.points?.find(({ batch, contextTokens }) => batch === 64 && contextTokens === 512);
     const seconds = (point?.stepMs?.mean ?? 0) / 1e3;
     // 10 M parameters outside the embedding, 4 KiB of KV cache a token; 64 x 512 tokens of context.
@@ -206,7 +206,7 @@ describe("a run that was cut off", () => {
       onProgress: ({ total }) => totals.push(total),
     });
     const whole = await readRawFile(path);
-    const points = 4 * 2 + 3 + 1;
+    const points = 4 * 2 + 3 + 3;
     expect(totals[0]).toBe(2 * points - 5);
     expect(whole.trials).toHaveLength(2 * points);
     const { profile } = profileOfMeasurements(whole, "x");
