@@ -12,11 +12,17 @@ const KV_TOLERANCE = 0.2;
 /** Board power may exceed the TDP by this factor for a short while. */
 const TDP_FACTOR = 1.1;
 
+/** What a KV cache's size depends on; a profile has it. */
+interface MemoryFacts {
+  readonly gpu: Pick<NonNullable<Profile["gpu"]>, "count" | "memoryBytes"> | null;
+  readonly model: Pick<Profile["model"], "weightBytes" | "kvBytesPerToken"> & Partial<Profile["model"]>;
+}
+
 /**
  * Tokens the KV cache holds: count x (0.90 x memory - weights / count - 2 GiB) / bytes per token; null where
  * the profile does not know one of them, 0 where nothing is left.
  */
-export function kvCapacityByFormula({ gpu, model }: Pick<Profile, "gpu" | "model">): number | null {
+export function kvCapacityByFormula({ gpu, model }: MemoryFacts): number | null {
   if (gpu === null || gpu.memoryBytes === null) return null;
   if (model.weightBytes === null || model.kvBytesPerToken === null) return null;
   const freeBytes =

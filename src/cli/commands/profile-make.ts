@@ -3,6 +3,7 @@ import { suggestion, UserError } from "../../errors.ts";
 import type { Precision } from "../../profile/derive/kernel-tables.ts";
 import type { ImportOptions } from "../../profile/import/import-profile.ts";
 import type { Profile } from "../../profile/schema.ts";
+import { jsonName, wholeNumber } from "../option-values.ts";
 import { examples, writeOut } from "../output.ts";
 
 interface DeriveOptions {
@@ -20,6 +21,7 @@ interface ImportFlags {
   readonly gpu?: string;
   readonly tp?: number;
   readonly engine?: string;
+  readonly task?: string;
   readonly precision?: Precision;
   readonly modelShape?: string;
   readonly idleWatts?: number;
@@ -35,10 +37,10 @@ export function addProfileMakeCommands(group: Command): void {
     .description("compose a profile of a model from measured kernels (the tables are not shipped)")
     .requiredOption("--model-shape <file>", "YAML or JSON: name, layers, hidden, heads, … (docs/profiles.md)")
     .requiredOption("--gpu <id>", "a100-40gb, a100-80gb or h100-80gb")
-    .option("--tp <n>", "tensor parallel degree: GPUs of one replica", parseCount, 1)
+    .option("--tp <n>", "tensor parallel degree: GPUs of one replica", wholeNumber("--tp", 1), 1)
     .option("--precision <word>", `weights: ${PRECISIONS.join(", ")}`, parsePrecision, "bf16")
     .option("--tables <folder>", "the measured tables (default: profiles/ in the folder of reference data)")
-    .requiredOption("--out <file.json>", "the profile to write")
+    .requiredOption("--out <file.json>", "the profile to write", jsonName)
     .addHelpText(
       "after",
       examples([
@@ -54,12 +56,13 @@ export function addProfileMakeCommands(group: Command): void {
     .description("make a profile from another project's published measurements")
     .argument("<format>", FORMATS.join(", "))
     .argument("<file...>", "that project's files; docs/profiles.md says which")
-    .requiredOption("--out <file.json>", "the profile to write")
+    .requiredOption("--out <file.json>", "the profile to write", jsonName)
     .option("--model <name>", "the model, as the files name it, where they have several")
     .option("--gpu <name>", "the GPU, as the files name it, where they have several")
-    .option("--tp <n>", "tensor parallel degree, where the files have several", parseCount)
+    .option("--tp <n>", "tensor parallel degree, where the files have several", wholeNumber("--tp", 1))
     .option("--engine <name>", "the serving engine, where the files have several")
-    .option("--precision <word>", `aiconfigurator: weights, ${PRECISIONS.join(", ")}`, parsePrecision)
+    .option("--task <name>", "mlenergy: the load that was served, where the files have several")
+    .option("--precision <word>", `weights, where several: ${PRECISIONS.join(", ")}`, parsePrecision)
     .option("--model-shape <file>", "the model's shape: needed for kernels, else it fills in what is known")
     .option(
       "--idle-watts <watts>",
@@ -129,12 +132,6 @@ async function writeProfile(profile: Profile, path: string): Promise<void> {
     ...warnings.map((warning) => `warning: ${warning.path}: ${warning.message}`),
   ];
   await writeOut(`${lines.join("\n")}\n`);
-}
-
-function parseCount(text: string): number {
-  const value = Number(text);
-  if (Number.isInteger(value) && value > 0) return value;
-  throw new UserError("CANOPY_OPTION_VALUE", `--tp ${text}: expected a whole number from 1 on`);
 }
 
 function parseWatts(text: string): number {

@@ -3,6 +3,7 @@ import { UserError } from "../../errors.ts";
 import type { Progress } from "../../profile/measure/measure-host.ts";
 import type { MeasureRecords, PowerModel, Preset } from "../../profile/measure/records.ts";
 import { interruptible } from "../interruptible.ts";
+import { jsonName, wholeNumber } from "../option-values.ts";
 import { examples, type FormatOption, print, tableOf, withFormat } from "../output.ts";
 
 interface MeasureOptions extends FormatOption {
@@ -26,18 +27,26 @@ export function addProfileMeasureCommands(group: Command): void {
     .description("measure this host with the addon's own engine and write its profile")
     .requiredOption("--backend <word>", "cpu or cuda", parseBackend)
     .requiredOption("--model <preset>", "tiny, 1b, llama-3-8b or llama-3-70b; weights are synthetic")
-    .requiredOption("--out <file.json>", "the profile; its raw records go beside it, as .raw.msgpack")
+    .requiredOption(
+      "--out <file.json>",
+      "the profile; its raw records go beside it, as .raw.msgpack",
+      jsonName,
+    )
     .option("--quick", "a look, under a minute with tiny on two cores")
     .option("--publish", "three trials of up to a minute a point: for figures that others will cite")
     .option("--resume", "go on with a run that was cut off")
     .option(
       "--threads <n>",
       "cpu: default one for each physical core that may be used",
-      whole("--threads", 1),
+      wholeNumber("--threads", 1),
     )
-    .option("--device <n>", "cuda: the device, as CUDA counts", whole("--device", 0), 0)
+    .option("--device <n>", "cuda: the device, as CUDA counts", wholeNumber("--device", 0), 0)
     .option("--layers <n1,n2>", "run two depths and extrapolate to the model's own", parseLayers)
-    .option("--lock-clocks <MHz>", "cuda: hold the SM clock there (needs root)", whole("--lock-clocks", 1))
+    .option(
+      "--lock-clocks <MHz>",
+      "cuda: hold the SM clock there (needs root)",
+      wholeNumber("--lock-clocks", 1),
+    )
     .option(
       "--power-model <idle,peak,exponent>",
       "power by formula instead of a meter, marked as modelled: idle + (peak - idle) x utilisation^exponent",
@@ -57,18 +66,16 @@ export function addProfileMeasureCommands(group: Command): void {
     .command("build")
     .description("make a profile of the raw records of `canopy profile measure` again: the same bytes")
     .argument("<raw.msgpack>", "raw records")
-    .requiredOption("--out <file.json>", "the profile to write")
+    .requiredOption("--out <file.json>", "the profile to write", jsonName)
     .addHelpText("after", examples(["canopy profile build my-host.raw.msgpack --out my-host.json"]));
   withFormat(build).action(async (raw: string, { out, format }: FormatOption & { out: string }) => {
     const { readRawFile } = await import("../../profile/measure/raw-file.ts");
-    requireJson(out);
     await writeProfile(await readRawFile(raw), raw, out, format);
   });
 }
 
 async function measureProfile(options: MeasureOptions): Promise<void> {
   const { basename, dirname, join } = await import("node:path");
-  requireJson(options.out);
   if (options.quick && options.publish) {
     throw new UserError("CANOPY_OPTION_VALUE", "--quick and --publish: expected one of them");
   }
@@ -156,11 +163,6 @@ async function writeProfile(
   await print(format, { tables, json: { schema: "canopy/profile-view/1", profile, warnings } });
 }
 
-function requireJson(out: string): void {
-  if (out.endsWith(".json")) return;
-  throw new UserError("CANOPY_OPTION_VALUE", `--out ${out}: expected a name that ends in .json`);
-}
-
 function parseBackend(text: string): "cpu" | "cuda" {
   if (text === "cpu" || text === "cuda") return text;
   throw new UserError("CANOPY_OPTION_VALUE", `--backend ${text}: expected cpu or cuda`);
@@ -170,12 +172,4 @@ function parseLayers(text: string): [number, number] {
   const match = /^(\d+),(\d+)$/.exec(text.replaceAll(" ", ""));
   if (match !== null) return [Number(match[1]), Number(match[2])];
   throw new UserError("CANOPY_OPTION_VALUE", `--layers ${text}: expected two depths, e.g. 4,8`);
-}
-
-function whole(option: string, least: number): (text: string) => number {
-  return (text) => {
-    const value = Number(text);
-    if (/^\d+$/.test(text) && value >= least && value <= 100_000) return value;
-    throw new UserError("CANOPY_OPTION_VALUE", `${option} ${text}: expected a whole number from ${least} on`);
-  };
 }

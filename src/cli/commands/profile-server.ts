@@ -1,6 +1,7 @@
 import type { Command } from "commander";
 import { UserError } from "../../errors.ts";
 import { interruptible } from "../interruptible.ts";
+import { jsonName, wholeNumber } from "../option-values.ts";
 import { examples, type FormatOption, print, tableOf, withFormat } from "../output.ts";
 
 /** Options of `canopy profile server` as commander hands them over. */
@@ -36,7 +37,11 @@ export function addProfileServerCommand(group: Command): void {
     .description("measure a running server of the OpenAI API (vLLM and kin) and write its profile")
     .requiredOption("--url <url>", "the server, e.g. http://localhost:8000")
     .requiredOption("--precision <word>", "what the server computes in, e.g. bf16, fp8")
-    .requiredOption("--out <file.json>", "the profile; its raw records go beside it, as .raw.msgpack")
+    .requiredOption(
+      "--out <file.json>",
+      "the profile; its raw records go beside it, as .raw.msgpack",
+      jsonName,
+    )
     .option("--model <name>", "default: the one model that the server has")
     .option("--id <id>", "id of the profile; default: the file's name without .json")
     .option(
@@ -46,7 +51,11 @@ export function addProfileServerCommand(group: Command): void {
       [],
     )
     .option("--gpu-name <name>", "product name of the GPUs, where they are elsewhere")
-    .option("--tensor-parallel <n>", "default: as many as --gpus, else 1", whole("--tensor-parallel", 1))
+    .option(
+      "--tensor-parallel <n>",
+      "default: as many as --gpus, else 1",
+      wholeNumber("--tensor-parallel", 1),
+    )
     .option(
       "--concurrency <list>",
       "streams at once, 1 to 128",
@@ -59,15 +68,20 @@ export function addProfileServerCommand(group: Command): void {
       list("--prompt-tokens", 1),
       [128, 1024],
     )
-    .option("--output-tokens <n>", "outputs of the decode points", whole("--output-tokens", 2), 512)
+    .option("--output-tokens <n>", "outputs of the decode points", wholeNumber("--output-tokens", 2), 512)
     .option(
       "--prefill-tokens <list>",
       "prompts of the prefill points: two lengths or more",
       list("--prefill-tokens", 1),
       [64, 256, 1024, 2048],
     )
-    .option("--prefill-requests <n>", "prompts at each prefill point", whole("--prefill-requests", 3), 10)
-    .option("--trials <n>", "windows at each decode point", whole("--trials", 1), 3)
+    .option(
+      "--prefill-requests <n>",
+      "prompts at each prefill point",
+      wholeNumber("--prefill-requests", 3),
+      10,
+    )
+    .option("--trials <n>", "windows at each decode point", wholeNumber("--trials", 1), 3)
     .option("--warm-up <s>", "seconds before a window, once all streams run", seconds("--warm-up", 0), 5)
     .option("--window <s>", "seconds of a window", seconds("--window", 0.5), 10)
     .option("--cool-down <s>", "seconds after a window", seconds("--cool-down", 0), 2)
@@ -77,11 +91,16 @@ export function addProfileServerCommand(group: Command): void {
       seconds("--timeout", 0.5),
       120,
     )
-    .option("--vocabulary <n>", "token ids of prompts are below this", whole("--vocabulary", 200), 30_000)
+    .option(
+      "--vocabulary <n>",
+      "token ids of prompts are below this",
+      wholeNumber("--vocabulary", 200),
+      30_000,
+    )
     .option(
       "--lock-clocks <MHz>",
       "hold the SM clocks of --gpus there (needs root)",
-      whole("--lock-clocks", 1),
+      wholeNumber("--lock-clocks", 1),
     )
     .addHelpText(
       "after",
@@ -95,9 +114,6 @@ export function addProfileServerCommand(group: Command): void {
 
 async function profileServer(options: ServerOptions): Promise<void> {
   const { basename, dirname, join } = await import("node:path");
-  if (!options.out.endsWith(".json")) {
-    throw new UserError("CANOPY_OPTION_VALUE", `--out ${options.out}: expected a name that ends in .json`);
-  }
   for (const [option, values] of [
     ["--prompt-tokens", options.promptTokens],
     ["--prefill-tokens", options.prefillTokens],
@@ -161,15 +177,6 @@ async function profileServer(options: ServerOptions): Promise<void> {
   await print(options.format, { tables, json: { schema: "canopy/profile-view/1", profile, warnings } });
 }
 
-function whole(option: string, least: number, most = 1e9): (text: string) => number {
-  return (text) => {
-    const value = Number(text);
-    if (/^\d+$/.test(text) && value >= least && value <= most) return value;
-    const range = most < 1e9 ? `from ${least} to ${most}` : `from ${least} on`;
-    throw new UserError("CANOPY_OPTION_VALUE", `${option} ${text}: expected a whole number ${range}`);
-  };
-}
-
 function seconds(option: string, least: number): (text: string) => number {
   return (text) => {
     const value = Number(text);
@@ -180,7 +187,7 @@ function seconds(option: string, least: number): (text: string) => number {
 
 /** Whole numbers with commas between, each once. */
 function list(option: string, least: number, most?: number): (text: string) => number[] {
-  const one = whole(option, least, most);
+  const one = wholeNumber(option, least, most);
   return (text) => {
     const values = text.split(",").map((word) => one(word.trim()));
     if (new Set(values).size === values.length) return values;

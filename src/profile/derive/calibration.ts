@@ -1,4 +1,5 @@
 import { UserError } from "../../errors.ts";
+import { mean } from "../../numeric/statistics.ts";
 import { SourceTable } from "../import/source-table.ts";
 import { GPUS, type GpuId } from "./gpus.ts";
 import { KernelSum } from "./kernel-sum.ts";
@@ -135,8 +136,4 @@ export async function prefillFactors(
     factors.set(gpu.measuredOn, (1e3 * row.positive("TTFT Latency")) / composed);
   }
   return factors;
-}
-
-function mean(values: readonly number[]): number {
-  return values.reduce((sum, value) => sum + value, 0) / values.length;
 }

@@ -1,4 +1,5 @@
 import { UserError } from "../../errors.ts";
+import { quantileOf } from "../../numeric/quantile.ts";
 import { SourceTable } from "../import/source-table.ts";
 import { BENCH_GPUS, type ServingRuns } from "./calibration.ts";
 import type { GpuId } from "./gpus.ts";
@@ -57,9 +58,9 @@ export async function readPowerShares(path: string): Promise<PowerSources["share
   const shares = new Map<number, Map<number, { mean: number; peak: number }>>();
   for (const { degree, batch, mean, peak } of samples.values()) {
     // Zero stands for "not recorded".
-    if (median(mean) === 0) continue;
+    if (quantileOf(mean, 0.5) === 0) continue;
     const byBatch = shares.get(degree) ?? shares.set(degree, new Map()).get(degree)!;
-    byBatch.set(batch, { mean: median(mean), peak: Math.min(1, median(peak)) });
+    byBatch.set(batch, { mean: quantileOf(mean, 0.5), peak: Math.min(1, quantileOf(peak, 0.5)) });
   }
   const missing = [2, 4, 8].filter((degree) => !shares.get(degree)?.has(1));
   if (missing.length === 0) return shares;
@@ -67,10 +68,4 @@ export async function readPowerShares(path: string): Promise<PowerSources["share
     "CANOPY_DERIVE_TABLES",
     `${path}: no power of llama2-70b on a100-80gb at batch 1 with tensor_parallel ${missing.join(", ")}`,
   );
-}
-
-function median(values: readonly number[]): number {
-  const ordered = [...values].sort((a, b) => a - b);
-  const middle = Math.floor(ordered.length / 2);
-  return ordered.length % 2 === 1 ? ordered[middle] : (ordered[middle - 1] + ordered[middle]) / 2;
 }

@@ -1,3 +1,4 @@
+import { basename } from "node:path";
 import { GPU_IDS, type GpuClass, type GpuId, gpuClass } from "../derive/gpus.ts";
 import { PRECISIONS, type Precision } from "../derive/kernel-tables.ts";
 import { kvBytesPerToken, type ModelShape, weightBytes } from "../derive/model-shape.ts";
@@ -13,6 +14,8 @@ export interface ImportOptions {
   readonly hardware?: string;
   readonly tensorParallel?: number;
   readonly engine?: string;
+  /** The load that was served. */
+  readonly task?: string;
   readonly precision?: Precision;
   readonly shape?: ModelShape;
   /** Watts of an idle GPU with the model loaded. */
@@ -74,7 +77,7 @@ export function assemble(found: Findings, { shape, idleWatts }: ImportOptions): 
   const lacks = found.lacks.length === 0 ? [] : [`the files lack ${found.lacks.join("; ")}`];
   return {
     schema: PROFILE_SCHEMA_ID,
-    id: idOf([found.hardware, name, found.precision, `tp${tensorParallel}`]),
+    id: idOf([known?.id ?? found.hardware, name, found.precision, `tp${tensorParallel}`]),
     provenance: weakestProvenance(words.filter((word) => word !== undefined)),
     gpu,
     model,
@@ -93,7 +96,7 @@ export function assemble(found: Findings, { shape, idleWatts }: ImportOptions): 
     maxModelTokens: shape?.maxTokens ?? found.longestTokens,
     kvCapacityTokens: kvCapacityTokens === 0 ? null : kvCapacityTokens,
     ...(kvCapacityTokens === null
-      ? { kvCapacityTokensReason: "not in the files, and no model shape or datasheet to compute it from" }
+      ? { kvCapacityTokensReason: "not in the files, and model shape, precision or datasheet do not tell it" }
       : kvCapacityTokens === 0
         ? { kvCapacityTokensReason: "the model does not fit by the usual formula, though it was measured" }
         : {}),
@@ -108,7 +111,8 @@ export function assemble(found: Findings, { shape, idleWatts }: ImportOptions): 
     sources: found.files.map((path) => ({
       block: "all",
       source: source.name,
-      path,
+      // Folders are those of the machine that imports.
+      path: basename(path),
       commit: null,
       licence: source.licence,
       date: null,
@@ -136,12 +140,14 @@ function modelOf(found: Findings, shape: ModelShape | undefined): Profile["model
       weightsReason,
     };
   }
-  const bytes = PRECISIONS[found.precision as Precision]?.bytes ?? PRECISIONS.bf16.bytes;
+  const bytes = PRECISIONS[found.precision as Precision]?.bytes;
   return {
     name: shape.name,
     layers: shape.layers,
     kvBytesPerToken: kvBytesPerToken(shape, found.tensorParallel),
-    weightBytes: Math.round(weightBytes(shape, bytes)),
+    ...(bytes === undefined
+      ? { weightBytes: null, weightBytesReason: `the bytes of a weight in ${found.precision} are not known` }
+      : { weightBytes: Math.round(weightBytes(shape, bytes)) }),
     weights: null,
     weightsReason,
   };

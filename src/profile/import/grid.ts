@@ -1,4 +1,6 @@
+import { mean } from "../../numeric/statistics.ts";
 import { rounded } from "../derive/rounded.ts";
+import { isotonicGrid, isotonicRow } from "../measure/isotonic.ts";
 import type { Provenance } from "../provenance.ts";
 import type { Profile } from "../schema.ts";
 
@@ -21,13 +23,16 @@ export interface Made<Block> {
   readonly notes: readonly string[];
 }
 
+/** Weight in the isotonic fit of a cell beyond the readings of its batch, beside 1 of the others. */
+const BEYOND_WEIGHT = 1e-4;
+
 /**
  * A rectangular decode grid from readings at scattered places. Between two contexts of a batch a cell is interpolated;
- * outside them the nearest context's time is held and the cell is marked. With a single context in all a second one,
- * twice as long, holds its times. A reading below one of a smaller batch or context is raised to it: steps do not get
- * shorter.
+ * above them the last slope continues, below them the first time is held, and the cell is marked. With a single context
+ * in all a second one, twice as long, holds its times. Where times fall with batch or context, the isotonic fit stands in for them: steps do
+ * not get shorter.
  *
- * @param stated what the readings themselves are; interpolated or raised cells make it `derived` at best
+ * @param stated what the readings themselves are; interpolated or fitted cells make it `derived` at best
  */
 export function decodeFromPoints(
   points: readonly DecodePoint[],
@@ -54,6 +59,10 @@ export function decodeFromPoints(
       contexts.map((context) => {
         const upper = known.find((each) => each >= context) ?? known[known.length - 1];
         const lower = known.findLast((each) => each <= context) ?? known[0];
+        if (context > lower && lower === upper && known.length > 1) {
+          const before = known[known.length - 2];
+          return at(lower) + (Math.max(0, at(lower) - at(before)) * (context - lower)) / (lower - before);
+        }
         if (lower >= upper) return at(upper);
         between++;
         const weight = (context - lower) / (upper - lower);
@@ -61,23 +70,28 @@ export function decodeFromPoints(
       }),
     );
   }
-  const raised = raise(iterationMs);
+  const weights = extrapolated.map((row) => row.map((isBeyond) => (isBeyond ? BEYOND_WEIGHT : 1)));
+  const fitted = isotonicGrid(iterationMs, weights);
+  const changes = iterationMs.flatMap((row, b) =>
+    row.flatMap((ms, c) => (extrapolated[b][c] ? [] : [Math.abs(fitted[b][c] / ms - 1)])),
+  );
+  const changed = fitNote("decode cells", changes);
   if (between > 0) notes.push(`${between} decode cells are interpolated in the context`);
-  if (raised > 0) notes.push(`${raised} decode cells are raised to that of a smaller batch or context`);
-  const touched = between + raised > 0;
+  if (changed !== undefined) notes.push(changed);
+  const touched = between > 0 || changed !== undefined;
   return {
     block: {
       provenance: provenanceOf(stated, touched),
       batch: batches,
       contextTokens: contexts,
-      iterationMs: iterationMs.map((row) => row.map((ms) => rounded(ms, 3))),
+      iterationMs: fitted.map((row) => row.map((ms) => rounded(ms, 3))),
       ...(extrapolated.flat().includes(true) ? { extrapolated } : {}),
     },
     notes,
   };
 }
 
-/** A prefill curve from readings; one that is below that of a shorter prompt is raised to it. */
+/** A prefill curve from readings; where it falls with the prompt, its isotonic fit. */
 export function prefillFromPoints(
   points: readonly PrefillPoint[],
   stated: "published" | "derived" | "modelled",
@@ -86,14 +100,18 @@ export function prefillFromPoints(
   const latencyMs = promptTokens.map((tokens) =>
     mean(points.filter((point) => point.tokens === tokens).map(({ milliseconds }) => milliseconds)),
   );
-  const raised = raise([latencyMs]);
+  const fitted = isotonicRow(latencyMs);
+  const changed = fitNote(
+    "prefills",
+    latencyMs.map((ms, i) => Math.abs(fitted[i] / ms - 1)),
+  );
   return {
     block: {
-      provenance: provenanceOf(stated, raised > 0),
+      provenance: provenanceOf(stated, changed !== undefined),
       promptTokens,
-      latencyMs: latencyMs.map((ms) => rounded(ms, 3)),
+      latencyMs: fitted.map((ms) => rounded(ms, 3)),
     },
-    notes: raised > 0 ? [`${raised} prefills are raised to that of a shorter prompt`] : [],
+    notes: changed === undefined ? [] : [changed],
   };
 }
 
@@ -101,24 +119,14 @@ function provenanceOf(stated: "published" | "derived" | "modelled", touched: boo
   return touched && stated === "published" ? "derived" : stated;
 }
 
-/** Raises cells below their left or upper neighbour; returns how many. */
-function raise(grid: number[][]): number {
-  let raised = 0;
-  grid.forEach((row, i) => {
-    row.forEach((value, j) => {
-      const least = Math.max(j === 0 ? 0 : row[j - 1], i === 0 ? 0 : grid[i - 1][j]);
-      if (value >= least) return;
-      row[j] = least;
-      raised++;
-    });
-  });
-  return raised;
+/** What the isotonic fit did to readings, by their relative changes; undefined where nothing that would be printed. */
+function fitNote(what: string, changes: readonly number[]): string | undefined {
+  const visible = changes.filter((change) => change > 5e-4);
+  if (visible.length === 0) return undefined;
+  const most = (100 * Math.max(...visible)).toFixed(1);
+  return `${visible.length} of ${changes.length} ${what} fall with size: the isotonic fit stands in, ${most} % away at most`;
 }
 
 function sortedUnique(values: readonly number[]): number[] {
   return [...new Set(values)].sort((a, b) => a - b);
-}
-
-function mean(values: readonly number[]): number {
-  return values.reduce((sum, value) => sum + value, 0) / values.length;
 }

@@ -1,6 +1,9 @@
 import { UserError } from "../../errors.ts";
 import { BENCH_GPUS } from "../derive/calibration.ts";
 import { GPUS } from "../derive/gpus.ts";
+import { PRECISIONS } from "../derive/kernel-tables.ts";
+import { kvBytesPerToken, weightBytes } from "../derive/model-shape.ts";
+import { kvCapacityByFormula } from "../physical-checks.ts";
 import type { Profile } from "../schema.ts";
 import { type ActivePower, assemble, type ImportOptions } from "./assemble.ts";
 import { decodeFromPoints, prefillFromPoints } from "./grid.ts";
@@ -12,7 +15,9 @@ const RUN = ["Hardware", "Num of Hardware", "Framework", "Model", "Batch Size"];
 /**
  * LLM-Inference-Bench's latencies of static batches with equal input and output lengths, its time to first token and,
  * if given, its power; which file is which is told by the columns. Prefill goes through the origin and the one measured
- * time to first token; what is left of a latency is decode at one and a half times the length.
+ * time to first token, but is never shorter than a step; what is left of a latency is decode at one and a half times the
+ * length, in one step fewer than there are outputs. Runs whose sequences outgrow the KV cache (known with a model shape)
+ * were not served as one batch: they are left out.
  *
  * @throws UserError CANOPY_IMPORT_FILES where latencies or times to first token are missing
  */
@@ -31,7 +36,7 @@ export async function importInferenceBench(
       wanted: options.tensorParallel === undefined ? undefined : String(options.tensorParallel),
     },
   ];
-  const rows = rowsOfConfiguration(latencies.path, latencies.rows, choices);
+  const rows = rowsOfConfiguration(latencies.path, tensorParallelOnly(latencies), choices);
   const same = (row: SourceRow) => choices.every(({ column }) => row.text(column) === rows[0].text(column));
   const measured = first.rows.find(same);
   if (measured === undefined) {
@@ -44,19 +49,43 @@ export async function importInferenceBench(
   const perToken =
     (1e3 * measured.positive("TTFT Latency")) /
     (measured.count("Input Length") * measured.count("Batch Size"));
-  const runs = rows.map((row) => ({
+  const hardware = rows[0].text("Hardware");
+  const gpu = BENCH_GPUS[hardware];
+  const tensorParallel = rows[0].count("Num of Hardware");
+  const { shape } = options;
+  const capacity =
+    shape === undefined || gpu === undefined
+      ? null
+      : kvCapacityByFormula({
+          gpu: { count: tensorParallel, memoryBytes: GPUS[gpu].memoryBytes },
+          model: {
+            weightBytes: weightBytes(shape, PRECISIONS.bf16.bytes),
+            kvBytesPerToken: kvBytesPerToken(shape, tensorParallel),
+          },
+        });
+  const all = rows.map((row) => ({
     row,
     batch: row.count("Batch Size"),
     length: row.count("Input Output Length"),
     totalMs: 1e3 * row.positive("Latency"),
   }));
+  // Nothing fits by the formula, and yet it was measured: the formula is of no use here.
+  const runs = capacity ? all.filter(({ batch, length }) => 2 * batch * length <= capacity) : all;
+  if (runs.length === 0) {
+    throw new UserError(
+      "CANOPY_IMPORT_POINTS",
+      `${latencies.path}: every run needs more than the ${capacity} tokens of the KV cache: expected the shape of ${rows[0].text("Model")}`,
+    );
+  }
+  const shortestStep = Math.min(...runs.map(({ length, totalMs }) => totalMs / length));
+  const prefillMs = (tokens: number) => Math.max(shortestStep, perToken * tokens);
   const decode = runs.map(({ row, batch, length, totalMs }) => {
-    const milliseconds = (totalMs - perToken * batch * length) / length;
+    if (length < 2) throw row.problem("Input Output Length", "expected two tokens or more");
+    const milliseconds = (totalMs - prefillMs(batch * length)) / (length - 1);
     if (milliseconds > 0) return { batch, contextTokens: Math.round(1.5 * length), milliseconds };
     throw row.problem("Latency", "expected more than the prefill takes by the time to first token");
   });
-  const hardware = rows[0].text("Hardware");
-  const gpu = BENCH_GPUS[hardware];
+  const leftOut = all.length - runs.length;
   return assemble(
     {
       source: { name: "argonne-lcf/LLM-Inference-Bench", licence: "BSD-3-Clause" },
@@ -64,12 +93,12 @@ export async function importInferenceBench(
       model: rows[0].text("Model"),
       hardware: gpu ?? hardware,
       gpu: gpu === undefined ? undefined : GPUS[gpu],
-      tensorParallel: rows[0].count("Num of Hardware"),
+      tensorParallel,
       precision: "bf16",
       engine: rows[0].text("Framework"),
       decode: decodeFromPoints(decode, "derived"),
       prefill: prefillFromPoints(
-        runs.map(({ length }) => ({ tokens: length, milliseconds: perToken * length })),
+        runs.map(({ length }) => ({ tokens: length, milliseconds: prefillMs(length) })),
         "derived",
       ),
       power: powerOf(power?.rows.filter(same) ?? []),
@@ -77,10 +106,25 @@ export async function importInferenceBench(
       lacks: [
         "prefill times at more than one length (taken as proportional)",
         "power by phase (prefill takes the highest mean)",
+        "the precision (16 bits are assumed)",
+        ...(leftOut === 0 ? [] : [`${leftOut} runs whose sequences outgrow the KV cache, left out`]),
         ...(gpu === "a100-40gb" ? ["the memory of the A100 (40 GB follows from what did not fit)"] : []),
       ],
     },
     options,
+  );
+}
+
+/** Pipelines have steps of another kind; files without the column have none. */
+function tensorParallelOnly(latencies: SourceTable): readonly SourceRow[] {
+  if (!latencies.has("Parallelism Type")) return latencies.rows;
+  const rows = latencies.rows.filter((row) =>
+    /^(tp|tensor parallelism)$/i.test(row.text("Parallelism Type")),
+  );
+  if (rows.length > 0) return rows;
+  throw new UserError(
+    "CANOPY_IMPORT_CHOICE",
+    `${latencies.path}: no rows with Parallelism Type "Tensor Parallelism"`,
   );
 }
 

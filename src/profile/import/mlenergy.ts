@@ -1,10 +1,11 @@
 import { UserError } from "../../errors.ts";
+import { mean } from "../../numeric/statistics.ts";
 import { linearParameters } from "../derive/model-shape.ts";
 import type { Profile } from "../schema.ts";
 import { assemble, type ImportOptions, knownGpu } from "./assemble.ts";
 import { decodeFromPoints, prefillFromPoints } from "./grid.ts";
 import { rowsOfConfiguration } from "./selection.ts";
-import { SourceTable } from "./source-table.ts";
+import { type SourceRow, SourceTable } from "./source-table.ts";
 
 const COLUMNS = [
   "model_id",
@@ -29,7 +30,9 @@ const PROMPTS = [128, 512, 2048, 8192];
  */
 export async function importMlEnergy(path: string, options: ImportOptions): Promise<Profile> {
   const table = await SourceTable.read(path, COLUMNS);
+  const { precision: wanted } = options;
   const rows = rowsOfConfiguration(path, table.rows, [
+    ...(table.has("task") ? [{ column: "task", option: "--task", wanted: options.task }] : []),
     { column: "model_id", option: "--model", wanted: options.model },
     { column: "gpu_model", option: "--gpu", wanted: options.hardware },
     {
@@ -37,7 +40,13 @@ export async function importMlEnergy(path: string, options: ImportOptions): Prom
       option: "--tp",
       wanted: options.tensorParallel === undefined ? undefined : String(options.tensorParallel),
     },
+    {
+      column: "weight_precision",
+      option: "--precision",
+      wanted: wanted === "bf16" ? "bfloat16" : wanted,
+    },
   ]);
+  if (table.has("parallelization")) rows.forEach(expectOneReplica);
   const { shape } = options;
   const hardware = rows[0].text("gpu_model");
   const gpu = knownGpu(hardware);
@@ -56,10 +65,15 @@ export async function importMlEnergy(path: string, options: ImportOptions): Prom
     stepMs: row.positive("median_itl_ms"),
     watts: row.positive("avg_power_watts") / gpus,
   }));
-  const context = Math.round(runs.reduce((sum, run) => sum + run.outputTokens, 0) / runs.length);
+  const context = Math.round(mean(runs.map(({ outputTokens }) => outputTokens)));
   const base = runs.reduce((a, b) => (a.batch < b.batch ? a : b)).stepMs;
   const precision = rows[0].text("weight_precision");
-  const byBatch = new Map(runs.map(({ batch, watts }) => [batch, watts]));
+  const byBatch = new Map(
+    runs.map(({ batch }) => [
+      batch,
+      mean(runs.filter((run) => run.batch === batch).map(({ watts }) => watts)),
+    ]),
+  );
   return assemble(
     {
       source: { name: "ml-energy/leaderboard", licence: "none in the repository" },
@@ -99,4 +113,18 @@ export async function importMlEnergy(path: string, options: ImportOptions): Prom
     },
     options,
   );
+}
+
+/** A row of several replicas, or of experts spread over GPUs, is no step of `num_gpus` GPUs in tensor parallel. */
+function expectOneReplica(row: SourceRow): void {
+  let parts: Record<string, unknown>;
+  try {
+    parts = JSON.parse(row.text("parallelization"));
+  } catch {
+    throw row.problem("parallelization", "expected JSON");
+  }
+  const isSpread = ["data_parallel", "expert_parallel"].some((kind) => Number(parts?.[kind] ?? 1) > 1);
+  const degree = Number(parts?.["tensor_parallel"] ?? row.count("num_gpus"));
+  if (!isSpread && degree === row.count("num_gpus")) return;
+  throw row.problem("parallelization", "expected all GPUs in one tensor-parallel replica");
 }

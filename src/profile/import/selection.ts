@@ -34,9 +34,3 @@ export function rowsOfConfiguration(
   }
   return chosen;
 }
-
-export function median(values: readonly number[]): number {
-  const ordered = [...values].sort((a, b) => a - b);
-  const middle = Math.floor(ordered.length / 2);
-  return ordered.length % 2 === 1 ? ordered[middle] : (ordered[middle - 1] + ordered[middle]) / 2;
-}

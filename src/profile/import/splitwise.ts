@@ -1,8 +1,9 @@
 import { UserError } from "../../errors.ts";
+import { quantileOf } from "../../numeric/quantile.ts";
 import type { Profile } from "../schema.ts";
 import { type ActivePower, assemble, type ImportOptions, knownGpu } from "./assemble.ts";
 import { decodeFromPoints, prefillFromPoints } from "./grid.ts";
-import { median, rowsOfConfiguration } from "./selection.ts";
+import { rowsOfConfiguration } from "./selection.ts";
 import { type SourceRow, SourceTable } from "./source-table.ts";
 
 const COLUMNS = [
@@ -21,7 +22,7 @@ const COLUMNS = [
 /**
  * splitwise-sim's performance model (`data/perf_model.csv`): medians over its repetitions. Decode at the mean context
  * prompt + half of the output; prefill from the runs with one prompt. Power is a share of the TDP, 0 where it was not
- * recorded; the run's mean stands for decode, its peak at batch 1 for prefill.
+ * recorded; the run's mean stands for decode, its peak at the smallest batch for prefill.
  */
 export async function importSplitwise(path: string, options: ImportOptions): Promise<Profile> {
   const table = await SourceTable.read(path, COLUMNS);
@@ -38,10 +39,22 @@ export async function importSplitwise(path: string, options: ImportOptions): Pro
     prompt: same[0].count("prompt_size"),
     batch: same[0].count("batch_size"),
     generated: same[0].count("token_size"),
-    promptMs: median(same.map((row) => row.positive("prompt_time"))),
-    tokenMs: median(same.map((row) => row.positive("token_time"))),
-    meanShare: median(same.map((row) => row.number("average_power"))),
-    peakShare: median(same.map((row) => row.number("peak_power"))),
+    promptMs: quantileOf(
+      same.map((row) => row.positive("prompt_time")),
+      0.5,
+    ),
+    tokenMs: quantileOf(
+      same.map((row) => row.positive("token_time")),
+      0.5,
+    ),
+    meanShare: quantileOf(
+      same.map((row) => row.number("average_power")),
+      0.5,
+    ),
+    peakShare: quantileOf(
+      same.map((row) => row.number("peak_power")),
+      0.5,
+    ),
   }));
   const single = runs.filter(({ batch }) => batch === 1);
   if (new Set(single.map(({ prompt }) => prompt)).size < 2) {
@@ -59,13 +72,14 @@ export async function importSplitwise(path: string, options: ImportOptions): Pro
     batches.every((batch) => withPower.some((other) => other.prompt === run.prompt && other.batch === batch)),
   )?.prompt;
   const common = withPower.filter((run) => run.prompt === prompt);
+  const smallest = common.reduce((a, b) => (b.batch < a.batch ? b : a), common[0]);
   const power: ActivePower | string =
     gpu === undefined
       ? `the file's power is a share of the TDP, and no datasheet of ${hardware} is at hand`
       : common.length === 0
         ? `the file has no power of ${hardware}`
         : {
-            prefillWatts: Math.min(1, common[0].peakShare) * gpu.tdpWatts,
+            prefillWatts: Math.min(1, smallest.peakShare) * gpu.tdpWatts,
             prefillProvenance: "published",
             decode: common
               .map(({ batch, meanShare }) => ({ batch, watts: meanShare * gpu.tdpWatts }))

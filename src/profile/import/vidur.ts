@@ -1,4 +1,5 @@
 import { UserError } from "../../errors.ts";
+import { quantileOf } from "../../numeric/quantile.ts";
 import { BATCHES, CONTEXTS } from "../derive/compose-profile.ts";
 import { gpuClass } from "../derive/gpus.ts";
 import { type Curve, lastOf, timeAt } from "../derive/lookup.ts";
@@ -6,7 +7,6 @@ import { headsPerGpu, type ModelShape } from "../derive/model-shape.ts";
 import type { Profile } from "../schema.ts";
 import { assemble, type ImportOptions } from "./assemble.ts";
 import { decodeFromPoints, prefillFromPoints } from "./grid.ts";
-import { median } from "./selection.ts";
 import { SourceTable } from "./source-table.ts";
 
 /** Operators of one layer in mlp.csv. */
@@ -160,6 +160,6 @@ function curveOf(table: SourceTable, samples: ReadonlyMap<number, number[]>, wha
   }
   return {
     sizes: [...samples.keys()].sort((a, b) => a - b),
-    times: new Map([...samples].map(([size, times]) => [size, median(times)])),
+    times: new Map([...samples].map(([size, times]) => [size, quantileOf(times, 0.5)])),
   };
 }

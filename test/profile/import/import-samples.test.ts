@@ -37,18 +37,18 @@ describe("splitwise-sim", () => {
     "m,a100-80gb,100,4,128,0.9,0.8,30,5.5,0,2",
   ];
 
-  test("medians, cells between and beyond the readings, and a raised one", async () => {
+  test("medians, cells between and beyond the readings, and the isotonic fit", async () => {
     const path = file("splitwise.csv", [header, ...rows]);
     const profile = await importProfile("splitwise-sim", [path], { idleWatts: 80 });
     parseProfile(profile, path);
-    // Contexts: prompt + half of 128. Batch 4 at 464 was not run, and 5.5 ms is below batch 1's 6.
+    // Contexts: prompt + half of 128. Batch 4 at 464 was not run, and its 5.5 ms is below batch 1's 6: they meet.
     expect(profile.decode).toEqual({
       provenance: "derived",
       batch: [1, 4],
       contextTokens: [164, 464],
       iterationMs: [
-        [6, 9],
-        [6, 9],
+        [5.75, 9],
+        [5.75, 9],
       ],
       extrapolated: [
         [false, false],
@@ -149,6 +149,61 @@ test("mlenergy: one context held, prefill from the model's arithmetic, watts of 
   await expect(importProfile("mlenergy", [path], {})).rejects.toThrow(/needs --model-shape/);
 });
 
+test("mlenergy: tasks and precisions are chosen, replicas side by side are refused", async () => {
+  const header =
+    "model_id,task,gpu_model,num_gpus,weight_precision,avg_batch_size,avg_output_len,avg_power_watts,median_itl_ms,parallelization";
+  const row = (task: string, precision: string, stepMs: number, parallel: string) =>
+    `org/m,${task},H100,2,${precision},8,300,500,${stepMs},"${parallel}"`;
+  const together = '{""tensor_parallel"": 2, ""data_parallel"": 1}';
+  const path = file("tasks.csv", [
+    header,
+    row("chat", "bfloat16", 5, together),
+    row("chat", "fp8", 3, together),
+    row("code", "bfloat16", 9, together),
+  ]);
+  const options = { shape: SHAPE, task: "chat" };
+  await expect(importProfile("mlenergy", [path], { shape: SHAPE })).rejects.toThrow(
+    /several values of "task": choose one of chat, code with --task/,
+  );
+  await expect(importProfile("mlenergy", [path], options)).rejects.toThrow(
+    /choose one of bfloat16, fp8 with --precision/,
+  );
+  const profile = await importProfile("mlenergy", [path], { ...options, precision: "bf16" });
+  expect(profile.decode.iterationMs).toEqual([[5, 5]]);
+  expect(profile.id).toBe("h100-80gb.tiny.bf16.tp2");
+  expect(profile.sources[0].path).toBe("tasks.csv");
+  const apart = file("apart.csv", [
+    header,
+    row("chat", "bfloat16", 5, '{""tensor_parallel"": 1, ""data_parallel"": 2}'),
+  ]);
+  await expect(importProfile("mlenergy", [apart], options)).rejects.toThrow(
+    /line 2, column "parallelization": .*one tensor-parallel replica/,
+  );
+});
+
+test("mlenergy: a precision of unknown size leaves weights and KV cache open", async () => {
+  const path = file("mxfp4.csv", [
+    "model_id,gpu_model,num_gpus,weight_precision,avg_batch_size,avg_output_len,avg_power_watts,median_itl_ms",
+    "org/m,H100,1,mxfp4,8,300,500,5",
+  ]);
+  const profile = await importProfile("mlenergy", [path], { shape: SHAPE });
+  parseProfile(profile, path);
+  expect(profile.model).toMatchObject({
+    weightBytes: null,
+    weightBytesReason: expect.stringContaining("mxfp4"),
+  });
+  expect(profile.kvCapacityTokens).toBeNull();
+});
+
+test("an option that a format does not heed is refused", async () => {
+  await expect(importProfile("vidur", ["x.csv"], { idleWatts: 5 })).rejects.toThrow(
+    expect.objectContaining({
+      code: "CANOPY_OPTION_VALUE",
+      message: "--idle-watts says nothing to the importer vidur: expected only --gpu, --tp, --model-shape",
+    }),
+  );
+});
+
 describe("llm-inference-bench", () => {
   const latencies = file("latencies.csv", [
     "Hardware,Num of Hardware,Framework,Model,Input Output Length,Batch Size,Latency,Throughput",
@@ -169,19 +224,44 @@ describe("llm-inference-bench", () => {
     const options = { idleWatts: 60 };
     const profile = await importProfile("llm-inference-bench", [power, first, latencies], options);
     parseProfile(profile, latencies);
-    // 1 ms per prompt token: (1100 - 100) / 100, (2400 - 200) / 200, (2500 - 1000) / 100.
+    // 1 ms per prompt token: (1100 - 100) / 99, (2400 - 200) / 199, (2500 - 1000) / 99.
     expect(profile.decode).toMatchObject({
       provenance: "derived",
       batch: [1, 10],
       contextTokens: [150, 300],
       iterationMs: [
-        [10, 11],
-        [15, 15],
+        [10.101, 11.055],
+        [15.152, 15.152],
       ],
     });
     expect(profile.prefill).toMatchObject({ promptTokens: [100, 200], latencyMs: [100, 200] });
     expect(profile.power?.decode).toMatchObject([{ batch: 1, wattsPerGpu: 250 }]);
     expect(profile.gpu?.sku).toBe("A100-SXM4-40GB");
+  });
+
+  test("runs that outgrow the KV cache are left out, pipelines are not read, no prefill is shorter than a step", async () => {
+    const columns =
+      "Hardware,Num of Hardware,Framework,Model,Input Output Length,Batch Size,Parallelism Type,Latency";
+    const both = file("parallel.csv", [
+      columns,
+      "Nvidia A100 GPU,1,vLLM,org/m,8,1,Tensor Parallelism,0.16",
+      "Nvidia A100 GPU,1,vLLM,org/m,16,1,Tensor Parallelism,0.32",
+      "Nvidia A100 GPU,1,vLLM,org/m,16,1,Pipeline Parallelism,9",
+      "Nvidia A100 GPU,1,vLLM,org/m,16,100000000,Tensor Parallelism,9999999",
+    ]);
+    const profile = await importProfile("llm-inference-bench", [both, first], { shape: SHAPE });
+    parseProfile(profile, both);
+    // 20 ms an output at either length: 8 and 16 prompt tokens would take 8 and 16 ms.
+    expect(profile.prefill.latencyMs).toEqual([20, 20]);
+    expect(profile.decode).toMatchObject({ batch: [1], iterationMs: [[20, 20]] });
+    expect(profile.notes).toContain("1 runs whose sequences outgrow the KV cache");
+    const pipelines = file("pipelines.csv", [
+      columns,
+      "Nvidia A100 GPU,1,vLLM,org/m,16,1,Pipeline Parallelism,9",
+    ]);
+    await expect(importProfile("llm-inference-bench", [pipelines, first], {})).rejects.toThrow(
+      /no rows with Parallelism Type "Tensor Parallelism"/,
+    );
   });
 
   test("latencies alone are refused", async () => {
