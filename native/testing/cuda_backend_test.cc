@@ -1,216 +1,25 @@
-// The whole CUDA backend in emulation: memory, plans, launches, graphs and errors, against the reference transformer
-// and the CPU's backend.
-#include <algorithm>
-#include <cmath>
+// The CUDA backend's errors, refusals, plans and record, in emulation. What it computes is in cuda_serving_test.cc.
 #include <functional>
 #include <memory>
 #include <set>
+#include <string>
 #include <vector>
 
 #include "cuda/kernels.h"
 #include "cuda/step_layout.h"
 #include "engine/backend.h"
-#include "engine/scheduler.h"
-#include "engine/trace_replay.h"
-#include "engine/write_plan.h"
 #include "testing/check.h"
 #include "testing/cuda_emulation.h"
-#include "testing/reference_transformer.h"
+#include "testing/served_steps.h"
 
 using namespace canopy;
-using canopy::emulation::Order;
 using canopy::emulation::runtime;
-using canopy::emulation::settings;
-using canopy::testing::ReferenceTransformer;
-
-namespace {
-
-ModelShape shapeOf(int layers, int hidden, int heads, int kvHeads, int headDim, int ffn, int vocab) {
-  ModelShape shape;
-  shape.name = "test";
-  shape.layers = layers;
-  shape.hidden = hidden;
-  shape.heads = heads;
-  shape.kvHeads = kvHeads;
-  shape.headDim = headDim;
-  shape.ffn = ffn;
-  shape.vocab = vocab;
-  shape.maxTokens = 128;
-  return shape;
-}
-
-BackendLimits limitsOf(const SchedulerOptions& options) {
-  return {.blocks = options.blocks,
-          .blockTokens = options.blockTokens,
-          .maxTokens = options.tokenBudget,
-          .maxSequences = options.maxRequests};
-}
-
-/// One step as it went.
-struct Step {
-  StepPlan plan;
-  std::vector<std::vector<std::int32_t>> tokens;  ///< of each sampled sequence, up to its context; else empty
-  std::vector<std::int32_t> next;
-  std::vector<float> logits;
-};
-
-struct Request {
-  int prompt;
-  int wanted;
-};
-
-/// Serves the requests, two a step as they come, and keeps what every step gave.
-std::vector<Step> serve(Backend& backend, const ModelShape& shape, const SchedulerOptions& options,
-                        const std::vector<Request>& requests) {
-  Scheduler scheduler(options);
-  std::vector<Step> steps;
-  Formation formation;
-  std::vector<std::unique_ptr<Sequence>> finished;
-  std::size_t submitted = 0;
-  for (;;) {
-    for (int i = 0; i < 2 && submitted < requests.size(); ++i, ++submitted) {
-      scheduler.submit(syntheticSequence(static_cast<std::int32_t>(submitted), requests[submitted].prompt,
-                                         requests[submitted].wanted, shape.vocab));
-    }
-    if (!scheduler.form(formation)) return steps;
-    Step step;
-    writePlan(formation, options.blockTokens, step.plan);
-    const auto sequences = static_cast<std::size_t>(step.plan.sequenceCount());
-    step.next.assign(sequences, -7);
-    step.logits.assign(sequences * static_cast<std::size_t>(shape.vocab), 0.0F);
-    backend.run(step.plan, step.next);
-    backend.copyLogits(step.logits);
-    for (std::size_t s = 0; s < sequences; ++s) {
-      const auto& all = formation.members[s].sequence->tokens;
-      step.tokens.emplace_back(all.begin(), all.begin() + (step.plan.sampled[s] != 0 ? step.plan.contextTokens[s] : 0));
-    }
-    scheduler.complete(formation, step.next, finished);
-    finished.clear();
-    steps.push_back(std::move(step));
-  }
-}
-
-/// Calls `visit(tokens, logits, chosen)` for every sampled sequence of every step.
-void eachSampled(const std::vector<Step>& steps, int vocab,
-                 const std::function<void(const std::vector<std::int32_t>&, std::span<const float>, int)>& visit) {
-  for (const Step& step : steps) {
-    for (std::size_t s = 0; s < step.next.size(); ++s) {
-      if (step.plan.sampled[s] == 0) {
-        CHECK_EQUAL(step.next[s], -7);  // left alone
-        continue;
-      }
-      const auto row =
-          std::span(step.logits).subspan(s * static_cast<std::size_t>(vocab), static_cast<std::size_t>(vocab));
-      visit(step.tokens[s], row, step.next[s]);
-    }
-  }
-}
-
-void checkAgainstReference(const ModelShape& shape, const SchedulerOptions& options,
-                           const std::vector<Request>& requests) {
-  const auto backend = makeCudaBackend(shape, limitsOf(options), {});
-  const ReferenceTransformer reference(shape);
-  double worst = 0.0;
-  double squares = 0.0;
-  double count = 0.0;
-  bool mixed = false;
-  const auto steps = serve(*backend, shape, options, requests);
-  for (const Step& step : steps) {
-    bool chunk = false;
-    bool decode = false;
-    for (std::size_t s = 0; s < step.next.size(); ++s) {
-      (step.plan.queryStarts[s + 1] - step.plan.queryStarts[s] > 1 ? chunk : decode) = true;
-    }
-    mixed = mixed || (chunk && decode);
-  }
-  CHECK(mixed);
-  eachSampled(steps, shape.vocab, [&](const auto& tokens, std::span<const float> got, int chosen) {
-    const auto all = reference.logits(tokens);
-    const double* wanted = all.data() + (tokens.size() - 1) * static_cast<std::size_t>(shape.vocab);
-    for (std::size_t i = 0; i < got.size(); ++i) {
-      const double error = std::abs(static_cast<double>(got[i]) - wanted[i]);
-      worst = error <= worst ? worst : (std::isnan(error) ? 1e9 : error);
-      squares += error * error;
-      count += 1.0;
-    }
-    CHECK_EQUAL(chosen, static_cast<int>(std::max_element(got.begin(), got.end()) - got.begin()));
-  });
-  // Logits have variance 1. Activations are bf16 here and double there: each of a layer's roundings is 0.4 % at most.
-  CHECK(worst < 0.08);
-  CHECK(std::sqrt(squares / count) < 0.015);
-}
-
-}  // namespace
-
-TEST("logits are the reference's: chunks, decodes and mixed steps, groups of 4, 8 and 1") {
-  const std::vector<Request> requests{{37, 3}, {5, 4}, {1, 2}, {70, 2}, {12, 5}};
-  const SchedulerOptions options{.blocks = 60, .blockTokens = 16, .tokenBudget = 40, .maxRequests = 4};
-  checkAgainstReference(shapeOf(2, 64, 4, 1, 64, 72, 101), options, requests);
-  checkAgainstReference(shapeOf(1, 72, 8, 1, 128, 64, 65), options, requests);
-  checkAgainstReference(shapeOf(1, 64, 2, 2, 64, 64, 50),
-                        {.blocks = 80, .blockTokens = 8, .tokenBudget = 23, .maxRequests = 3}, requests);
-}
-
-TEST("logits are the CPU backend's, with preemptions") {
-  const ModelShape shape = shapeOf(2, 128, 8, 2, 64, 136, 150);
-  const SchedulerOptions options{.blocks = 12, .blockTokens = 8, .tokenBudget = 48, .maxRequests = 3};
-  const std::vector<Request> requests{{30, 12}, {28, 12}, {20, 12}};
-  const auto cuda = makeCudaBackend(shape, limitsOf(options), {});
-  const auto cpu = makeCpuBackend(shape, limitsOf(options), {.threads = 1});
-  const auto steps = serve(*cuda, shape, options, requests);
-  double worst = 0.0;
-  for (const Step& step : steps) {
-    // The same plans on both: tokens that were chosen here are read there.
-    std::vector<std::int32_t> next(step.next.size());
-    std::vector<float> logits(step.logits.size());
-    cpu->run(step.plan, next);
-    cpu->copyLogits(logits);
-    const auto vocab = static_cast<std::size_t>(shape.vocab);
-    for (std::size_t s = 0; s < next.size(); ++s) {
-      if (step.plan.sampled[s] == 0) continue;
-      for (std::size_t i = s * vocab; i < (s + 1) * vocab; ++i) {
-        const double error = std::abs(static_cast<double>(step.logits[i] - logits[i]));
-        worst = error <= worst ? worst : (std::isnan(error) ? 1e9 : error);
-      }
-    }
-  }
-  CHECK(worst < 0.08);
-}
-
-TEST("graphs give the bits of eager steps; so does every order of threads") {
-  const ModelShape shape = shapeOf(1, 64, 4, 1, 64, 64, 77);
-  const SchedulerOptions options{.blocks = 80, .blockTokens = 16, .tokenBudget = 64, .maxRequests = 6};
-  // Between 6 and 1 requests run at a time: buckets 6, 4, 2 and 1, most with empty rows.
-  const std::vector<Request> requests{{9, 9}, {7, 8}, {5, 7}, {8, 6}, {30, 4}, {3, 2}};
-  const auto bitsOf = [&](bool graphs, Order order) {
-    settings().order = order;
-    const auto backend = makeCudaBackend(shape, limitsOf(options), {.graphs = graphs});
-    std::vector<float> bits;
-    eachSampled(serve(*backend, shape, options, requests), shape.vocab,
-                [&](const auto&, std::span<const float> got, int) { bits.insert(bits.end(), got.begin(), got.end()); });
-    settings().order = Order::forward;
-    return bits;
-  };
-  const int before = runtime().graphLaunches;
-  const auto eager = bitsOf(false, Order::forward);
-  CHECK_EQUAL(runtime().graphLaunches, before);
-  CHECK(!eager.empty());
-  CHECK(bitsOf(true, Order::forward) == eager);
-  CHECK(runtime().graphLaunches >= before + 3);
-  CHECK(bitsOf(true, Order::reverse) == eager);
-  CHECK(bitsOf(false, Order::shuffled) == eager);
-}
-
-TEST("more than 16 rows: the tiled product, in a prefill and in a bucket of 24") {
-  const ModelShape shape = shapeOf(1, 64, 4, 1, 64, 64, 50);
-  std::vector<Request> requests;
-  for (int i = 0; i < 18; ++i) requests.push_back({1 + i % 3, 12 - i % 4});
-  const SchedulerOptions options{.blocks = 80, .blockTokens = 16, .tokenBudget = 64, .maxRequests = 24};
-  checkAgainstReference(shape, options, requests);
-}
+using canopy::testing::limitsOf;
+using canopy::testing::serve;
+using canopy::testing::smallShape;
 
 TEST("a step that fails leaves a backend that works; a constructor that fails leaves nothing") {
-  const ModelShape shape = shapeOf(1, 8, 1, 1, 64, 8, 11);
+  const ModelShape shape = smallShape(1, 8, 1, 1, 64, 8, 11);
   const BackendLimits limits{.blocks = 4, .blockTokens = 16, .maxTokens = 4, .maxSequences = 2};
   StepPlan plan;
   plan.tokens = {3};
@@ -265,7 +74,7 @@ TEST("a step that fails leaves a backend that works; a constructor that fails le
 TEST("shapes and limits that the backend cannot serve are refused in words") {
   const BackendLimits limits{.blocks = 4, .blockTokens = 16, .maxTokens = 16, .maxSequences = 2};
   const auto refused = [&](const char* part, auto change) {
-    ModelShape shape = shapeOf(1, 64, 4, 1, 64, 64, 50);
+    ModelShape shape = smallShape(1, 64, 4, 1, 64, 64, 50);
     BackendLimits changed = limits;
     CudaOptions options;
     change(shape, changed, options);
@@ -284,7 +93,7 @@ TEST("shapes and limits that the backend cannot serve are refused in words") {
 }
 
 TEST("plans that would leave the backend's memory are refused") {
-  const ModelShape shape = shapeOf(1, 64, 2, 1, 64, 64, 50);
+  const ModelShape shape = smallShape(1, 64, 2, 1, 64, 64, 50);
   const BackendLimits limits{.blocks = 4, .blockTokens = 16, .maxTokens = 16, .maxSequences = 2};
   const cuda::PlanLimits planLimits{limits, shape.vocab, shape.maxTokens, 32};
   const auto refused = [&](const char* part, const std::function<void(StepPlan&)>& change) {
@@ -343,7 +152,7 @@ TEST("buckets and cuts: few shapes, and workspaces that hold") {
 }
 
 TEST("it says what it is, and how long a step took on the device") {
-  const ModelShape shape = shapeOf(1, 64, 2, 1, 64, 64, 50);
+  const ModelShape shape = smallShape(1, 64, 2, 1, 64, 64, 50);
   const SchedulerOptions options{.blocks = 8, .blockTokens = 16, .tokenBudget = 16, .maxRequests = 2};
   const auto backend = makeCudaBackend(shape, limitsOf(options), {});
   auto facts = backend->describe();

@@ -18,10 +18,12 @@ endfunction()
 
 emulated_test(cuda_emulation_test cuda_emulation_test.cc)
 emulated_test(kernels_emulated kernels_test.cc)
-emulated_test(cuda_backend_emulated cuda_backend_test.cc reference_transformer.cc)
+emulated_test(cuda_backend_emulated cuda_backend_test.cc served_steps.cc)
+emulated_test(cuda_serving_emulated cuda_serving_test.cc served_steps.cc reference_transformer.cc)
 
 if(CANOPY_HAS_CUDA)
   canopy_test(kernels_on_device kernels_test.cc kernel_cases.cc)
+  canopy_test(cuda_serving_on_device cuda_serving_test.cc served_steps.cc reference_transformer.cc)
 
   add_executable(cuda_static_gate cuda_static_gate.cc)
   target_link_libraries(cuda_static_gate PRIVATE canopy_flags)
