@@ -28,6 +28,12 @@ export interface StepDifference {
   readonly simulator: string;
 }
 
+/** Times of requests that the simulator gives when led through an engine's steps, in ns as in the trace. */
+export interface ReplayedTimes {
+  readonly firstTokenNs: Float64Array;
+  readonly finishNs: Float64Array;
+}
+
 /** A step as the engine tells it. */
 interface EngineStep {
   readonly preempted: number[];
@@ -41,10 +47,20 @@ interface EngineStep {
  * what the two put into it: start, preempted and admitted requests in their order, chunks of prompts, number of decoding
  * requests and their tokens, free blocks, finished requests. Stops at the first difference, after which durations no longer
  * belong to the simulator's steps.
+ *
+ * @returns times: null where a step differs
  */
-export function compareSteps(limits: EngineLimits, trace: RecordedTrace, log: RecordedSteps): StepComparison {
+export function compareSteps(
+  limits: EngineLimits,
+  trace: RecordedTrace,
+  log: RecordedSteps,
+): { readonly comparison: StepComparison; readonly times: ReplayedTimes | null } {
   const steps = engineSteps(log);
-  const replica = new WatchedReplica(limits);
+  const firstTokenNs = new Float64Array(trace.arrivalNs.length).fill(Number.NaN);
+  const finishNs = firstTokenNs.slice();
+  const replica = new WatchedReplica(limits, (request, firstToken) => {
+    firstTokenNs[request] = firstToken;
+  });
   const { arrivalNs, promptTokens, outputTokens } = trace;
   let next = 0;
   const arrive = (time: number) => {
@@ -88,6 +104,7 @@ export function compareSteps(limits: EngineLimits, trace: RecordedTrace, log: Re
     const endNs = log.endNs[step];
     while (next < arrivalNs.length && arrivalNs[next] < endNs) arrive(arrivalNs[next]);
     const finished = replica.end();
+    for (const request of finished) finishNs[request] = replica.now;
     if (textOf(theirs.finished) !== textOf(finished)) {
       return differs("finished requests", theirs.finished, finished);
     }
@@ -108,7 +125,7 @@ export function compareSteps(limits: EngineLimits, trace: RecordedTrace, log: Re
     if (!(error instanceof ConservationError)) throw error;
     difference = differs("step", "one", error.message);
   }
-  return {
+  const comparison: StepComparison = {
     steps: steps.length,
     equalSteps: step,
     prefillSteps: log.prefillTokens.reduce((count, tokens) => count + (tokens > 0 ? 1 : 0), 0),
@@ -116,6 +133,7 @@ export function compareSteps(limits: EngineLimits, trace: RecordedTrace, log: Re
     finished: steps.reduce((sum, { finished }) => sum + finished.length, 0),
     difference,
   };
+  return { comparison, times: difference === null ? { firstTokenNs, finishNs } : null };
 }
 
 /** One line: `step 41 (at 1.2345 s): free blocks: engine 12, simulator 13`. */

@@ -10,7 +10,7 @@ import type { Profile } from "../profile/schema.ts";
 
 const RAW_NAME = "profile.raw.msgpack";
 
-/** A quick profile of the engine that is about to be validated, and its raw records. */
+/** A profile of the engine that is about to be validated, of the steps that it will serve, and its raw records. */
 export async function measureForValidation(
   { bench, header }: PreparedRun,
   signal: AbortSignal,

@@ -63,6 +63,12 @@ export interface LoadRecord {
   readonly failed: number;
 }
 
+/** Steps of closed loops on the engine that serves, just before or after a load: how fast the host is then. */
+export type RecordedStretch = Pick<
+  StepLog,
+  "startNs" | "endNs" | "prefillTokens" | "decodeSequences" | "contextTokens"
+>;
+
 /** Everything a validation is made from. */
 export interface ValidationRecords {
   readonly schema: typeof VALIDATION_RECORDS_ID;
@@ -81,6 +87,8 @@ export interface ValidationRecords {
   readonly seed: string;
   readonly capacityRequestsPerSecond: number;
   readonly loads: readonly LoadRecord[];
+  /** Before the first load, between any two, after the last; absent for a server, and in older records. */
+  readonly stretches?: readonly RecordedStretch[];
   /** What predictions rest on. */
   readonly profile: Profile;
   /** Null for a server. */

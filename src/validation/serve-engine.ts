@@ -5,8 +5,15 @@ import type { HeaderRecord } from "../profile/measure/records.ts";
 import { energyOfWindow, joulesOf } from "../profile/measure/window-energy.ts";
 import type { Profile } from "../profile/schema.ts";
 import { capacityOf, makeTrace } from "./make-trace.ts";
-import type { EngineLimits, LoadRecord, RecordedTrace, ValidationRecords } from "./records.ts";
+import type {
+  EngineLimits,
+  LoadRecord,
+  RecordedStretch,
+  RecordedTrace,
+  ValidationRecords,
+} from "./records.ts";
 import { VALIDATION_RECORDS_ID } from "./records.ts";
+import { runStretch } from "./stretch.ts";
 
 /** Loads as shares of the capacity. */
 export const LOADS = [0.3, 0.6, 0.9] as const;
@@ -46,6 +53,7 @@ export async function serveEngine(
     const capacity = capacityOf((await serve(engine, burst, signal)).finishNs);
     onProgress(`capacity: ${capacity.toPrecision(3)} requests per second`);
     const loads: LoadRecord[] = [];
+    const stretches: RecordedStretch[] = [await runStretch(engine, signal)];
     for (const load of LOADS) {
       const requestsPerSecond = load * capacity;
       const trace = makeTrace(seed, `load-${load}`, requests, requestsPerSecond);
@@ -63,6 +71,7 @@ export async function serveEngine(
         const { originSeconds: _, ...record } = served;
         const joules = meter === null ? null : joulesOf(energyOfWindow(meter.stop(), from, to));
         loads.push({ load, requestsPerSecond, trace, ...record, joules, host, failed: 0 });
+        stretches.push(await runStretch(engine, signal));
       } finally {
         meter?.stop();
       }
@@ -75,6 +84,7 @@ export async function serveEngine(
       seed,
       capacityRequestsPerSecond: capacity,
       loads,
+      stretches,
       profile,
       host: header.host,
       powerReason: header.powerReason,

@@ -1,12 +1,17 @@
 import type { Column, Row, Table } from "../report/table.ts";
 import { differenceText } from "./compare-steps.ts";
 import type { ErrorSummary } from "./errors.ts";
-import type { FigureComparison, LoadResult, ValidationResult } from "./result.ts";
+import type { FigureComparison, LoadResult, ShortError, ValidationResult } from "./result.ts";
 
-/** (a) where the engine tells its steps, and (b). */
+/** Processors that others took, below which it is not told. */
+const LEAST_TOLD = 0.02;
+
+/** (a) where the engine tells its steps, and (b); then, by its steps, where the errors of (b) come from. */
 export function validationTables(result: ValidationResult): Table[] {
-  const scheduler = result.loads.some((load) => load.scheduler !== null) ? [schedulerTable(result)] : [];
-  return [...scheduler, predictionTable(result)];
+  const tellsSteps = result.loads.some((load) => load.scheduler !== null);
+  return tellsSteps
+    ? [schedulerTable(result), predictionTable(result), stepTimesTable(result), errorSourcesTable(result)]
+    : [predictionTable(result)];
 }
 
 function schedulerTable(result: ValidationResult): Table {
@@ -89,6 +94,111 @@ function predictionTable(result: ValidationResult): Table {
   };
 }
 
+const KINDS = {
+  decode: "decoding alone",
+  prompts: "prompts alone",
+  both: "prompts and decoding",
+  all: "all",
+} as const;
+
+function stepTimesTable(result: ValidationResult): Table {
+  const percent = { digits: 1, format: "fixed" } as const;
+  const columns: Column[] = [
+    { key: "load", header: "load", rowHeader: true },
+    { key: "kind", header: "steps with", rowHeader: true },
+    { key: "steps", header: "steps", format: "integer" },
+    { key: "recorded_s", header: "recorded", unit: "s", group: "in all" },
+    { key: "profile_s", header: "profile", unit: "s", group: "in all" },
+    { key: "bias_percent", header: "bias", unit: "%", ...percent },
+    { key: "error_median_percent", header: "median", unit: "%", group: "error of a step", ...percent },
+    { key: "error_p95_percent", header: "p95", unit: "%", group: "error of a step", ...percent },
+  ];
+  const rows = result.loads.flatMap(({ load, stepTimes }) =>
+    (stepTimes ?? []).map(
+      (times): Row => ({
+        cells: {
+          load,
+          kind: KINDS[times.kind],
+          steps: times.steps,
+          recorded_s: times.recordedSeconds,
+          profile_s: times.lawSeconds,
+          bias_percent: 100 * times.bias,
+          error_median_percent: 100 * times.medianError,
+          error_p95_percent: 100 * times.p95Error,
+        },
+      }),
+    ),
+  );
+  return {
+    title: "What the steps took against the profile",
+    caption: targetText(result),
+    columns,
+    rows,
+    notes: [
+      "Each of the engine's own steps, and what the profile says of a step of that composition: nothing is simulated, and no queue amplifies the error.",
+      ...result.loads.flatMap(slownessText),
+    ],
+  };
+}
+
+const SOURCES = {
+  profile: "profile",
+  stretches: "profile x host around the load",
+  "own steps": "profile x host in the load (hindsight)",
+  "recorded steps": "recorded steps",
+} as const;
+
+function errorSourcesTable(result: ValidationResult): Table {
+  const percent = { digits: 1, format: "fixed" } as const;
+  const pair = (name: string, group: string): Column[] => [
+    { key: `${name}_error_median_percent`, header: "median", unit: "%", group, ...percent },
+    { key: `${name}_bias_percent`, header: "bias", unit: "%", group, ...percent },
+  ];
+  const columns: Column[] = [
+    { key: "load", header: "load", rowHeader: true },
+    { key: "from", header: "times of steps from", rowHeader: true },
+    { key: "factor", header: "factor" },
+    ...pair("ttft", "TTFT"),
+    ...pair("tpot", "TPOT"),
+    ...pair("e2e", "end to end"),
+  ];
+  const rows = result.loads.flatMap(({ load, errorSources }) =>
+    (errorSources ?? []).map(({ from, factor, ttft, tpot, e2e }): Row => {
+      const cells = (name: string, errors: ShortError | null) => ({
+        [`${name}_error_median_percent`]: errors === null ? null : 100 * errors.medianError,
+        [`${name}_bias_percent`]: errors === null ? null : 100 * errors.bias,
+      });
+      return {
+        cells: {
+          load,
+          from: SOURCES[from],
+          factor,
+          ...cells("ttft", ttft),
+          ...cells("tpot", tpot),
+          ...cells("e2e", e2e),
+        },
+      };
+    }),
+  );
+  return {
+    title: "Where the errors of the prediction come from",
+    caption: targetText(result),
+    columns,
+    rows,
+    notes: [
+      "The first row of a load is the prediction of the table above; the others are not predictions. Profile x host around the load: times that the closed loops just before and just after it took, over the profile's. In the load: the same of the load's own steps, so that their sum is right; what is left are errors of single kinds of step, noise, and the queue that amplifies both. Recorded steps: each step's own duration; what is left is an error of the simulator's batching.",
+    ],
+  };
+}
+
+function slownessText({ load, hostSlowness }: LoadResult): string[] {
+  if (hostSlowness === null) return [];
+  const { before, after } = hostSlowness;
+  return [
+    `Load ${load}: closed loops of the same engine took ${before.toFixed(2)} times the profile's time just before, ${after.toFixed(2)} times just after.`,
+  ];
+}
+
 function perRequest({ load }: LoadResult, quantity: string, errors: ErrorSummary | null): Row {
   if (errors === null) {
     const reason = "no request has two outputs";
@@ -135,11 +245,15 @@ function ofLoad(
   };
 }
 
-function othersText({ load, othersProcessors, failed }: LoadResult): string[] {
+function othersText({ load, othersProcessors, stolenProcessors, failed }: LoadResult): string[] {
+  const taken = (who: string, processors: number | null) =>
+    processors === null || processors < LEAST_TOLD ? [] : [`${who} ${processors.toFixed(2)}`];
+  const others = [
+    ...taken("other processes", othersProcessors),
+    ...taken("the hypervisor for other machines", stolenProcessors),
+  ];
   return [
-    ...(othersProcessors === null || othersProcessors < 0.05
-      ? []
-      : [`Load ${load}: other processes took ${othersProcessors.toFixed(2)} processors meanwhile.`]),
+    ...(others.length === 0 ? [] : [`Load ${load}: processors taken meanwhile by ${others.join(", by ")}.`]),
     ...(failed === 0 ? [] : [`Load ${load}: ${failed} requests failed and are left out.`]),
   ];
 }

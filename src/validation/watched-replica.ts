@@ -29,13 +29,18 @@ export class WatchedReplica {
   readonly #law: RecordedLaw;
   readonly #replica: TellingReplica;
   readonly #table = new RequestTable();
+  readonly #finishedRequest: (id: number, firstToken: number) => void;
   #finished: number[] = [];
 
-  constructor(limits: EngineLimits) {
+  /** @param finishedRequest told each request that finishes, and when its first token came */
+  constructor(limits: EngineLimits, finishedRequest: (id: number, firstToken: number) => void) {
+    this.#finishedRequest = finishedRequest;
     this.#law = new RecordedLaw(limits.maxRequests);
     const owner = {
       finished: (_: Replica, request: number) => {
-        this.#finished.push(this.#table.id[request]);
+        const id = this.#table.id[request];
+        this.#finished.push(id);
+        this.#finishedRequest(id, this.#table.firstTokenSeconds[request]);
         this.#table.release(request);
       },
       prefilled: () => undefined,

@@ -16,7 +16,7 @@ describe("canopy validate --replay", () => {
     const cwd = workFolder();
     const args = ["validate", "--replay", RAW, "--out", "again", "--format", "json"];
     const { code, stdout, stderr } = await command(args, { cwd, env });
-    expect({ code, stderr }).toEqual({ code: 0, stderr: "9 files written to again\n" });
+    expect({ code, stderr }).toEqual({ code: 0, stderr: "11 files written to again\n" });
     const result = JSON.parse(stdout);
     expect(result).toMatchObject({
       schema: "canopy/validation/1",
@@ -28,7 +28,23 @@ describe("canopy validate --replay", () => {
       { steps: 304, equalSteps: 304, preemptions: 1, finished: 40, difference: null },
       { steps: 238, equalSteps: 238, preemptions: 3, finished: 40, difference: null },
     ]);
-    for (const { e2eSeconds, outputTokensPerSecond, joulesReason } of result.loads) {
+    for (const { e2eSeconds, outputTokensPerSecond, joulesReason, ...load } of result.loads) {
+      // Led through the recorded steps, the simulator gives every request the engine's own times.
+      const none = { medianError: 0, bias: 0 };
+      expect(load.errorSources.at(-1)).toEqual({
+        from: "recorded steps",
+        factor: null,
+        ttft: none,
+        tpot: none,
+        e2e: none,
+      });
+      expect(load.errorSources[0]).toMatchObject({
+        from: "profile",
+        e2e: { medianError: e2eSeconds.medianError, bias: e2eSeconds.bias },
+      });
+      // Times scaled to the load's own sum leave no bias of the sum of its steps.
+      const all = load.stepTimes.find(({ kind }: { kind: string }) => kind === "all");
+      expect(load.errorSources[1].factor).toBeCloseTo(1 / (1 + all.bias), 9);
       expect(Math.abs(outputTokensPerSecond.bias)).toBeLessThan(0.05);
       expect(e2eSeconds.medianError).toBeGreaterThan(0);
       expect(joulesReason).toMatch(/powercap/);
@@ -39,6 +55,8 @@ describe("canopy validate --replay", () => {
         "manifest.json",
         "profile.json",
         "table-2.csv",
+        "table-3.csv",
+        "table-4.csv",
         "table.csv",
         "table.md",
         "table.tex",
@@ -51,7 +69,7 @@ describe("canopy validate --replay", () => {
     expect(manifest).toMatchObject({ experiment: "validation", seeds: ["1"], host: { usableCores: 2 } });
   });
 
-  test.each(["table", "markdown", "latex", "csv"])("prints both tables as %s", async (format) => {
+  test.each(["table", "markdown", "latex", "csv"])("prints the tables as %s", async (format) => {
     const { code, stdout } = await command(["validate", "--replay", RAW, "--format", format], { env });
     expect(code).toBe(0);
     expect(stdout).toContain("all equal");
@@ -140,6 +158,7 @@ describe("canopy validate", () => {
     expect(result).toMatchObject({ target: { kind: "server" }, host: null });
     for (const load of result.loads) {
       expect(load).toMatchObject({ scheduler: null, requests: 20, failed: 0, joulesPerToken: null });
+      expect([load.stepTimes, load.hostSlowness, load.errorSources]).toEqual([null, null, null]);
       expect(load.ttftSeconds.measured.median).toBeGreaterThan(0.004);
       expect(Math.abs(load.outputTokensPerSecond.bias)).toBeLessThan(0.5);
     }

@@ -79,7 +79,7 @@ function logOf(steps: readonly Row[]): RecordedSteps {
 }
 
 const differenceOf = (steps: readonly Row[], of = trace) => {
-  const { difference } = compareSteps(limits, of, logOf(steps));
+  const { difference } = compareSteps(limits, of, logOf(steps)).comparison;
   return difference === null ? null : differenceText(difference);
 };
 const changed = (step: number, change: Partial<Row>) =>
@@ -88,12 +88,15 @@ const changed = (step: number, change: Partial<Row>) =>
 describe("steps of the engine against the simulator's", () => {
   test("a preemption worked out by hand is equal in all steps", () => {
     expect(compareSteps(limits, trace, logOf(rows))).toEqual({
-      steps: 5,
-      equalSteps: 5,
-      prefillSteps: 2,
-      preemptions: 1,
-      finished: 2,
-      difference: null,
+      comparison: {
+        steps: 5,
+        equalSteps: 5,
+        prefillSteps: 2,
+        preemptions: 1,
+        finished: 2,
+        difference: null,
+      },
+      times: { firstTokenNs: Float64Array.of(110, 110), finishNs: Float64Array.of(125, 150) },
     });
   });
 

@@ -46,9 +46,11 @@ describeWithAddon(ofAddon("the simulator against the engine"), () => {
       await engine.load();
       engine.beginTrace(trace);
       const log = await engine.advance({});
+      const { firstTokenNs, finishNs } = engine.requestTimes();
       engine.close();
-      const compared = compareSteps({ ...limits, maxModelTokens }, trace, log);
+      const { comparison: compared, times } = compareSteps({ ...limits, maxModelTokens }, trace, log);
       expect(compared.difference && `round ${round}, ${differenceText(compared.difference)}`).toBeNull();
+      expect(times).toEqual({ firstTokenNs, finishNs });
       expect(compared.finished).toBe(25);
       preemptions += compared.preemptions;
       for (let i = 1; i < log.startNs.length; i++) if (log.startNs[i] > log.endNs[i - 1]) gaps++;
@@ -73,7 +75,21 @@ describeWithAddon(ofAddon("the simulator against the engine"), () => {
     });
     const result = validationOf(records);
     expect(result.loads.map(({ load }) => load)).toEqual([0.3, 0.6, 0.9]);
-    for (const { scheduler, requests, joulesReason, outputTokensPerSecond } of result.loads) {
+    for (const load of result.loads) {
+      const { scheduler, requests, joulesReason, outputTokensPerSecond, errorSources, hostSlowness } = load;
+      expect(errorSources?.map(({ from }) => from)).toEqual([
+        "profile",
+        "stretches",
+        "own steps",
+        "recorded steps",
+      ]);
+      expect(errorSources?.at(-1)).toMatchObject({
+        ttft: { medianError: 0, bias: 0 },
+        tpot: { medianError: 0, bias: 0 },
+        e2e: { medianError: 0, bias: 0 },
+      });
+      expect(hostSlowness?.before).toBeGreaterThan(0);
+      expect(hostSlowness?.after).toBeGreaterThan(0);
       expect(scheduler).toMatchObject({ difference: null, finished: 60 });
       expect([requests, joulesReason]).toEqual([60, "no meter"]);
       expect(outputTokensPerSecond.measured).toBeGreaterThan(0);

@@ -117,7 +117,7 @@ async function recordsOf(options: ValidateOptions): Promise<Served> {
       id: `validation-${backend}`,
       backend: backend ?? "cpu",
       model: options.model ?? "tiny",
-      preset: "quick",
+      preset: "validation",
       layers: undefined,
       threads: options.threads,
       device: options.device,

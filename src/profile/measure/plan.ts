@@ -42,6 +42,21 @@ const PRESETS: Readonly<Record<Preset, Omit<Protocol, "preset">>> = {
     idleSeconds: 1,
     coolDownMostSeconds: 0,
   },
+  // Many short trials: a host that others share drifts within seconds, and all points should see all of it.
+  validation: {
+    batches: [1, 2, 3, 4, 6, 8, 16],
+    contexts: [32, 96, 192],
+    prompts: [4, 8, 16, 32, 64, 96, 128],
+    trials: 4,
+    windowSeconds: 0.1,
+    warmUpMostSeconds: 0.3,
+    leastWindows: 5,
+    leastSteps: 5,
+    targetError: 0.01,
+    mostSeconds: 0.6,
+    idleSeconds: 1,
+    coolDownMostSeconds: 0,
+  },
   standard: {
     batches: BATCHES,
     contexts: [32, 128, 512, 1024, 2048, 4096],

@@ -4,7 +4,8 @@ import type { HostRecord } from "./host-record.ts";
 
 export const MEASURE_RECORDS_ID = "canopy/measure-records/1";
 
-export type Preset = "quick" | "standard" | "publish";
+/** `validation`: lengths and batches of the traces that `canopy validate` serves, and no others. */
+export type Preset = "quick" | "standard" | "publish" | "validation";
 
 /** How points are taken; a preset with what the user asked for. Seconds of the monotonic clock. */
 export interface Protocol {
