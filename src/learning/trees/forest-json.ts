@@ -25,8 +25,8 @@ export function forestFromJson(json: unknown, features: readonly string[]): Fore
   if (!isObject(json)) throw new Error("expected a forest");
   const { loss, base, depth, trees } = json;
   if (loss !== "squared" && loss !== "logistic") throw new Error("loss: expected squared or logistic");
-  if (!isFinite(base)) throw new Error("base: expected a number");
-  if (!Number.isInteger(depth) || !isFinite(depth) || depth < 1 || depth > 8)
+  if (!isNumber(base)) throw new Error("base: expected a number");
+  if (!Number.isInteger(depth) || !isNumber(depth) || depth < 1 || depth > 8)
     throw new Error("depth: expected a whole number from 1 to 8");
   if (!Array.isArray(trees)) throw new Error("trees: expected a list");
   const grown = trees.map((root: unknown, t) => {
@@ -54,16 +54,16 @@ function nodeToJson(tree: Tree, slot: number): TreeJson {
 }
 
 function nodeFromJson(json: unknown, tree: Tree, slot: number, features: number): void {
-  if (isFinite(json)) {
+  if (isNumber(json)) {
     tree.value[slot] = json;
     return;
   }
   if (!Array.isArray(json) || json.length !== 4)
     throw new Error("expected a number or [feature, threshold, left, right]");
   const [feature, threshold, left, right] = json as unknown[];
-  if (!isFinite(feature) || !Number.isInteger(feature) || feature < 0 || feature >= features)
+  if (!isNumber(feature) || !Number.isInteger(feature) || feature < 0 || feature >= features)
     throw new Error(`feature ${JSON.stringify(feature)} of ${features}`);
-  if (threshold !== null && !isFinite(threshold))
+  if (threshold !== null && !isNumber(threshold))
     throw new Error(`threshold ${JSON.stringify(threshold)}, expected a number or null`);
   if (2 * slot + 1 >= tree.feature.length) throw new Error(`deeper than ${tree.depth}`);
   tree.feature[slot] = feature;
@@ -72,7 +72,7 @@ function nodeFromJson(json: unknown, tree: Tree, slot: number, features: number)
   nodeFromJson(right, tree, 2 * slot + 1, features);
 }
 
-function isFinite(value: unknown): value is number {
+function isNumber(value: unknown): value is number {
   return typeof value === "number" && Number.isFinite(value);
 }
 
