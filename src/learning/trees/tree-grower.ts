@@ -182,7 +182,8 @@ export class TreeGrower {
 
   #leafValue({ gradient, hessian }: NodeSums): number {
     const { learningRate, l2 } = this.#options;
-    return hessian + l2 > 0 ? (-learningRate * gradient) / (hessian + l2) : 0;
+    // 0 - x, since -x would write some leaves as -0.
+    return hessian + l2 > 0 ? (learningRate * (0 - gradient)) / (hessian + l2) : 0;
   }
 }
 
