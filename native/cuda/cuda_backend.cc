@@ -136,6 +136,9 @@ class CudaBackend final : public Backend {
     if (nextTokens.size() < size(plan.sequenceCount())) {
       throw std::invalid_argument("nextTokens has fewer places than the plan has sequences");
     }
+    // A step that threw may have left work that reads the plan, and the plan is written now.
+    if (underWay_) check(cudaStreamSynchronize(stream_.get()), "cudaStreamSynchronize", "the step before");
+    underWay_ = true;
     const StepLayout layout = packStep(plan, limits_, stagedPlan_.get(), logitRows_);
     const cudaStream_t stream = stream_.get();
     check(cudaEventRecord(started_.get(), stream), "cudaEventRecord");
@@ -156,6 +159,7 @@ class CudaBackend final : public Backend {
     }
     check(cudaEventRecord(ended_.get(), stream), "cudaEventRecord");
     check(cudaEventSynchronize(ended_.get()), "cudaEventSynchronize", "step");
+    underWay_ = false;
     float milliseconds = 0.0F;
     check(cudaEventElapsedTime(&milliseconds, started_.get(), ended_.get()), "cudaEventElapsedTime");
     lastMilliseconds_ = milliseconds;
@@ -398,6 +402,7 @@ class CudaBackend final : public Backend {
   std::map<int, GraphExec> graphs_;  ///< by bucket
   std::vector<int> logitRows_;       ///< of the last step
   double lastMilliseconds_ = -1.0;
+  bool underWay_ = false;  ///< a step began, and its end was not waited for
 };
 
 }  // namespace
