@@ -51,8 +51,14 @@ function checkWorkload({ workload, end, horizon }: Experiment, add: Add): void {
     return;
   }
   if (!limited) add(["workload"], "has neither requests nor durationS, expected one of them");
-  const { total, prompt, output } = workload;
-  const complete = total === undefined ? prompt !== undefined && output !== undefined : !prompt && !output;
+  const { total, taskTypes = [] } = workload;
+  const given = (part: "prompt" | "output") =>
+    workload[part] !== undefined ||
+    (taskTypes.length > 0 && taskTypes.every((type) => type[part] !== undefined));
+  const complete =
+    total === undefined
+      ? given("prompt") && given("output")
+      : workload.prompt === undefined && workload.output === undefined;
   if (!complete) add(["workload"], "expected its lengths as prompt and output, or as total alone");
 }
 

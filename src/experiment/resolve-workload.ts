@@ -45,7 +45,12 @@ export function generatedWorkload(generated: GeneratedParameters): Workload {
 
 /** The tiers of the experiment in SI units. */
 export function tiersOf(tiers: readonly TierConfig[]): Tier[] {
-  return tiers.map(({ name, sloS, deferrable }) => ({ name, sloSeconds: sloS, deferrable }));
+  return tiers.map(({ name, sloS, deferrable, deferralS }) => ({
+    name,
+    sloSeconds: sloS,
+    deferrable,
+    ...given({ deferralSeconds: deferralS }),
+  }));
 }
 
 /** The tiers with their shares; a tier without one gets none of the requests. */

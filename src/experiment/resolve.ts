@@ -5,7 +5,7 @@ import type { RunMetricsContext } from "../metrics/run-metrics.ts";
 import { loadRouter } from "../routers/load-router.ts";
 import { createRouter, findRouter } from "../routers/registry.ts";
 import type { RunOptions } from "../simulator/options.ts";
-import type { Workload } from "../workload/requests.ts";
+import { deferralSecondsOf, type Workload } from "../workload/requests.ts";
 import { planEndpoints, planFaults } from "./resolve-fleet.ts";
 import { forecastOf, trackOf, UNKNOWN_SIGNAL } from "./resolve-signals.ts";
 import type { ArrivalSpan } from "./resolve-workload.ts";
@@ -74,8 +74,8 @@ export async function resolveRun(spec: RunSpec, shared: SharedInputs): Promise<R
 function horizonOf({ horizon }: Experiment, { tiers }: Workload, span: ArrivalSpan): number | null {
   if (typeof horizon === "number") return horizon;
   if (horizon === "last-finish" || span.dependent) return null;
-  const deferral = tiers.filter(({ deferrable, sloSeconds }) => deferrable && Number.isFinite(sloSeconds));
-  return span.lastSeconds + Math.max(0, ...deferral.map(({ sloSeconds }) => sloSeconds));
+  const deferrals = tiers.filter(({ deferrable }) => deferrable).map(deferralSecondsOf);
+  return span.lastSeconds + Math.max(0, ...deferrals.filter(Number.isFinite));
 }
 
 function fleetOf(

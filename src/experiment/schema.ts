@@ -110,7 +110,7 @@ const onePoint = {
     .union([z.enum(["auto", "last-finish"]), positive])
     .default("auto")
     .describe(
-      "seconds over which idle energy and GPU-hours are counted; auto: last arrival plus the longest objective of a deferrable tier (where steps depend on each other: last-finish)",
+      "seconds over which idle energy and GPU-hours are counted; auto: last arrival plus the longest deferral (deferralS) of a deferrable tier (where steps depend on each other: last-finish)",
     ),
   warmup: z
     .strictObject({ fraction: share.default(0.05), atLeast: z.int().min(0).default(100) })

@@ -74,6 +74,53 @@ const taskTypes = z
   .array(z.strictObject({ name, share }))
   .exactOptional()
   .describe("kinds of task and their shares");
+const taskTypesWithLengths = z
+  .array(
+    z.strictObject({
+      name,
+      share,
+      prompt: distribution.exactOptional().describe("prompt tokens of this kind; default: the workload's"),
+      output: distribution.exactOptional().describe("output tokens of this kind; default: the workload's"),
+      outputEffect: z
+        .number()
+        .exactOptional()
+        .describe("outputFeatures: how much longer outputs of this kind are, in any unit; default 0"),
+    }),
+  )
+  .exactOptional()
+  .describe("kinds of task, their shares, and lengths of their own");
+const tenants = z
+  .strictObject({
+    count: count.default(60).describe("how many"),
+    zipf: notNegative.default(1.1).describe("tenant i sends a share proportional to i^-zipf of the requests"),
+    tierPer: z
+      .enum(["tenant", "request"])
+      .default("tenant")
+      .describe(
+        "tenant: one tier for good, shares met as nearly as whole tenants allow; request: drawn for each",
+      ),
+  })
+  .exactOptional()
+  .describe("who sends the requests; default: nobody in particular");
+const turns = z
+  .strictObject({ mean: z.number().min(1).max(1000).describe("mean of the geometric distribution") })
+  .exactOptional()
+  .describe("turns of the conversation up to a prompt, from 1; default: 1");
+const outputFeatures = z
+  .strictObject({
+    rho: share.default(0.98).describe("correlation of log output tokens with what the features tell of it"),
+    weights: z
+      .strictObject({
+        prompt: notNegative.exactOptional().describe("logarithm of the prompt's tokens"),
+        turns: notNegative.exactOptional().describe("logarithm of the turns"),
+        taskType: notNegative.exactOptional().describe("outputEffect of the task type"),
+        tenant: notNegative.exactOptional().describe("effect of the tenant"),
+      })
+      .exactOptional()
+      .describe("weights of the standardised features; default: 1, turns 0.5"),
+  })
+  .exactOptional()
+  .describe("makes output tokens depend on what a gateway can see of a request, at the same distribution");
 const nameOfWorkload = name
   .exactOptional()
   .describe("shown in tables; default: the kind of workload or the file");
@@ -87,7 +134,10 @@ export const syntheticWorkloadSchema = z
     durationS: positive.exactOptional().describe("seconds in which requests arrive"),
     arrival,
     ...lengths,
-    taskTypes,
+    taskTypes: taskTypesWithLengths,
+    tenants,
+    turns,
+    outputFeatures,
   })
   .describe("requests drawn from distributions");
 
@@ -188,6 +238,9 @@ export const tiersSchema = z
       share: share.exactOptional().describe("part of the requests; not needed where the trace names tiers"),
       sloS: positive.describe("latency objective in seconds"),
       deferrable: z.boolean().default(false).describe("may wait on purpose, up to its deadline"),
+      deferralS: notNegative
+        .exactOptional()
+        .describe("how long a request of a deferrable tier may be held on purpose; default: sloS"),
     }),
   )
   .min(1)

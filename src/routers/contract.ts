@@ -137,7 +137,8 @@ export interface World {
   readonly telemetry: TelemetryView;
   readonly signals: SignalView;
   readonly completed: CompletionView;
-  readonly tiers: readonly Tier[];
+  /** With the time that a request of a deferrable tier may be held on purpose (`deferralSeconds`). */
+  readonly tiers: readonly Required<Tier>[];
   readonly taskTypes: readonly string[];
   /** Names of the models, index = {@link EndpointView.model}. */
   readonly models: readonly string[];

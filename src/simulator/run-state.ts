@@ -3,6 +3,7 @@ import { IndexedHeap, TimeHeap } from "../numeric/heap.ts";
 import { Stream } from "../numeric/random.ts";
 import type { ClairvoyantWorld, ReturnReason, Router, World } from "../routers/contract.ts";
 import { valueAt } from "../signal/series.ts";
+import { deferralSecondsOf } from "../workload/requests.ts";
 import { CompletionQueue } from "./completion-queue.ts";
 import { type EndpointOwner, EndpointState } from "./endpoint-state.ts";
 import { Intake } from "./intake.ts";
@@ -126,7 +127,7 @@ export class RunState implements EndpointOwner {
       telemetry: this.telemetry,
       signals: this.signals,
       completed: this.#completed,
-      tiers: workload.tiers,
+      tiers: workload.tiers.map((tier) => ({ ...tier, deferralSeconds: deferralSecondsOf(tier) })),
       taskTypes: workload.taskTypes,
       models: fleet.models.map((model) => model.name),
       groups: fleet.groups,

@@ -1,6 +1,7 @@
 import { suggestion, UserError } from "../errors.ts";
 import type { Stream } from "../numeric/random.ts";
 import { expectNotNegative, expectParameter, expectShares } from "./check.ts";
+import type { Distribution } from "./distribution.ts";
 import type { Tier } from "./requests.ts";
 
 /** A tier and the part of the requests that belongs to it. */
@@ -12,6 +13,11 @@ export interface TierShare extends Tier {
 export interface TaskTypeShare {
   readonly name: string;
   readonly share: number;
+  /** Lengths of its requests, where they are others than the workload's. */
+  readonly prompt?: Distribution;
+  readonly output?: Distribution;
+  /** How much longer its outputs are, in any unit: what `outputFeatures` takes of a task type. Default 0. */
+  readonly outputEffect?: number;
 }
 
 /**
@@ -58,6 +64,7 @@ export function checkTiers(tiers: readonly TierShare[], where = "tiers"): void {
 export function checkTier(tier: Tier, where: string): void {
   expectParameter(tier.name.length > 0, `${where}.name`, "a name", tier.name);
   expectParameter(tier.sloSeconds > 0, `${where}.sloSeconds`, "a positive number", tier.sloSeconds);
+  if (tier.deferralSeconds !== undefined) expectNotNegative(tier.deferralSeconds, `${where}.deferralSeconds`);
 }
 
 /** Share of requests that need a large model, by tier index. Throws `CANOPY_WORKLOAD_FLOORS`. */

@@ -10,6 +10,13 @@ export interface Tier {
   readonly sloSeconds: number;
   /** Whether requests of the tier may wait on purpose, up to their deadline. */
   readonly deferrable: boolean;
+  /** How long a request of a deferrable tier may be held on purpose; default: its objective. */
+  readonly deferralSeconds?: number;
+}
+
+/** How long a request of the tier may be held on purpose, if it may at all. */
+export function deferralSecondsOf(tier: Tier): number {
+  return tier.deferralSeconds ?? tier.sloSeconds;
 }
 
 /**

@@ -16,11 +16,14 @@ import { CHUNK_ROWS } from "./columns.ts";
 import {
   checkLengths,
   expectedLengths,
+  LENGTH_PURPOSES,
   type LengthParameters,
   type LengthSource,
-  lengthSource,
+  lengthSources,
 } from "./lengths.ts";
 import type { RequestChunk, RequestCursor, Tier, Workload } from "./requests.ts";
+import { checkTenants, type TenantParameters, TenantSampler, tenantShares, tenantTiers } from "./tenants.ts";
+import { checkTurns, type TurnParameters, TurnSampler } from "./turns.ts";
 
 /** A stream of independent requests. Plain data: it can be hashed, cloned and sent to a worker. */
 export interface SyntheticParameters extends LengthParameters {
@@ -36,12 +39,16 @@ export interface SyntheticParameters extends LengthParameters {
   readonly floors?: Floors;
   /** Without it the workload has no task types. */
   readonly taskTypes?: readonly TaskTypeShare[];
+  /** Without it the workload has no tenants. */
+  readonly tenants?: TenantParameters;
+  /** Without it every prompt is the first of its conversation. */
+  readonly turns?: TurnParameters;
 }
 
 /**
  * Generates requests chunk by chunk, in memory that does not depend on their number.
  *
- * Every purpose (arrivals, prompt lengths, output lengths, tiers, floors, task types) draws from its own
+ * Every purpose (arrivals, prompt lengths, output lengths, tiers, floors, task types, tenants, turns) draws from its own
  * stream, so changing one parameter never shifts the draws of another, and a longer run begins with the
  * shorter one.
  */
@@ -97,11 +104,12 @@ export class SyntheticWorkload implements Workload {
 /** Names of the random streams, shared by the generators so that equal purposes draw equal numbers. */
 export const PURPOSES = {
   arrivals: "workload/arrivals",
-  prompt: "workload/prompt-tokens",
-  output: "workload/output-tokens",
+  ...LENGTH_PURPOSES,
   tiers: "workload/tiers",
   floors: "workload/floors",
   taskTypes: "workload/task-types",
+  tenants: "workload/tenants",
+  turns: "workload/turns",
 } as const;
 
 function checkSynthetic(p: SyntheticParameters): void {
@@ -114,8 +122,10 @@ function checkSynthetic(p: SyntheticParameters): void {
   if (p.requests !== undefined) expectCount(p.requests, "requests");
   if (p.durationSeconds !== undefined) expectPositive(p.durationSeconds, "durationSeconds");
   checkArrivals(p.arrival);
-  checkLengths(p);
+  if (p.tenants !== undefined) checkTenants(p.tenants);
+  if (p.turns !== undefined) checkTurns(p.turns);
   checkClasses(p);
+  checkLengths(p);
 }
 
 /** Checks what the generators share: tiers, floors and task types. */
@@ -128,12 +138,22 @@ export function checkClasses(p: Pick<SyntheticParameters, "tiers" | "floors" | "
     p.taskTypes.map((type) => type.name),
     "taskTypes",
   );
+  const names = p.taskTypes.map((type) => type.name);
+  expectParameter(new Set(names).size === names.length, "taskTypes", "different names", names.join(", "));
+  for (const { name, outputEffect = 0 } of p.taskTypes) {
+    expectParameter(
+      Number.isFinite(outputEffect),
+      `taskTypes.${name}.outputEffect`,
+      "a finite number",
+      outputEffect,
+    );
+  }
   expectParameter(p.taskTypes.length <= 255, "taskTypes", "at most 255 task types", p.taskTypes.length);
 }
 
 /** The tier alone, for {@link Workload.tiers}. */
-export function withoutShare({ name, sloSeconds, deferrable }: TierShare): Tier {
-  return { name, sloSeconds, deferrable };
+export function withoutShare({ share: _, ...tier }: TierShare): Tier {
+  return tier;
 }
 
 class SyntheticCursor implements RequestCursor {
@@ -141,8 +161,12 @@ class SyntheticCursor implements RequestCursor {
   readonly #rows: number;
   readonly #endSeconds: number;
   readonly #arrivals: ArrivalProcess;
-  readonly #lengths: LengthSource;
+  readonly #lengths: readonly LengthSource[];
   readonly #tiers: ShareSampler | undefined;
+  /** Tier of each tenant, where it is the tenant's. */
+  readonly #tierOf: Uint8Array | undefined;
+  readonly #tenants: TenantSampler | undefined;
+  readonly #turns: TurnSampler | undefined;
   readonly #floors: FloorSampler;
   readonly #taskTypes: ShareSampler | undefined;
   #left: number;
@@ -153,8 +177,14 @@ class SyntheticCursor implements RequestCursor {
     this.#left = p.requests ?? Number.POSITIVE_INFINITY;
     this.#endSeconds = p.durationSeconds ?? Number.POSITIVE_INFINITY;
     this.#arrivals = new ArrivalProcess(p.arrival, new Stream(p.seed, PURPOSES.arrivals));
-    this.#lengths = lengthSource(p, new Stream(p.seed, PURPOSES.prompt), new Stream(p.seed, PURPOSES.output));
-    if (tiers.length > 1)
+    this.#lengths = lengthSources(p, p.seed);
+    if (p.tenants !== undefined) {
+      const shares = tenantShares(p.tenants);
+      this.#tenants = new TenantSampler(shares, new Stream(p.seed, PURPOSES.tenants));
+      if (p.tenants.tierPer !== "request" && tiers.length > 1) this.#tierOf = tenantTiers(shares, tiers);
+    }
+    if (p.turns !== undefined) this.#turns = new TurnSampler(p.turns, new Stream(p.seed, PURPOSES.turns));
+    if (tiers.length > 1 && this.#tierOf === undefined)
       this.#tiers = new ShareSampler(
         tiers.map((tier) => tier.share),
         new Stream(p.seed, PURPOSES.tiers),
@@ -176,6 +206,8 @@ class SyntheticCursor implements RequestCursor {
       tier: new Uint8Array(rows),
       needsLarge: new Uint8Array(rows),
       ...(p.taskTypes !== undefined && { taskType: new Uint8Array(rows) }),
+      ...(p.tenants !== undefined && { tenant: new Int32Array(rows) }),
+      ...(p.turns !== undefined && { turns: new Int32Array(rows) }),
     };
   }
 
@@ -186,10 +218,15 @@ class SyntheticCursor implements RequestCursor {
     const count = this.#arrivals.fill(chunk.arrivalSeconds, wanted, this.#endSeconds);
     this.#left = count < wanted ? 0 : this.#left - count;
     if (count === 0) return undefined;
-    this.#lengths.fill(chunk.promptTokens, chunk.outputTokens, count);
-    this.#tiers?.fill(chunk.tier, count);
-    this.#floors.fill(chunk.needsLarge, chunk.tier, count);
-    if (chunk.taskType !== undefined) this.#taskTypes?.fill(chunk.taskType, count);
+    const { tenant, turns, taskType, tier } = chunk;
+    if (tenant !== undefined) this.#tenants?.fill(tenant, count);
+    if (turns !== undefined) this.#turns?.fill(turns, count);
+    if (taskType !== undefined) this.#taskTypes?.fill(taskType, count);
+    if (this.#tierOf === undefined || tenant === undefined) this.#tiers?.fill(tier, count);
+    else for (let i = 0; i < count; i++) tier[i] = this.#tierOf[tenant[i]];
+    this.#floors.fill(chunk.needsLarge, tier, count);
+    // Lengths last: they may depend on everything above.
+    for (const source of this.#lengths) source.fill(chunk, count);
     chunk.count = count;
     return chunk;
   }

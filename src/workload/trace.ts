@@ -85,7 +85,12 @@ export class Trace implements Workload {
   #hash(): string {
     const hash = createHash("sha256");
     // Infinity has no JSON form.
-    const tiers = this.tiers.map((tier) => [tier.name, String(tier.sloSeconds), tier.deferrable]);
+    const tiers = this.tiers.map(({ name, sloSeconds, deferrable, deferralSeconds }) => [
+      name,
+      String(sloSeconds),
+      deferrable,
+      ...(deferralSeconds === undefined ? [] : [deferralSeconds]),
+    ]);
     hash.update(JSON.stringify([this.requests, tiers, this.taskTypes, this.endpointNames]));
     for (const name of presentColumns(this.columns)) {
       const column = this.columns[name] as Column;

@@ -49,7 +49,7 @@ export function newWorld(sim: Sim, telemetry: Telemetry): World & { hidden?: Cla
       },
     },
     completed: sim.completed,
-    tiers: workload.tiers,
+    tiers: workload.tiers.map((tier) => ({ deferralSeconds: tier.sloSeconds, ...tier })),
     taskTypes: workload.taskTypes,
     models: fleet.models.map(({ name }) => name),
     groups: fleet.groups,

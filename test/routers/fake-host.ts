@@ -176,7 +176,7 @@ function makeWorld(options: FakeWorldOptions) {
       sloMet: true,
       correct: Number.NaN,
     },
-    tiers: options.tiers ?? cedarTiers,
+    tiers: (options.tiers ?? cedarTiers).map((tier) => ({ deferralSeconds: tier.sloSeconds, ...tier })),
     taskTypes: options.taskTypes ?? (["completion"] as readonly string[]),
     models: options.models ?? (Array.from({ length: models }, (_, m) => `m${m}`) as readonly string[]),
     startHour: options.startHour ?? 0,

@@ -32,6 +32,18 @@ describe("streams", () => {
       { tiers: cedar.tiers?.map((tier, i) => ({ ...tier, share: [0.1, 0.1, 0.8][i] })) ?? [] },
       ["tier", "needsLarge"],
     ],
+    ["tenants by request", { tenants: { count: 9, zipf: 1, tierPer: "request" } }, ["tenant"]],
+    ["tenants", { tenants: { count: 9, zipf: 1 } }, ["tenant", "tier", "needsLarge"]],
+    ["turns", { turns: { mean: 3 } }, ["turns"]],
+    [
+      "lengths of a task type",
+      {
+        taskTypes: cedar.taskTypes?.map((type, i) =>
+          i === 0 ? { ...type, prompt: { dist: "constant", value: 7 } } : type,
+        ) as NonNullable<typeof cedar.taskTypes>,
+      },
+      ["promptTokens"],
+    ],
     ["task types", { taskTypes: [0.5, 0.5].map((share, i) => ({ name: `t${i}`, share })) }, ["taskType"]],
   ];
   test.each(changes)("changing the %s shifts nothing else", (_, change, changed) => {
@@ -408,5 +420,56 @@ describe("parameters out of range", () => {
     ],
   ])("%#: %j", (parameters, expected) => {
     expect(message(parameters)).toBe(expected);
+  });
+});
+
+describe("lengths of task types", () => {
+  const parameters: SyntheticParameters = {
+    ...cedar,
+    taskTypes: [
+      { name: "bare", share: 0.5 },
+      { name: "long", share: 0.3, prompt: { dist: "constant", value: 5000 } },
+      { name: "yes-no", share: 0.2, output: { dist: "uniform", min: 1, max: 3 } },
+    ],
+  };
+  const drawn = rows(parameters);
+  const of = (column: number[], type: number) => column.filter((_, i) => drawn.taskType[i] === type);
+
+  test("are those of the type where it has its own", () => {
+    expect(new Set(of(drawn.promptTokens, 1))).toEqual(new Set([5000]));
+    expect(new Set(of(drawn.outputTokens, 2))).toEqual(new Set([1, 2, 3]));
+    expect(new Set(of(drawn.outputTokens, 1)).size).toBeGreaterThan(100);
+  });
+
+  test("are in the stated means by share", () => {
+    const { meanPromptTokens, meanOutputTokens } = new SyntheticWorkload(parameters);
+    const plain = new SyntheticWorkload(cedar);
+    expect(meanPromptTokens).toBeCloseTo(0.7 * plain.meanPromptTokens + 0.3 * 5000, 6);
+    expect(meanOutputTokens).toBeCloseTo(0.8 * plain.meanOutputTokens + 0.2 * 2, 6);
+  });
+
+  test("are given by the types alone where every one has them", () => {
+    const { prompt: _, ...rest } = cedar;
+    const types = ["a", "b"].map((name, i) => ({
+      name,
+      share: 0.5,
+      prompt: { dist: "constant" as const, value: 10 * (i + 1) },
+    }));
+    const made = rows({ ...rest, taskTypes: types });
+    expect(made.promptTokens).toEqual(made.taskType.map((type) => 10 * (type + 1)));
+    expect(
+      () => new SyntheticWorkload({ ...rest, taskTypes: [...types.slice(1), { name: "c", share: 0.5 }] }),
+    ).toThrow(
+      "workload: prompt is given neither for all requests nor for the task type c, expected one of them",
+    );
+  });
+
+  test("cannot go with lengths of another form", () => {
+    const { prompt: _, output: __, ...rest } = cedar;
+    const total = { of: { dist: "constant" as const, value: 100 }, outputShare: 0.1 };
+    const taskTypes = [{ name: "a", share: 1, prompt: { dist: "constant" as const, value: 1 } }];
+    expect(() => new SyntheticWorkload({ ...rest, total, taskTypes })).toThrow(
+      "workload: the task type a has lengths of its own, but the workload's are given by total, expected prompt and output",
+    );
   });
 });
