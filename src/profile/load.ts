@@ -90,11 +90,20 @@ export async function resolveProfile(
   nameOrPath: string,
   options: { directory?: string } = {},
 ): Promise<LoadedProfile> {
-  if (isPath(nameOrPath)) return loadProfile(resolve(options.directory ?? ".", nameOrPath));
+  return loadProfile(await profilePath(nameOrPath, options.directory));
+}
+
+/**
+ * Where the profile of that name lies, by the rule of {@link resolveProfile}.
+ *
+ * @throws UserError CANOPY_PROFILE_NOT_FOUND with the nearest id
+ */
+export async function profilePath(nameOrPath: string, directory?: string): Promise<string> {
+  if (isPath(nameOrPath)) return directory === undefined ? nameOrPath : resolve(directory, nameOrPath);
   const shipped = await listProfiles();
   const wanted = nameOrPath.toLowerCase();
   const entry = shipped.find(({ id }) => id.toLowerCase() === wanted);
-  if (entry !== undefined) return loadProfile(entry.path);
+  if (entry !== undefined) return entry.path;
   const ids = shipped.map(({ id }) => id);
   throw new UserError(
     "CANOPY_PROFILE_NOT_FOUND",

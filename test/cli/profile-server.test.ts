@@ -1,9 +1,7 @@
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
-import { profileOfRecords } from "../../src/profile/server/profile-of-records.ts";
-import { unpackRecords } from "../../src/profile/server/records.ts";
 import { buildFakes, whySkipped } from "../native/fake-nvml.ts";
 import { ofAddon } from "../native/with-addon.ts";
 import { startServer } from "../profile/server/start-server.ts";
@@ -40,8 +38,15 @@ describe.concurrent("canopy profile server", () => {
       decode: { batch: [1, 2] },
       power: null,
     });
-    const records = unpackRecords(readFileSync(join(cwd, "toy.raw.msgpack")));
-    expect(JSON.parse(JSON.stringify(profileOfRecords(records, "toy.raw.msgpack")))).toEqual(profile);
+    const bytes = readFileSync(join(cwd, "toy.json"), "utf8");
+    const built = await canopy(["profile", "build", "toy.raw.msgpack", "--out", "again.json"], { cwd });
+    expect(built.code).toBe(0);
+    expect(readFileSync(join(cwd, "again.json"), "utf8")).toBe(bytes);
+    const again = await canopy(server(url, "--out", "toy.json"), { cwd });
+    expect(again).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining("measurements are not overwritten"),
+    });
   });
 
   test.skipIf("skipped" in fakes)(
@@ -122,7 +127,7 @@ describe.concurrent("canopy profile server", () => {
     },
   );
 
-  test("Ctrl-C ends it with 130 and leaves no file", { timeout: 60_000 }, async () => {
+  test("Ctrl-C ends it with 130 and keeps the points that are done", { timeout: 60_000 }, async () => {
     const cwd = workFolder();
     const running = start(server(await startServer(), "--out", "toy.json"), { cwd });
     await new Promise((resolve) => running.process.stderr?.once("data", resolve));
@@ -131,10 +136,11 @@ describe.concurrent("canopy profile server", () => {
     const { code, stderr } = await running.ended;
     expect({ code, stderr }).toMatchObject({
       code: 130,
-      stderr: expect.stringMatching(/interrupted: nothing was written\n$/),
+      stderr: expect.stringMatching(/interrupted: `canopy profile build` makes a profile of what is done\n$/),
     });
-    expect(existsSync(join(cwd, "toy.json"))).toBe(false);
-    expect(readdirSync(cwd)).toEqual([]);
+    expect(readdirSync(cwd)).toEqual(["toy.raw.msgpack"]);
+    const built = await canopy(["profile", "build", "toy.raw.msgpack", "--out", "toy.json"], { cwd });
+    expect(built).toMatchObject({ code: 1, stderr: expect.stringContaining("CANOPY_SERVER_NO_POINT") });
   });
 
   test.each([

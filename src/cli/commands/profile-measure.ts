@@ -1,10 +1,11 @@
 import type { Command } from "commander";
 import { UserError } from "../../errors.ts";
 import type { Progress } from "../../profile/measure/measure-host.ts";
-import type { MeasureRecords, PowerModel, Preset } from "../../profile/measure/records.ts";
+import type { PowerModel, Preset } from "../../profile/measure/records.ts";
 import { interruptible } from "../interruptible.ts";
 import { jsonName, wholeNumber } from "../option-values.ts";
-import { examples, type FormatOption, print, tableOf, withFormat } from "../output.ts";
+import { examples, type FormatOption, withFormat } from "../output.ts";
+import { writeProfile } from "../write-profile.ts";
 
 interface MeasureOptions extends FormatOption {
   readonly backend: "cpu" | "cuda";
@@ -20,8 +21,8 @@ interface MeasureOptions extends FormatOption {
   readonly powerModel?: string;
 }
 
-/** Commands that measure this host with the addon's engine. */
-export function addProfileMeasureCommands(group: Command): void {
+/** `canopy profile measure`. */
+export function addProfileMeasureCommand(group: Command): void {
   const measure = group
     .command("measure")
     .description("measure this host with the addon's own engine and write its profile")
@@ -61,17 +62,6 @@ export function addProfileMeasureCommands(group: Command): void {
       ]),
     );
   withFormat(measure).action(measureProfile);
-
-  const build = group
-    .command("build")
-    .description("make a profile of the raw records of `canopy profile measure` again: the same bytes")
-    .argument("<raw.msgpack>", "raw records")
-    .requiredOption("--out <file.json>", "the profile to write", jsonName)
-    .addHelpText("after", examples(["canopy profile build my-host.raw.msgpack --out my-host.json"]));
-  withFormat(build).action(async (raw: string, { out, format }: FormatOption & { out: string }) => {
-    const { readRawFile } = await import("../../profile/measure/raw-file.ts");
-    await writeProfile(await readRawFile(raw), raw, out, format);
-  });
 }
 
 async function measureProfile(options: MeasureOptions): Promise<void> {
@@ -107,7 +97,7 @@ async function measureProfile(options: MeasureOptions): Promise<void> {
   });
   try {
     await interruptible(
-      `the points that are done are in ${rawPath}; --resume does the rest`,
+      () => `the points that are done are in ${rawPath}; --resume does the rest`,
       async (signal) => {
         sayHowBusy(run.header.host.loadAverage);
         const { file, records } = options.resume
@@ -123,7 +113,14 @@ async function measureProfile(options: MeasureOptions): Promise<void> {
   } finally {
     run.release();
   }
-  await writeProfile(await readRawFile(rawPath), rawPath, options.out, options.format);
+  const { profileOfMeasurements } = await import("../../profile/measure/profile-of-measurements.ts");
+  const { profile, warnings } = profileOfMeasurements(await readRawFile(rawPath), `${stem}.raw.msgpack`);
+  await writeProfile(
+    profile,
+    options.out,
+    options.format,
+    warnings.map((warning) => `warning: ${warning}`),
+  );
 }
 
 function sayHowBusy(loadAverage: number | null): void {
@@ -136,31 +133,6 @@ function sayHowBusy(loadAverage: number | null): void {
 function report({ done, total, secondsLeft, line }: Progress): void {
   const left = secondsLeft < 90 ? `${Math.round(secondsLeft)} s` : `${Math.round(secondsLeft / 60)} min`;
   process.stderr.write(`[${done}/${total}, ${left} left] ${line}\n`);
-}
-
-async function writeProfile(
-  records: MeasureRecords,
-  rawPath: string,
-  out: string,
-  format: FormatOption["format"],
-): Promise<void> {
-  const { dirname, relative, sep } = await import("node:path");
-  const { writeFileAtomically } = await import("../../files.ts");
-  const { describeProfile, findingTable } = await import("../../profile/describe.ts");
-  const { parseProfile } = await import("../../profile/load.ts");
-  const { profileOfMeasurements } = await import("../../profile/measure/profile-of-measurements.ts");
-  const { profileText } = await import("../../profile/profile-text.ts");
-  const raw = relative(dirname(out) || ".", rawPath)
-    .split(sep)
-    .join("/");
-  const made = profileOfMeasurements(records, raw);
-  const { profile, warnings } = parseProfile(made.profile, out);
-  await writeFileAtomically(out, profileText(profile));
-  process.stderr.write(`profile written to ${out}\n`);
-  for (const warning of made.warnings) process.stderr.write(`warning: ${warning}\n`);
-  const tables = describeProfile(profile).map(tableOf);
-  if (warnings.length > 0) tables.push(tableOf(findingTable(warnings)));
-  await print(format, { tables, json: { schema: "canopy/profile-view/1", profile, warnings } });
 }
 
 function parseBackend(text: string): "cpu" | "cuda" {

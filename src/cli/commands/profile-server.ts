@@ -1,8 +1,10 @@
 import type { Command } from "commander";
 import { UserError } from "../../errors.ts";
+import type { ServerRecords } from "../../profile/server/records.ts";
 import { interruptible } from "../interruptible.ts";
 import { jsonName, wholeNumber } from "../option-values.ts";
-import { examples, type FormatOption, print, tableOf, withFormat } from "../output.ts";
+import { examples, type FormatOption, withFormat } from "../output.ts";
+import { writeProfile } from "../write-profile.ts";
 
 /** Options of `canopy profile server` as commander hands them over. */
 interface ServerOptions extends FormatOption {
@@ -124,23 +126,38 @@ async function profileServer(options: ServerOptions): Promise<void> {
   const stem = basename(options.out, ".json");
   const id = options.id ?? stem;
   if (!/^[A-Za-z0-9][A-Za-z0-9._-]*$/.test(id)) {
-    throw new UserError(
-      "CANOPY_OPTION_VALUE",
-      `--id ${id}: expected letters, digits, dot, dash or underscore`,
-    );
+    const where =
+      options.id === undefined
+        ? `--out ${options.out}: no id can be made of its name: give --id,`
+        : `--id ${id}: expected`;
+    throw new UserError("CANOPY_OPTION_VALUE", `${where} letters, digits, dot, dash or underscore`);
   }
   const { measureServer } = await import("../../profile/server/measure-server.ts");
   const { profileOfRecords } = await import("../../profile/server/profile-of-records.ts");
   const { packRecords } = await import("../../profile/server/records.ts");
-  const { parseProfile } = await import("../../profile/load.ts");
-  const { describeProfile, findingTable } = await import("../../profile/describe.ts");
   const { writeFileAtomically } = await import("../../files.ts");
-  const records = await interruptible("nothing was written", (signal) =>
+  const { existsSync } = await import("node:fs");
+  const rawName = `${stem}.raw.msgpack`;
+  const rawPath = join(dirname(options.out), rawName);
+  if (existsSync(rawPath)) {
+    throw new UserError(
+      "CANOPY_MEASURE_EXISTS",
+      `${rawPath} is there already: measurements are not overwritten: expected another --out`,
+    );
+  }
+  const keep = async (records: ServerRecords) => {
+    await writeFileAtomically(rawPath, packRecords(records));
+    process.stderr.write(`raw records written to ${rawPath}\n`);
+  };
+  const left = () =>
+    existsSync(rawPath) ? "`canopy profile build` makes a profile of what is done" : "nothing was written";
+  const records = await interruptible(left, (signal) =>
     measureServer({
       url: options.url,
       model: options.model,
       signal,
       onProgress: (line) => process.stderr.write(`${line}\n`),
+      onCutOff: keep,
       settings: {
         id,
         precision: options.precision,
@@ -162,19 +179,15 @@ async function profileServer(options: ServerOptions): Promise<void> {
       },
     }),
   );
-  const rawName = `${stem}.raw.msgpack`;
-  const rawPath = join(dirname(options.out), rawName);
-  await writeFileAtomically(rawPath, packRecords(records));
-  process.stderr.write(`raw records written to ${rawPath}\n`);
+  await keep(records);
   const made = profileOfRecords(records, rawName);
-  const { profile, warnings } = parseProfile(made, options.out);
-  await writeFileAtomically(options.out, `${JSON.stringify(profile, null, 2)}\n`);
-  process.stderr.write(`profile written to ${options.out}\n`);
   const dropped = (made.protocol?.["droppedPoints"] ?? []) as readonly string[];
-  for (const problem of dropped) process.stderr.write(`not measured: ${problem}\n`);
-  const tables = describeProfile(profile).map(tableOf);
-  if (warnings.length > 0) tables.push(tableOf(findingTable(warnings)));
-  await print(options.format, { tables, json: { schema: "canopy/profile-view/1", profile, warnings } });
+  await writeProfile(
+    made,
+    options.out,
+    options.format,
+    dropped.map((problem) => `not measured: ${problem}`),
+  );
 }
 
 function seconds(option: string, least: number): (text: string) => number {

@@ -3,9 +3,11 @@ import type { ProfileRow } from "../../profile/describe.ts";
 import type { Column } from "../../report/table.ts";
 import { examples, type FormatOption, type Printed, print, tableOf, withFormat } from "../output.ts";
 import { ExitWith } from "../print-error.ts";
+import { profileView } from "../profile-view.ts";
+import { addProfileBuildCommand } from "./profile-build.ts";
 import { addProfileCompareCommand, writeFigure } from "./profile-compare.ts";
 import { addProfileMakeCommands } from "./profile-make.ts";
-import { addProfileMeasureCommands } from "./profile-measure.ts";
+import { addProfileMeasureCommand } from "./profile-measure.ts";
 import { addProfileServerCommand } from "./profile-server.ts";
 
 export function addProfileCommands(program: Command): void {
@@ -43,7 +45,8 @@ export function addProfileCommands(program: Command): void {
     );
   withFormat(check).action(async (names: string[], { format }: FormatOption) => checkAll(names, format));
 
-  addProfileMeasureCommands(group);
+  addProfileMeasureCommand(group);
+  addProfileBuildCommand(group);
   addProfileServerCommand(group);
   addProfileCompareCommand(group);
   addProfileMakeCommands(group);
@@ -84,24 +87,20 @@ async function listShipped(): Promise<Printed> {
 
 async function showOne(name: string, figure?: string): Promise<Printed> {
   const { resolveProfile } = await import("../../profile/load.ts");
-  const { describeProfile, findingTable } = await import("../../profile/describe.ts");
   const { profile, warnings } = await resolveProfile(name);
   if (figure !== undefined) {
     const { profileFigure } = await import("../../report/profile-figures.ts");
     await writeFigure(figure, await profileFigure(profile));
   }
-  const tables = describeProfile(profile).map(tableOf);
-  if (warnings.length > 0) tables.push(tableOf(findingTable(warnings)));
-  return { tables, json: { schema: "canopy/profile-view/1", profile, warnings } };
+  return profileView(profile, warnings);
 }
 
 async function checkAll(names: readonly string[], format: FormatOption["format"]): Promise<void> {
-  const { examineProfile, listProfiles, readProfileJson } = await import("../../profile/load.ts");
+  const { examineProfile, profilePath, readProfileJson } = await import("../../profile/load.ts");
   const { findingTable } = await import("../../profile/describe.ts");
-  const shipped = new Map((await listProfiles()).map(({ id, path }) => [id.toLowerCase(), path]));
   const checked: { profile: string; findings: ReturnType<typeof examineProfile>["findings"] }[] = [];
   for (const name of names) {
-    const json = await readProfileJson(shipped.get(name.toLowerCase()) ?? name);
+    const json = await readProfileJson(await profilePath(name));
     checked.push({ profile: name, findings: examineProfile(json).findings });
   }
   await print(format, {

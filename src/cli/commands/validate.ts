@@ -98,43 +98,46 @@ async function recordsOf(options: ValidateOptions): Promise<Served> {
     );
   }
   const profile = options.profile === undefined ? undefined : await profileNamed(options.profile);
-  return interruptible("nothing was written", async (signal) => {
-    const serving = {
-      requests: options.requests,
-      seed: options.seed,
-      signal,
-      onProgress: (line: string) => process.stderr.write(`${line}\n`),
-    };
-    if (url !== undefined && profile !== undefined) {
-      const { serveServer } = await import("../../validation/serve-server.ts");
-      return { records: await serveServer(url, options.model, profile, serving), profileRaw: null };
-    }
-    const { requireAddon } = await import("../../native/load-addon.ts");
-    const { prepareRun } = await import("../../profile/measure/start-run.ts");
-    const { serveEngine } = await import("../../validation/serve-engine.ts");
-    const addon = requireAddon("validating against Canopy's own engine");
-    const run = await prepareRun(addon, {
-      id: `validation-${backend}`,
-      backend: backend ?? "cpu",
-      model: options.model ?? "tiny",
-      preset: "validation",
-      layers: undefined,
-      threads: options.threads,
-      device: options.device,
-      lockedClockMHz: null,
-      powerModel: null,
-    });
-    try {
-      const { measureForValidation } = await import("../../validation/measure-profile.ts");
-      const measured =
-        profile === undefined ? await measureForValidation(run, signal, serving.onProgress) : undefined;
-      const used = (profile ?? measured?.profile) as Profile;
-      const records = await serveEngine(addon, run, used, options.device, serving);
-      return { records, profileRaw: measured?.raw ?? null };
-    } finally {
-      run.release();
-    }
-  });
+  return interruptible(
+    () => "nothing was written",
+    async (signal) => {
+      const serving = {
+        requests: options.requests,
+        seed: options.seed,
+        signal,
+        onProgress: (line: string) => process.stderr.write(`${line}\n`),
+      };
+      if (url !== undefined && profile !== undefined) {
+        const { serveServer } = await import("../../validation/serve-server.ts");
+        return { records: await serveServer(url, options.model, profile, serving), profileRaw: null };
+      }
+      const { requireAddon } = await import("../../native/load-addon.ts");
+      const { prepareRun } = await import("../../profile/measure/start-run.ts");
+      const { serveEngine } = await import("../../validation/serve-engine.ts");
+      const addon = requireAddon("validating against Canopy's own engine");
+      const run = await prepareRun(addon, {
+        id: `validation-${backend}`,
+        backend: backend ?? "cpu",
+        model: options.model ?? "tiny",
+        preset: "validation",
+        layers: undefined,
+        threads: options.threads,
+        device: options.device,
+        lockedClockMHz: null,
+        powerModel: null,
+      });
+      try {
+        const { measureForValidation } = await import("../../validation/measure-profile.ts");
+        const measured =
+          profile === undefined ? await measureForValidation(run, signal, serving.onProgress) : undefined;
+        const used = (profile ?? measured?.profile) as Profile;
+        const records = await serveEngine(addon, run, used, options.device, serving);
+        return { records, profileRaw: measured?.raw ?? null };
+      } finally {
+        run.release();
+      }
+    },
+  );
 }
 
 async function profileNamed(name: string): Promise<Profile> {

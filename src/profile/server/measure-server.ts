@@ -31,6 +31,8 @@ export interface MeasureOptions {
   readonly signal: AbortSignal;
   /** Told a line at each point. */
   readonly onProgress: (line: string) => void;
+  /** Given what is done when the rest fails or is interrupted. */
+  readonly onCutOff?: (records: ServerRecords) => Promise<void>;
 }
 
 /**
@@ -41,7 +43,7 @@ export interface MeasureOptions {
  *   GPUs that cannot be metered though they were asked for
  */
 export async function measureServer(options: MeasureOptions): Promise<ServerRecords> {
-  const { signal, onProgress } = options;
+  const { signal } = options;
   const settings: ServerSettings = { ...options.settings, seed: randomUUID() };
   const client = new ServerClient(options.url, settings.timeoutSeconds);
   const { id: model, maxModelTokens } = await client.model(options.model);
@@ -64,9 +66,30 @@ export async function measureServer(options: MeasureOptions): Promise<ServerReco
     settings,
     signal,
   };
+  const points: PointRecord[] = [];
+  const total =
+    settings.prefillTokens.length +
+    settings.trials * settings.concurrency.length * settings.promptTokens.length;
+  const began = monotonicSeconds();
+  const onProgress = (line: string) => {
+    const minutes = ((monotonicSeconds() - began) / points.length) * ((total - points.length) / 60);
+    options.onProgress(`[${points.length}/${total}, ${Math.ceil(minutes)} min left] ${line}`);
+  };
+  const recordsNow = (): ServerRecords => ({
+    schema: "canopy/server-records/1",
+    measuredAt,
+    settings,
+    server,
+    host: {
+      cpuModel: local ? (cpus()[0]?.model ?? null) : null,
+      kernel: local ? release() : null,
+      gitHash: gitHash(),
+    },
+    points,
+    ...meter.stop(),
+  });
   try {
     await meter.idle(signal);
-    const points: PointRecord[] = [];
     const prefills = [...settings.prefillTokens].sort((a, b) => a - b);
     for (const promptTokens of prefills) {
       // The longest prompts give the power of prefill, which takes seconds to read.
@@ -90,19 +113,10 @@ export async function measureServer(options: MeasureOptions): Promise<ServerReco
       }
     }
     await meter.idle(signal);
-    return {
-      schema: "canopy/server-records/1",
-      measuredAt,
-      settings,
-      server,
-      host: {
-        cpuModel: local ? (cpus()[0]?.model ?? null) : null,
-        kernel: local ? release() : null,
-        gitHash: gitHash(),
-      },
-      points,
-      ...meter.stop(),
-    };
+    return recordsNow();
+  } catch (error) {
+    if (points.length > 0) await options.onCutOff?.(recordsNow());
+    throw error;
   } finally {
     meter.stop();
   }

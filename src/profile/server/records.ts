@@ -103,9 +103,12 @@ export function packRecords(records: ServerRecords): Uint8Array {
   return packr.pack(records);
 }
 
-/** @throws where the bytes are not those of {@link packRecords} */
-export function unpackRecords(bytes: Uint8Array): ServerRecords {
-  const records = packr.unpack(bytes) as ServerRecords;
-  if (records?.schema === "canopy/server-records/1") return records;
-  throw new TypeError("these bytes hold no records of a server");
+/** Undefined where the bytes are not those of {@link packRecords}. */
+export function unpackRecords(bytes: Uint8Array): ServerRecords | undefined {
+  try {
+    const records = packr.unpack(bytes) as ServerRecords | undefined;
+    return records?.schema === "canopy/server-records/1" ? records : undefined;
+  } catch {
+    return undefined;
+  }
 }

@@ -114,7 +114,9 @@ describe.concurrent("a server with a known law", () => {
       expect(point?.tpotMs).toBeGreaterThan(point?.stepMs?.mean as number);
       const sent = records.points.reduce((sum, { requests }) => sum + requests.length, 0);
       expect(stats).toMatchObject({ requests: sent, repeatedBlocks: 0 });
-      expect(profileOfRecords(unpackRecords(packRecords(records)), "toy.raw.msgpack")).toEqual(profile);
+      const read = unpackRecords(packRecords(records));
+      expect(read && profileOfRecords(read, "toy.raw.msgpack")).toEqual(profile);
+      expect(unpackRecords(Buffer.from("something else"))).toBeUndefined();
       expectLaw(context, profile, stats);
       const slope = (latencyMs[2] - latencyMs[0]) / (2048 - 64);
       expect(Math.abs(slope / 0.05 - 1)).toBeLessThan(0.15);
