@@ -60,7 +60,8 @@ export function decodePredictor(
   compareNames(strings(json["features"], "features", where), names.all, where);
   if (taskTypes !== undefined) compareNames(names.all, featureNames(taskTypes).all, where);
   const { training, quality, residuals } = json;
-  if (!isTraining(training)) throw malformed(where, "training: expected source, origin, rows and offered");
+  if (!isTraining(training))
+    throw malformed(where, "training: expected source, origin, correlation, rows and offered");
   if (!isObject(quality) || !isObject(quality["length"]))
     throw malformed(where, "quality: expected length and risk");
   if (!isAscending(residuals)) throw malformed(where, "residuals: expected 101 ascending numbers");
@@ -128,7 +129,8 @@ function isTraining(value: unknown): value is TrainingFacts {
   return (
     isObject(value) &&
     typeof value["source"] === "string" &&
-    (value["origin"] === "constructed" || value["origin"] === "real") &&
+    ["constructed", "real", "unstated"].includes(value["origin"] as string) &&
+    (value["correlation"] === null || typeof value["correlation"] === "number") &&
     typeof value["rows"] === "number" &&
     typeof value["offered"] === "number"
   );

@@ -14,8 +14,13 @@ const LEAST_ROWS = 100;
 export interface TrainingFacts {
   /** Name of the data, e.g. an experiment's id or a file's name. */
   readonly source: string;
-  /** `constructed` where the output lengths were drawn from the features themselves, `real` where they were observed. */
-  readonly origin: "constructed" | "real";
+  /**
+   * `constructed` where the requests were generated, so that what can be known of their lengths was put there; `real`
+   * where they were observed; `unstated` for a router's training run, which does not know what serves it.
+   */
+  readonly origin: "constructed" | "real" | "unstated";
+  /** Correlation of log output tokens with the features that a generated workload was given; null without. */
+  readonly correlation: number | null;
   /** Rows of the sample, and how many there were to draw from. */
   readonly rows: number;
   readonly offered: number;
@@ -30,7 +35,10 @@ export interface TrainedPredictor {
 
 export interface PredictorOptions extends Partial<Omit<ForestOptions, "loss">> {
   readonly source: string;
-  readonly origin: TrainingFacts["origin"];
+  /** Default `unstated`. */
+  readonly origin?: TrainingFacts["origin"];
+  /** Default null. */
+  readonly correlation?: number | null;
 }
 
 /**
@@ -41,7 +49,7 @@ export interface PredictorOptions extends Partial<Omit<ForestOptions, "loss">> {
  * @throws UserError CANOPY_PREDICTOR_ROWS for fewer than 100 rows, or too few moments to split them by time
  */
 export function trainPredictor(rows: PredictorRows, options: PredictorOptions): TrainedPredictor {
-  const { source, origin, ...forest } = options;
+  const { source, origin = "unstated", correlation = null, ...forest } = options;
   const { names, count, outputTokens, missed, offered } = rows;
   const split = splitByTime(rows);
   if (count < LEAST_ROWS || split.validation >= count || split.training >= split.validation) {
@@ -88,7 +96,7 @@ export function trainPredictor(rows: PredictorRows, options: PredictorOptions): 
   const predictor = new CostPredictor({ names, length, risk, residuals });
   return {
     predictor,
-    training: { source, origin, rows: count, offered },
+    training: { source, origin, correlation, rows: count, offered },
     quality: measureQuality(predictor, rows, split),
   };
 }
