@@ -10,6 +10,15 @@ if(NOT CANOPY_CUDA STREQUAL "OFF")
     # One addon runs with and without a driver.
     set(CMAKE_CUDA_RUNTIME_LIBRARY Static)
     enable_language(CUDA)
+    # C++20, and cudaGraphInstantiate with three arguments.
+    if(CMAKE_CUDA_COMPILER_VERSION VERSION_LESS 12.0)
+      set(too_old "nvcc ${CMAKE_CUDA_COMPILER_VERSION} is too old: the CUDA backend needs 12.0 or later")
+      if(CANOPY_CUDA STREQUAL "ON")
+        message(FATAL_ERROR "CANOPY_CUDA=ON, but ${too_old}")
+      endif()
+      message(STATUS "${too_old}; building without CUDA")
+      return()
+    endif()
     if(NOT CMAKE_CUDA20_STANDARD_COMPILE_OPTION)
       # nvcc knows it since 12.0, CMake only since 3.25.2.
       set(CMAKE_CUDA20_STANDARD_COMPILE_OPTION "-std=c++20")
