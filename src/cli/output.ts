@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 import { suggestion, UserError } from "../errors.ts";
-import type { PlainTable } from "../profile/describe.ts";
+import type { PlainTable } from "../profile/plain-table.ts";
 import type { Table } from "../report/table.ts";
 
 const FORMATS = ["table", "json", "markdown", "latex", "csv"] as const;
@@ -63,13 +63,17 @@ export async function writeOut(text: string): Promise<void> {
 }
 
 /** A plain table as one that can be printed; columns get snake-case keys of their headers. */
-export function tableOf({ title, columns, rows }: PlainTable): Table {
+export function tableOf({ title, columns, rows, whole = [], notes = [] }: PlainTable): Table {
   const keys = columns.map((column) => column.toLowerCase().replace(/[^a-z0-9]+/g, "_"));
   return {
     title,
-    columns: columns.map((header, i) => ({ key: keys[i], header })),
+    columns: columns.map((header, i) => ({
+      key: keys[i],
+      header,
+      ...(whole.includes(header) ? { format: "integer" as const } : {}),
+    })),
     rows: rows.map((row) => ({ cells: Object.fromEntries(row.map((cell, i) => [keys[i], cell])) })),
-    notes: [],
+    notes,
   };
 }
 

@@ -1,5 +1,5 @@
-import type { PlainTable } from "./describe.ts";
-import { interpolateDecodeMs, interpolateDecodeWatts } from "./interpolate.ts";
+import { interpolateDecodeMs, interpolateDecodeWatts, interpolatePrefillMs } from "./interpolate.ts";
+import type { PlainTable } from "./plain-table.ts";
 import type { Profile } from "./schema.ts";
 
 /** A quantity of two profiles at the same place, and the second over the first. */
@@ -44,7 +44,7 @@ export function compareProfiles(a: Profile, b: Profile): ProfileComparison {
       ),
     })),
     prefill: shared(a.prefill.promptTokens, b.prefill.promptTokens).map((tokens) =>
-      point(tokens, prefillMs(a, tokens), prefillMs(b, tokens)),
+      point(tokens, interpolatePrefillMs(a, tokens), interpolatePrefillMs(b, tokens)),
     ),
     watts:
       powerA === null || powerB === null
@@ -63,12 +63,12 @@ export function comparisonTables(a: Profile, b: Profile, compared: ProfileCompar
   const columns = (at: string) => [at, "a", "b", "b / a"];
   const rows = (points: readonly ComparedPoint[]) => points.map(({ at, a, b, ratio }) => [at, a, b, ratio]);
   const table = (title: string, at: string, points: readonly ComparedPoint[]) =>
-    points.length === 0 ? [] : [{ title, columns: columns(at), rows: rows(points) }];
+    points.length === 0 ? [] : [{ title, columns: columns(at), whole: [at], rows: rows(points) }];
   return [
     {
       title: "profiles",
       columns: ["field", "a", "b"],
-      rows: FACTS.map(([name, of]) => [name, of(a), of(b)]),
+      rows: FACTS.map(([name, of]) => [name, factText(of(a)), factText(of(b))]),
     },
     ...compared.decode.flatMap(({ contextTokens, points }) =>
       table(`decode step (ms) at ${contextTokens} tokens of context`, "batch", points),
@@ -90,6 +90,10 @@ const FACTS: readonly (readonly [name: string, of: (profile: Profile) => string 
   ["prefill (W per GPU)", ({ power }) => power?.prefillWattsPerGpu ?? null],
 ];
 
+function factText(value: string | number | null): string | null {
+  return value === null ? null : String(value);
+}
+
 /** Places of either grid that lie inside both. */
 function shared(a: readonly number[], b: readonly number[]): number[] {
   const low = Math.max(a[0], b[0]);
@@ -105,14 +109,6 @@ function nearest(values: readonly number[], wanted: number): number | undefined 
         : best,
     undefined,
   );
-}
-
-function prefillMs({ prefill }: Profile, tokens: number): number {
-  const { promptTokens, latencyMs } = prefill;
-  const high = promptTokens.findIndex((each) => each >= tokens);
-  if (promptTokens[high] === tokens) return latencyMs[high];
-  const weight = (tokens - promptTokens[high - 1]) / (promptTokens[high] - promptTokens[high - 1]);
-  return latencyMs[high - 1] * (1 - weight) + latencyMs[high] * weight;
 }
 
 function point(at: number, a: number, b: number): ComparedPoint {

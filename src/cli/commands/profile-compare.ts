@@ -1,5 +1,4 @@
 import type { Command } from "commander";
-import type { Table } from "../../report/table.ts";
 import { examples, type FormatOption, print, tableOf, withFormat, writeOut } from "../output.ts";
 
 interface CompareOptions extends FormatOption {
@@ -32,17 +31,11 @@ export function addProfileCompareCommand(group: Command): void {
       await writeFigure(figure, await comparisonFigure(a, b, compared));
     }
     await print(format, {
-      tables: comparisonTables(a, b, compared).map(tableOf).map(wholeNumbersFirst),
+      tables: comparisonTables(a, b, compared).map(tableOf),
       json: { schema: "canopy/profile-comparison/1", a: a.id, b: b.id, ...compared },
     });
     if (figure !== undefined && format === "table") await writeOut(`\nfigure: ${figure}\n`);
   });
-}
-
-/** Batches and tokens are whole numbers. */
-function wholeNumbersFirst(table: Table): Table {
-  const [first, ...rest] = table.columns;
-  return { ...table, columns: [{ ...first, format: "integer" }, ...rest] };
 }
 
 /** Writes an SVG that the user asked for. */

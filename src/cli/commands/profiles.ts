@@ -104,10 +104,13 @@ async function checkAll(names: readonly string[], format: FormatOption["format"]
     checked.push({ profile: name, findings: examineProfile(json).findings });
   }
   await print(format, {
-    tables: checked.map(({ profile, findings }) => ({
-      ...tableOf(findingTable(findings)),
-      title: findings.length === 0 ? `${profile}: nothing found` : `${profile}: ${findings.length} findings`,
-    })),
+    tables: checked.map(({ profile, findings }) => {
+      const count = `${findings.length} finding${findings.length === 1 ? "" : "s"}`;
+      return tableOf({
+        ...findingTable(findings),
+        title: `${profile}: ${findings.length === 0 ? "nothing found" : count}`,
+      });
+    }),
     json: { schema: "canopy/profile-check/1", profiles: checked },
   });
   const refused = checked.filter(({ findings }) => findings.some(({ level }) => level === "error"));
