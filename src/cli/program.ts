@@ -3,6 +3,7 @@ import { Command } from "commander";
 import { addDataCommands } from "./commands/data.ts";
 import { addDoctorCommand } from "./commands/doctor.ts";
 import { addInitCommand } from "./commands/init.ts";
+import { addPredictorCommands } from "./commands/predictor.ts";
 import { addProfileCommands } from "./commands/profiles.ts";
 import { addRoutersCommand } from "./commands/routers.ts";
 import { addRunCommand } from "./commands/run.ts";
@@ -34,6 +35,7 @@ export function createProgram(): Command {
   addProfileCommands(program);
   addDataCommands(program);
   addSignalsCommands(program);
+  addPredictorCommands(program);
   addInitCommand(program);
   addValidateCommand(program);
   addDoctorCommand(program);

@@ -1,0 +1,115 @@
+import { UserError } from "../../errors.ts";
+import type { CostPredictor } from "../../learning/cost-predictor/cost-predictor.ts";
+import { measureQuality } from "../../learning/cost-predictor/measure-quality.ts";
+import { encodePredictor } from "../../learning/cost-predictor/predictor-file.ts";
+import type { PredictorQuality } from "../../learning/cost-predictor/quality.ts";
+import { splitByTime } from "../../learning/cost-predictor/split-by-time.ts";
+import { type TrainingFacts, trainPredictor } from "../../learning/cost-predictor/train-predictor.ts";
+import type { PredictorRows } from "../../learning/cost-predictor/training-rows.ts";
+import type { PredictorCommandOptions } from "./predictor.ts";
+import { type PredictorSource, readIfPredictor, readPredictor, readSource } from "./predictor-sources.ts";
+
+/** One data set of the table. */
+export interface PredictorRow {
+  readonly training: TrainingFacts;
+  /** Data set that the predictor was tried on. */
+  readonly data: string;
+  readonly quality: PredictorQuality;
+  /** Seconds that training took, reading left out; null where nothing was trained. */
+  readonly trainingSeconds: number | null;
+  /** Microseconds of one prediction of a length; null where there are no rows to predict. */
+  readonly predictionMicroseconds: number | null;
+}
+
+/** Trains on a file. */
+export async function trainSource(
+  path: string,
+  options: PredictorCommandOptions,
+): Promise<{ row: PredictorRow; bytes: Uint8Array }> {
+  const source = await readSource(path, options);
+  const { trained, trainingSeconds } = train(source, options);
+  const { training, quality, predictor } = trained;
+  return {
+    row: {
+      training,
+      data: source.source,
+      quality,
+      trainingSeconds,
+      predictionMicroseconds: timePredictions(predictor, source.rows),
+    },
+    bytes: encodePredictor(trained),
+  };
+}
+
+/** @param predictorFile a predictor to try in place of one that is trained on the file */
+export async function evaluateSource(
+  path: string,
+  options: PredictorCommandOptions,
+  predictorFile?: string,
+): Promise<PredictorRow> {
+  if (predictorFile !== undefined) {
+    const { predictor, training } = await readPredictor(predictorFile);
+    const source = await readSource(path, options);
+    expectFeatures(predictor, source, predictorFile);
+    return {
+      training,
+      data: source.source,
+      quality: measureQuality(predictor, source.rows, splitByTime(source.rows)),
+      trainingSeconds: null,
+      predictionMicroseconds: timePredictions(predictor, source.rows),
+    };
+  }
+  const known = await readIfPredictor(path);
+  if (known !== undefined) {
+    const { training, quality } = known;
+    return { training, data: training.source, quality, trainingSeconds: null, predictionMicroseconds: null };
+  }
+  return (await trainSource(path, options)).row;
+}
+
+function train({ rows, ...facts }: PredictorSource, { patience }: PredictorCommandOptions) {
+  const start = performance.now();
+  const trained = trainPredictor(rows, { ...facts, ...(patience === undefined ? {} : { patience }) });
+  return { trained, trainingSeconds: (performance.now() - start) / 1000 };
+}
+
+function expectFeatures({ names }: CostPredictor, { rows, source }: PredictorSource, file: string): void {
+  const found = rows.names.taskTypes;
+  const expected = names.taskTypes;
+  if (found.length === expected.length && found.every((name, i) => name === expected[i])) return;
+  throw new UserError(
+    "CANOPY_PREDICTOR_FEATURES",
+    `${file}: trained with ${listed(expected)}, and ${source} has ${listed(found)}; train it on requests of the same task types`,
+  );
+}
+
+function listed(taskTypes: readonly string[]): string {
+  return taskTypes.length === 0 ? "no task types" : `the task types ${taskTypes.join(", ")}`;
+}
+
+/** Time that a measurement takes at least, after a warm-up of the same length. */
+const LEAST_MILLISECONDS = 50;
+
+/** Mean over the rows, each in turn, as often as it takes. */
+function timePredictions({ length, names }: CostPredictor, { columns, count }: PredictorRows): number {
+  const width = names.prompt.length;
+  const used = Math.min(count, 10_000);
+  const rows = new Float64Array(used * width);
+  for (let i = 0; i < used; i++) for (let f = 0; f < width; f++) rows[i * width + f] = columns[f][i];
+  let sum = 0;
+  const pass = () => {
+    let predictions = 0;
+    const start = performance.now();
+    let elapsed = 0;
+    while (elapsed < LEAST_MILLISECONDS) {
+      for (let i = 0; i < used; i++) sum += length.predict(rows, i * width);
+      predictions += used;
+      elapsed = performance.now() - start;
+    }
+    return (1000 * elapsed) / predictions;
+  };
+  pass();
+  const microseconds = pass();
+  if (Number.isNaN(sum)) throw new Error("a prediction is no number");
+  return microseconds;
+}
