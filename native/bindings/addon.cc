@@ -5,10 +5,12 @@ namespace {
 
 Napi::Object registerAll(Napi::Env env, Napi::Object exports) {
   using namespace canopy::bindings;
+  registerClockLock(env, exports);
   registerDense(env, exports);
   registerDescribe(env, exports);
   registerEngine(env, exports);
-  registerPower(env, exports);
+  registerPowerDescription(env, exports);
+  registerPowerSampler(env, exports);
   return exports;
 }
 

@@ -5,9 +5,11 @@
 
 namespace canopy::bindings {
 
+void registerClockLock(Napi::Env env, Napi::Object exports);
 void registerDense(Napi::Env env, Napi::Object exports);
 void registerDescribe(Napi::Env env, Napi::Object exports);
 void registerEngine(Napi::Env env, Napi::Object exports);
-void registerPower(Napi::Env env, Napi::Object exports);
+void registerPowerDescription(Napi::Env env, Napi::Object exports);
+void registerPowerSampler(Napi::Env env, Napi::Object exports);
 
 }  // namespace canopy::bindings
