@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
-import { dirname, join } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { UserError } from "../errors.ts";
 import { ADDON_EXPORTS, type NativeAddon } from "./addon.ts";
@@ -34,7 +34,8 @@ export function loadAddon(path = process.env.CANOPY_ADDON || BUILT): AddonState 
   }
   let addon: Record<string, unknown>;
   try {
-    addon = createRequire(import.meta.url)(path);
+    // A relative name would be one of a package to `require`.
+    addon = createRequire(import.meta.url)(resolve(path));
   } catch (error) {
     return { state: "broken", reason: (error as Error).message.split("\n")[0], remedy: REMEDY };
   }

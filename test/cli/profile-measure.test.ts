@@ -38,6 +38,8 @@ describeWithAddon(ofAddon("models, depths and clocks"), () => {
     expect(wrong.stderr).toContain('CANOPY_MEASURE_MODEL: --model tinny is not known (did you mean "tiny"?)');
     const deep = await canopy(measure("--model", "tiny", "--layers", "4,9"));
     expect(deep.stderr).toContain("--layers 4,9: expected two depths of tiny, which has 6 layers");
+    const many = await canopy(measure("--model", "tiny", "--threads", "100000"));
+    expect(many.stderr).toMatch(/--threads 100000: this process may run on \d+ processors/);
     const lock = await canopy(measure("--model", "tiny", "--lock-clocks", "900"));
     expect(lock.stderr).toContain("CANOPY_MEASURE_CLOCKS: --lock-clocks: only GPUs have clocks");
   });

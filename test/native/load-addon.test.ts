@@ -1,6 +1,6 @@
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, relative } from "node:path";
 import { afterAll, afterEach, expect, test, vi } from "vitest";
 import { ADDON_EXPORTS } from "../../src/native/addon.ts";
 import { loadAddon, requireAddon } from "../../src/native/load-addon.ts";
@@ -52,6 +52,8 @@ test("an addon with every export is loaded", () => {
     "whole.cjs",
     `for (const n of ${JSON.stringify(Object.keys(ADDON_EXPORTS))}) exports[n] = () => n;`,
   );
-  const found = loadAddon(path);
-  expect(found.state === "loaded" && found.addon.describe()).toBe("describe");
+  for (const name of [path, relative(process.cwd(), path)]) {
+    const found = loadAddon(name);
+    expect(found.state === "loaded" && found.addon.describe()).toBe("describe");
+  }
 });

@@ -126,11 +126,12 @@ async function profileServer(options: ServerOptions): Promise<void> {
   const stem = basename(options.out, ".json");
   const id = options.id ?? stem;
   if (!/^[A-Za-z0-9][A-Za-z0-9._-]*$/.test(id)) {
-    const where =
-      options.id === undefined
-        ? `--out ${options.out}: no id can be made of its name: give --id,`
-        : `--id ${id}: expected`;
-    throw new UserError("CANOPY_OPTION_VALUE", `${where} letters, digits, dot, dash or underscore`);
+    const where = options.id === undefined ? `--out ${options.out}` : `--id ${id}`;
+    const rest = options.id === undefined ? " in its name, or an --id" : "";
+    throw new UserError(
+      "CANOPY_OPTION_VALUE",
+      `${where}: expected letters, digits, dot, dash or underscore${rest}`,
+    );
   }
   const { measureServer } = await import("../../profile/server/measure-server.ts");
   const { profileOfRecords } = await import("../../profile/server/profile-of-records.ts");

@@ -55,7 +55,14 @@ export async function prepareRun(addon: NativeAddon, request: RunRequest): Promi
   const { meter, reason } =
     device === undefined ? { meter: null, reason: null } : meterOf(power, device.uuid);
   if (meter?.mig === true) throw new UserError("CANOPY_MEASURE_DEVICE", `${meter.name} is in MIG mode`);
-  const threads = request.threads ?? description.cpu.usableCores;
+  const { usableCores, usableThreads } = description.cpu;
+  const threads = request.threads ?? usableCores;
+  if (request.backend === "cpu" && threads > usableThreads) {
+    throw new UserError(
+      "CANOPY_OPTION_VALUE",
+      `--threads ${threads}: this process may run on ${usableThreads} processors: expected at most as many`,
+    );
+  }
   const target: AddonTarget = {
     backend: request.backend,
     model: request.model,
