@@ -24,6 +24,7 @@ export function checkExperiment(experiment: Experiment): Problem[] {
   checkFaults(experiment, add);
   checkStarts(experiment, add);
   checkRouters(experiment, add);
+  checkTraining(experiment, add);
   checkResults(experiment, add);
   return problems;
 }
@@ -202,6 +203,19 @@ function checkRouters({ routers, seeds, baseline }: Experiment, add: Add): void 
   if (new Set(seeds).size < seeds.length) add(["seeds"], "name a seed twice, expected different ones");
   if (baseline !== undefined && !labels.includes(baseline)) {
     add(["baseline"], `there is no router "${baseline}"${hint(baseline, labels)}`);
+  }
+}
+
+function checkTraining({ training, seeds, workload }: Experiment, add: Add): void {
+  if (training === undefined) return;
+  const path = ["training"];
+  if (seeds.includes(training.seed)) {
+    add([...path, "seed"], `is ${training.seed}, a seed of the evaluated runs, expected another`);
+  }
+  if ("trace" in workload && (training.requests !== undefined || training.durationS === undefined)) {
+    add(path, "expected durationS alone: a trace is divided by time, training first");
+  } else if (training.requests === undefined && training.durationS === undefined) {
+    add(path, "has neither durationS nor requests, expected one of them");
   }
 }
 

@@ -9,6 +9,7 @@ import type { QuantileStore } from "../numeric/quantile-store.ts";
 import { PROVENANCES, type Provenance, weakestProvenance } from "../profile/provenance.ts";
 import type { Explanation, RecordSink, RunTotals } from "../simulator/options.ts";
 import { simulate } from "../simulator/simulate.ts";
+import { NO_RECORDS } from "./execute-training.ts";
 import { type ResolvedRun, resolveRun } from "./resolve.ts";
 import type { RunResult, RunSpec, RunTimeline } from "./run-spec.ts";
 import { wantsTimeline } from "./schema.ts";
@@ -72,15 +73,6 @@ export async function explainRun(spec: RunSpec, shared: SharedInputs): Promise<r
   const { options } = await resolveRun(spec, shared);
   return simulate({ ...options, explain: true }, NO_RECORDS).explanations;
 }
-
-const NO_RECORDS: RecordSink = {
-  begin() {},
-  placed() {},
-  finished() {},
-  rejected() {},
-  unfinished() {},
-  weights() {},
-};
 
 /** Figures that the router reports of itself. */
 function figuresOf({ options }: ResolvedRun, { router }: RunSpec): RunMetrics {

@@ -3,6 +3,7 @@
 import { resolve } from "node:path";
 import { sha256OfFile } from "../files.ts";
 import { buildFleet } from "../fleet/build-fleet.ts";
+import type { RouterDefinition } from "../routers/contract.ts";
 import { isRouterFile, loadRouter } from "../routers/load-router.ts";
 import { findRouter, parseRouterParameters } from "../routers/registry.ts";
 import { hashOfJson } from "./canonical-json.ts";
@@ -10,6 +11,13 @@ import { codeHash } from "./code-hash.ts";
 import { dataRoot } from "./data-path.ts";
 import { type ExperimentPoint, type LoadedExperiment, refuse } from "./load.ts";
 import { locationText, originAt, type PlainValue } from "./located-tree.ts";
+import {
+  needsTraining,
+  trainingPoint,
+  trainingSpec,
+  trainingStart,
+  withoutTrainingPart,
+} from "./plan-training.ts";
 import {
   at,
   directoryOf,
@@ -23,7 +31,7 @@ import { type ProfileInput, planEndpoints, planFaults } from "./resolve-fleet.ts
 import { trackOf, UNKNOWN_SIGNAL } from "./resolve-signals.ts";
 import { arrivalSpan, generatedParameters, generatedWorkload } from "./resolve-workload.ts";
 import { routerLabel } from "./router-label.ts";
-import type { RouterSpec, RunSpec } from "./run-spec.ts";
+import type { RouterSpec, RunSpec, TrainingSpec } from "./run-spec.ts";
 import { startsOf } from "./run-starts.ts";
 import { wantsTimeline } from "./schema.ts";
 import type { PointInputs, SeriesInput, SharedInputs } from "./shared-inputs.ts";
@@ -45,9 +53,13 @@ export interface ExperimentPlan {
   readonly points: readonly PlannedPoint[];
   /** By point, then seed and start, then router: runs that share requests stand together. */
   readonly runs: readonly RunSpec[];
+  /** What has to be trained before the runs that need it, each once. */
+  readonly trainings: readonly TrainingSpec[];
   readonly inputs: SharedInputs;
   readonly environment: RunEnvironment;
 }
+
+type TrainingRequests = Pick<TrainingSpec, "point" | "workload" | "seed" | "start">;
 
 /** What a result depends on beside its inputs. */
 export interface RunEnvironment {
@@ -76,19 +88,26 @@ export async function expandExperiment(
   const tables = emptyTables(root);
   const points: PlannedPoint[] = [];
   const runs: RunSpec[] = [];
+  const trainings = new Map<string, TrainingSpec>();
   for (const point of loaded.points) {
-    const planned = await planPoint(point, tables);
+    const planned = await planPoint(point, tables, environment, trainings);
     points.push(planned);
     runs.push(...(await planRuns(planned, points.length - 1, tables, environment)));
   }
-  const { points: table, profiles, series, workloads, artefacts } = tables;
-  const inputs = { points: table, profiles, series, workloads, artefacts };
-  return { loaded, points, runs, inputs, environment };
+  const { points: table, profiles, series, workloads, artefacts, trained } = tables;
+  const inputs = { points: table, profiles, series, workloads, artefacts, trained };
+  return { loaded, points, runs, trainings: [...trainings.values()], inputs, environment };
 }
 
-async function planPoint(loaded: ExperimentPoint, tables: InputTables): Promise<PlannedPoint> {
+async function planPoint(
+  loaded: ExperimentPoint,
+  tables: InputTables,
+  environment: RunEnvironment,
+  trainings: Map<string, TrainingSpec>,
+): Promise<PlannedPoint> {
   const notes: string[] = [];
-  const point = withStandIn(loaded, tables, notes);
+  const whole = withStandIn(loaded, tables, notes);
+  const point = withoutTrainingPart(whole);
   const { experiment } = point;
   const profiles = await readProfiles(point, tables);
   await checkFleet(point, profiles);
@@ -96,8 +115,6 @@ async function planPoint(loaded: ExperimentPoint, tables: InputTables): Promise<
   const price = await readSignals(point, "price", tables, notes);
   const signals = [...Object.values(carbon), ...Object.values(price)];
   const starts = startsOf(experiment, signals, tables.series);
-  const routers: RouterSpec[] = [];
-  for (const i of experiment.routers.keys()) routers.push(await planRouter(point, i, tables));
   const inputs: PointInputs = {
     experiment,
     profiles: profiles.map(({ key }) => key),
@@ -108,7 +125,40 @@ async function planPoint(loaded: ExperimentPoint, tables: InputTables): Promise<
   };
   const key = hashOfJson(contentOf(inputs));
   tables.points[key] = inputs;
+  const routers: RouterSpec[] = [];
+  let requests: TrainingRequests | undefined;
+  for (const i of experiment.routers.keys()) {
+    const { definition, router, learns } = await planRouter(point, i, tables);
+    if (!learns) {
+      routers.push(router);
+      continue;
+    }
+    requests ??= await planTraining(whole, inputs, tables);
+    const code = router.file === null ? null : await sha256OfFile(router.file);
+    const training = trainingSpec(definition, router, requests, environment, code);
+    if (!trainings.has(training.key)) trainings.set(training.key, training);
+    routers.push({ ...router, training: training.key });
+  }
   return { key, point, inputs, routers };
+}
+
+/** The requests that the routers of a point are trained on; checks that the signals cover them. */
+async function planTraining(
+  whole: ExperimentPoint,
+  evaluated: PointInputs,
+  tables: InputTables,
+): Promise<TrainingRequests> {
+  const { training } = whole.experiment;
+  if (training === undefined) throw new Error("the experiment has no training");
+  const point = trainingPoint(whole, training);
+  const inputs: PointInputs = { ...evaluated, experiment: point.experiment };
+  const key = hashOfJson(contentOf(inputs));
+  tables.points[key] = inputs;
+  const { seed } = training;
+  const start = trainingStart(training, evaluated.starts);
+  const workload = await workloadKey(point, seed, start, tables);
+  await checkRun(point, inputs, { seed, start, workload }, tables, false);
+  return { point: key, workload, seed, start };
 }
 
 /** Puts the synthetic workload in the place of a trace of reference data that is not there. */
@@ -163,7 +213,11 @@ async function checkFleet(point: ExperimentPoint, profiles: readonly ProfileInpu
   });
 }
 
-async function planRouter(point: ExperimentPoint, index: number, tables: InputTables): Promise<RouterSpec> {
+async function planRouter(
+  point: ExperimentPoint,
+  index: number,
+  tables: InputTables,
+): Promise<{ definition: RouterDefinition; router: RouterSpec; learns: boolean }> {
   const config = point.experiment.routers[index];
   const path = ["routers", index];
   const where = locationText(originAt(point.tree, path), path);
@@ -172,12 +226,13 @@ async function planRouter(point: ExperimentPoint, index: number, tables: InputTa
   const definition =
     file === null ? findRouter(config.router, where) : await at(point, path, () => loadRouter(file));
   const parameters = parseRouterParameters(definition, config.parameters, where);
-  return {
+  const router: RouterSpec = {
     label: routerLabel(config),
     id: definition.id,
     file,
     parameters: parameters as Record<string, PlainValue>,
     artefacts: await readArtefacts(point, index, tables),
+    training: null,
     about: {
       family: definition.family,
       group: definition.group,
@@ -187,6 +242,7 @@ async function planRouter(point: ExperimentPoint, index: number, tables: InputTa
       ablationOf: definition.ablationOf ?? null,
     },
   };
+  return { definition, router, learns: needsTraining(definition, router, point.experiment.training, where) };
 }
 
 async function planRuns(
@@ -204,7 +260,7 @@ async function planRuns(
       const workload = await workloadKey(point, seed, start, tables);
       if (s === 0) await checkRun(point, inputs, { seed, start, workload }, tables, t === 0);
       for (const [r, router] of routers.entries()) {
-        const { id, parameters, artefacts } = router;
+        const { id, parameters, artefacts, training } = router;
         const content = {
           key,
           workload,
@@ -213,6 +269,7 @@ async function planRuns(
           id,
           parameters,
           artefacts,
+          training,
           code: files[r],
           environment,
         };

@@ -38,6 +38,7 @@ export function emptyTables(dataRoot: string | undefined): InputTables {
     series: {},
     workloads: {},
     artefacts: {},
+    trained: {},
     seen: new Map(),
     traces: new Map(),
     dataRoot,

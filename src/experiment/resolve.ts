@@ -2,6 +2,7 @@ import { buildFleet } from "../fleet/build-fleet.ts";
 import { endpointNames } from "../fleet/endpoint-names.ts";
 import type { Fleet, Region } from "../fleet/fleet.ts";
 import type { RunMetricsContext } from "../metrics/run-metrics.ts";
+import type { ClairvoyantWorld, Router, RouterDefinition } from "../routers/contract.ts";
 import { loadRouter } from "../routers/load-router.ts";
 import { createRouter, findRouter } from "../routers/registry.ts";
 import type { RunOptions } from "../simulator/options.ts";
@@ -9,7 +10,7 @@ import { deferralSecondsOf, type Workload } from "../workload/requests.ts";
 import { planEndpoints, planFaults } from "./resolve-fleet.ts";
 import { forecastOf, trackOf, UNKNOWN_SIGNAL } from "./resolve-signals.ts";
 import type { ArrivalSpan } from "./resolve-workload.ts";
-import type { RunSpec } from "./run-spec.ts";
+import type { RouterSpec, RunSpec } from "./run-spec.ts";
 import type { Experiment } from "./schema.ts";
 import type { PointInputs, SharedInputs } from "./shared-inputs.ts";
 import { spanOf, workloadOf } from "./shared-workload.ts";
@@ -31,17 +32,31 @@ export interface ResolvedRun {
  * @throws UserError from a router's file or parameters, or a series that does not cover the run
  */
 export async function resolveRun(spec: RunSpec, shared: SharedInputs): Promise<ResolvedRun> {
+  const definition = await definitionOf(spec.router);
+  const { router } = createRouter(definition, spec.router.parameters, spec.router.label);
+  return resolveWith(spec, shared, router as RunOptions["router"], definition.clairvoyant === true);
+}
+
+/** The definition of a router, from the registry or its file. */
+export async function definitionOf({ file, id }: RouterSpec): Promise<RouterDefinition> {
+  return file === null ? findRouter(id) : loadRouter(file);
+}
+
+/** What {@link resolveWith} needs to know of a run or of a training. */
+export type SimulationSpec = Pick<RunSpec, "point" | "router" | "seed" | "start" | "workload">;
+
+/** {@link resolveRun} with a router that is there already. */
+export function resolveWith(
+  spec: SimulationSpec,
+  shared: SharedInputs,
+  router: RunOptions["router"] | Router<ClairvoyantWorld>,
+  clairvoyant: boolean,
+): ResolvedRun {
   const inputs = shared.points[spec.point];
   const { experiment } = inputs;
   const workload = workloadOf(spec, shared);
   const span = spanOf(workload);
   const { fleet, signalEndSeconds } = fleetOf(spec, shared, span);
-  const { router: named } = spec;
-  const definition = named.file === null ? findRouter(named.id) : await loadRouter(named.file);
-  const { router } = createRouter(definition, named.parameters, named.label);
-  const artefacts = Object.entries(named.artefacts).map(
-    ([name, key]) => [name, shared.artefacts[key]] as const,
-  );
   const options: RunOptions = {
     fleet,
     workload,
@@ -58,9 +73,9 @@ export async function resolveRun(spec: RunSpec, shared: SharedInputs): Promise<R
       fleet.regions.map((region) => region.carbon),
       fleet.regions.map((region) => region.name),
     ),
-    artefacts: new Map(artefacts),
+    artefacts: artefactsOf(spec.router, shared),
     explain: false,
-    clairvoyant: definition.clairvoyant === true,
+    clairvoyant,
     startHour: spec.start === null ? 0 : (spec.start / 3600) % 24,
     answers: null,
   };
@@ -68,6 +83,16 @@ export async function resolveRun(spec: RunSpec, shared: SharedInputs): Promise<R
   const firstCounted =
     warmup === undefined ? 0 : Math.ceil(Math.max(warmup.fraction * workload.requests, warmup.atLeast));
   return { options, inputs, metrics: metricsContext(inputs, fleet), firstCounted, signalEndSeconds };
+}
+
+/** What training left, and over it the files that the experiment names. */
+function artefactsOf(
+  { artefacts, training }: RouterSpec,
+  shared: SharedInputs,
+): ReadonlyMap<string, Uint8Array> {
+  const trained = training === null ? {} : (shared.trained[training] ?? {});
+  const files = Object.entries(artefacts).map(([name, key]) => [name, shared.artefacts[key]] as const);
+  return new Map([...Object.entries(trained), ...files]);
 }
 
 /** Seconds over which idle energy and the fleet's price run; null for the end of the last request. */
@@ -79,7 +104,7 @@ function horizonOf({ horizon }: Experiment, { tiers }: Workload, span: ArrivalSp
 }
 
 function fleetOf(
-  { point, start }: RunSpec,
+  { point, start }: SimulationSpec,
   shared: SharedInputs,
   { lastSeconds }: ArrivalSpan,
 ): { fleet: Fleet; signalEndSeconds: number } {

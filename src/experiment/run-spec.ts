@@ -18,6 +18,16 @@ export interface RunSpec {
   readonly workload: string;
 }
 
+/** A training: one simulation of the training requests under a router that learns. Plain data, as a run is. */
+export interface TrainingSpec
+  extends Pick<RunSpec, "key" | "point" | "router" | "seed" | "start" | "workload"> {
+  /** Names of what it leaves. */
+  readonly artefacts: readonly string[];
+}
+
+/** What a training leaves, by name, on memory that threads share. */
+export type TrainedArtefacts = Readonly<Record<string, Uint8Array>>;
+
 export interface RouterSpec {
   readonly label: string;
   /** Id in the registry, or the path of a file. */
@@ -27,6 +37,8 @@ export interface RouterSpec {
   readonly parameters: Readonly<Record<string, PlainValue>>;
   /** Content hash of each artefact, by the name the router asks for. */
   readonly artefacts: Readonly<Record<string, string>>;
+  /** Key of the training that makes the artefacts which no file gives; null without one. */
+  readonly training: string | null;
   /** What the registry says of it; no part of a run's key. */
   readonly about: {
     readonly family: string;

@@ -14,6 +14,7 @@ import {
 import { calibratedSchema, comparableSchema, outputsSchema, publishedSchema } from "./output-schema.ts";
 import { count, name, notNegative, positive, share } from "./schema-parts.ts";
 import { signalsSchema, startsSchema } from "./signal-schema.ts";
+import { trainingSchema } from "./training-schema.ts";
 import { floorsSchema, tiersSchema, workloadSchema } from "./workload-schema.ts";
 
 export const EXPERIMENT_SCHEMA_ID = "canopy/experiment/1";
@@ -101,6 +102,7 @@ const onePoint = {
 
   routers: z.array(routerSchema).min(1),
   seeds: seedsSchema,
+  training: trainingSchema,
 
   end: z
     .enum(["drain", "cut"])

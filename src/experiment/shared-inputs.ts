@@ -2,6 +2,7 @@
 import type { InlineProfile, Profile } from "../profile/schema.ts";
 import type { StepSeries } from "../signal/series.ts";
 import type { SharedTrace } from "../workload/trace.ts";
+import type { TrainedArtefacts } from "./run-spec.ts";
 import type { Experiment } from "./schema.ts";
 
 export interface SharedInputs {
@@ -15,6 +16,8 @@ export interface SharedInputs {
   readonly workloads: Readonly<Record<string, SharedWorkload>>;
   /** Files that training left, by content. */
   readonly artefacts: Readonly<Record<string, Uint8Array>>;
+  /** What training has left, by key of the training. */
+  readonly trained: Readonly<Record<string, TrainedArtefacts>>;
 }
 
 export interface SharedWorkload {

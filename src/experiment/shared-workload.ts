@@ -20,7 +20,7 @@ export interface ShareOptions {
  */
 export function shareWorkloads(
   inputs: SharedInputs,
-  runs: readonly RunSpec[],
+  runs: readonly RunOfWorkload[],
   { mostRequests = 2_000_000, mostInAll = 10_000_000 }: ShareOptions = {},
 ): SharedInputs {
   const workloads: Record<string, SharedWorkload> = { ...inputs.workloads };

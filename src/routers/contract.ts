@@ -274,6 +274,13 @@ export interface RouterTraining<Parameters = unknown> {
   readonly artefacts: readonly string[];
   /** Parameters for which no training is needed; default: none. */
   unneeded?(parameters: Parameters): boolean;
+  /**
+   * Routers that learn the same: trainings of one name are one where everything else they depend on is equal. Default:
+   * the router's id.
+   */
+  readonly name?: string;
+  /** What of the parameters training depends on, as plain data; default: all. */
+  basis?(parameters: Parameters): unknown;
   create(parameters: Parameters): LearningRouter;
 }
 

@@ -1,3 +1,4 @@
+import { dirname, join } from "node:path";
 import type { ExperimentPlan } from "../experiment/expand.ts";
 import type { RunResult, RunSpec } from "../experiment/run-spec.ts";
 import type { SharedInputs } from "../experiment/shared-inputs.ts";
@@ -5,6 +6,7 @@ import { runTasks, type TaskKind } from "./host/run-tasks.ts";
 import type { RunFailure } from "./messages.ts";
 import type { SimulationTask } from "./simulation-task.ts";
 import type { RunStore } from "./store.ts";
+import { train, type WantedTraining } from "./train.ts";
 
 /** A plan and where its finished runs are kept. */
 export interface StoredPlan {
@@ -39,7 +41,7 @@ export interface FailedRun {
 export interface PlansOutcome {
   /** By key of the run. */
   readonly results: ReadonlyMap<string, RunResult>;
-  /** In the order of the plans. */
+  /** In the order of the plans: also runs whose training failed. */
   readonly failed: readonly FailedRun[];
   /** Runs that were found done. */
   readonly reused: number;
@@ -83,7 +85,22 @@ export async function runPlans(
   let ended = 0;
   options.progress?.begin(tasks.length, reused);
   try {
-    await runTasks(simulations, mergeInputs(plans), tasks, taskOptions(options), (index, outcome) => {
+    const inputs = mergeInputs(plans);
+    const learned = await train(wantedTrainings(plans, tasks), inputs, taskOptions(options));
+    const ready: number[] = [];
+    for (const [index, { spec }] of tasks.entries()) {
+      const failure = spec.router.training === null ? undefined : learned.failed.get(spec.router.training);
+      if (failure === undefined) ready.push(index);
+      else {
+        failures[index] = { spec, failure: { ...failure, message: `training: ${failure.message}` } };
+        ended++;
+        options.progress?.ended(0, true);
+      }
+    }
+    const runs = ready.map((index) => tasks[index]);
+    const all = { ...inputs, trained: learned.trained };
+    await runTasks(simulations, all, runs, taskOptions(options), (place, outcome) => {
+      const index = ready[place];
       const { spec } = tasks[index];
       ended++;
       if (outcome.state === "failed") {
@@ -109,6 +126,21 @@ export async function runPlans(
     remaining: tasks.length - ended,
     requestsSimulated,
   };
+}
+
+/** Trainings of the runs still to do, each once, with the folders beside the results of the plans that have them. */
+function wantedTrainings(plans: readonly StoredPlan[], tasks: readonly SimulationTask[]): WantedTraining[] {
+  const needed = new Set(tasks.map(({ spec }) => spec.router.training));
+  const wanted = new Map<string, WantedTraining & { readonly folders: string[] }>();
+  for (const { plan, store } of plans) {
+    for (const spec of plan.trainings) {
+      if (!needed.has(spec.key)) continue;
+      const entry = wanted.get(spec.key) ?? { spec, folders: [] };
+      if (store !== null) entry.folders.push(join(dirname(store.path), "trained"));
+      wanted.set(spec.key, entry);
+    }
+  }
+  return [...wanted.values()];
 }
 
 /** Where {@link runPlans} has the records of a run written. */
@@ -142,6 +174,7 @@ function mergeInputs(plans: readonly StoredPlan[]): SharedInputs {
     series: Object.assign({}, ...tables.map(({ series }) => series)),
     workloads: Object.assign({}, ...tables.map(({ workloads }) => workloads)),
     artefacts: Object.assign({}, ...tables.map(({ artefacts }) => artefacts)),
+    trained: {},
   };
 }
 
