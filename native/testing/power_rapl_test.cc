@@ -1,3 +1,7 @@
+#include <unistd.h>
+
+#include <filesystem>
+
 #include "power/rapl.h"
 #include "power/sampler.h"
 #include "testing/check.h"
