@@ -36,12 +36,15 @@ export class Forest {
   readonly #leaves: Float64Array;
   /** For each feature: feature << 8 | cuts below the row's value. */
   readonly #place: Int32Array;
+  readonly #base: Float64Array;
+  readonly #score = new Float64Array(1);
 
   /** @throws RangeError for trees that need more than 255 cuts of a feature */
   constructor({ features, loss, base, depth, trees }: ForestParts) {
     this.features = features;
     this.loss = loss;
     this.base = base;
+    this.#base = Float64Array.of(base);
     this.depth = depth;
     this.trees = trees;
     const thresholds = features.map(() => new Set<number>());
@@ -114,12 +117,19 @@ export class Forest {
 
   /** Score of the row that `place` was given. */
   score(): number {
+    this.scoreInto(this.#score, 0);
+    return this.#score[0];
+  }
+
+  /** Writes the score of the row that `place` was given to `out[at]`: a fraction handed back by a call may be boxed. */
+  scoreInto(out: Float64Array, at: number): void {
     const nodes = this.#nodes;
     const leaves = this.#leaves;
     const place = this.#place;
     const depth = this.depth;
     const slots = 1 << depth;
-    let sum = this.base;
+    // Read from a column: a sum that starts from a field would be boxed at every step.
+    let sum = this.#base[0];
     for (let a = 0; a < nodes.length; a += SIDE_BY_SIDE * slots) {
       const b = a + slots;
       const c = b + slots;
@@ -141,6 +151,6 @@ export class Forest {
       }
       sum += leaves[a + i - slots] + leaves[b + j - slots] + (leaves[c + k - slots] + leaves[d + l - slots]);
     }
-    return sum;
+    out[at] = sum;
   }
 }

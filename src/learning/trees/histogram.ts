@@ -1,10 +1,10 @@
-import type { BinnedRows } from "./binned-rows.ts";
+import { type BinnedRows, SIDE_BY_SIDE } from "./binned-rows.ts";
 
 /** Numbers for each bin: sum of gradients, rows, and with a logistic loss the sum of second derivatives. */
 export type HistogramStride = 2 | 3;
 
 /**
- * Sums the gradients of rows into bins.
+ * Sums the gradients of rows into bins. Four features are taken in one step: less time than one by one.
  *
  * @param histogram [bins, stride], overwritten
  * @param order row numbers, of which those from `from` to before `to` are taken
@@ -13,7 +13,7 @@ export type HistogramStride = 2 | 3;
 export function fillHistogram(
   histogram: Float64Array,
   stride: HistogramStride,
-  { bins, used }: BinnedRows,
+  rows: BinnedRows,
   order: Int32Array,
   from: number,
   to: number,
@@ -21,30 +21,70 @@ export function fillHistogram(
   hessian: Float64Array,
 ): void {
   histogram.fill(0);
-  const width = used.length;
-  if (stride === 2) {
-    for (let i = from; i < to; i++) {
-      const row = order[i];
-      const g = gradient[row];
-      const end = (row + 1) * width;
-      for (let k = row * width; k < end; k++) {
-        const at = bins[k] << 1;
-        histogram[at] += g;
-        histogram[at + 1] += 1;
-      }
+  if (stride === 2) fillFirst(histogram, rows, order, from, to, gradient);
+  else fillBoth(histogram, rows, order, from, to, gradient, hessian);
+}
+
+function fillFirst(
+  histogram: Float64Array,
+  { bins, width }: BinnedRows,
+  order: Int32Array,
+  from: number,
+  to: number,
+  gradient: Float64Array,
+): void {
+  for (let i = from; i < to; i++) {
+    const row = order[i];
+    const g = gradient[row];
+    const end = (row + 1) * width;
+    for (let at = row * width; at < end; at += SIDE_BY_SIDE) {
+      const a = bins[at] << 1;
+      const b = bins[at + 1] << 1;
+      const c = bins[at + 2] << 1;
+      const d = bins[at + 3] << 1;
+      histogram[a] += g;
+      histogram[a + 1] += 1;
+      histogram[b] += g;
+      histogram[b + 1] += 1;
+      histogram[c] += g;
+      histogram[c + 1] += 1;
+      histogram[d] += g;
+      histogram[d + 1] += 1;
     }
-    return;
   }
+}
+
+function fillBoth(
+  histogram: Float64Array,
+  { bins, width }: BinnedRows,
+  order: Int32Array,
+  from: number,
+  to: number,
+  gradient: Float64Array,
+  hessian: Float64Array,
+): void {
   for (let i = from; i < to; i++) {
     const row = order[i];
     const g = gradient[row];
     const h = hessian[row];
     const end = (row + 1) * width;
-    for (let k = row * width; k < end; k++) {
-      const at = bins[k] * 3;
-      histogram[at] += g;
-      histogram[at + 1] += 1;
-      histogram[at + 2] += h;
+    for (let at = row * width; at < end; at += SIDE_BY_SIDE) {
+      const a = bins[at] * 3;
+      const b = bins[at + 1] * 3;
+      const c = bins[at + 2] * 3;
+      const d = bins[at + 3] * 3;
+      histogram[a] += g;
+      histogram[a + 1] += 1;
+      histogram[a + 2] += h;
+      histogram[b] += g;
+      histogram[b + 1] += 1;
+      histogram[b + 2] += h;
+      histogram[c] += g;
+      histogram[c + 1] += 1;
+      histogram[c + 2] += h;
+      histogram[d] += g;
+      histogram[d + 1] += 1;
+      histogram[d + 2] += h;
     }
   }
 }

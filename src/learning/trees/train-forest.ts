@@ -26,6 +26,8 @@ export interface ForestOptions {
    * default: all trees are kept.
    */
   readonly patience?: number;
+  /** Whether to follow the loss of the training rows, which takes time; default false. */
+  readonly followLoss: boolean;
 }
 
 export const FOREST_DEFAULTS: Omit<ForestOptions, "loss"> = {
@@ -36,6 +38,7 @@ export const FOREST_DEFAULTS: Omit<ForestOptions, "loss"> = {
   maxBins: 255,
   minRows: 20,
   l2: 0,
+  followLoss: false,
 };
 
 /** Rows for training: a column for each feature, and what is to be predicted. NaN is a missing value. */
@@ -46,9 +49,9 @@ export interface LabelledRows {
 
 export interface TrainedForest {
   readonly forest: Forest;
-  /** Mean loss on the training rows: of the constant, then after each tree that was grown. */
+  /** Mean loss on the training rows: of the constant, then after each tree; empty without `followLoss`. */
   readonly trainingLoss: readonly number[];
-  /** The same on the validation rows; empty without any. */
+  /** Mean loss on the validation rows likewise; empty without any. */
   readonly validationLoss: readonly number[];
 }
 
@@ -77,12 +80,12 @@ export function trainForest(
   checkOptions(options);
   checkRows(features, rows, options.loss);
   if (validation !== undefined) checkRows(features, validation, options.loss);
-  const { loss, patience } = options;
+  const { loss, patience, followLoss } = options;
   const { labels, columns } = rows;
   const base = bestConstant(loss, labels);
   const scores = new Float64Array(labels.length).fill(base);
   const validationScores = new Float64Array(validation?.labels.length ?? 0).fill(base);
-  const trainingLoss = [meanLoss(loss, labels, scores)];
+  const trainingLoss = followLoss ? [meanLoss(loss, labels, scores)] : [];
   const validationLoss =
     validation === undefined ? [] : [meanLoss(loss, validation.labels, validationScores)];
   const gradient = new Float64Array(labels.length);
@@ -95,7 +98,7 @@ export function trainForest(
     fillDerivatives(loss, labels, scores, gradient, hessian);
     const tree = grower.grow(gradient, hessian, scores);
     trees.push(tree);
-    trainingLoss.push(meanLoss(loss, labels, scores));
+    if (followLoss) trainingLoss.push(meanLoss(loss, labels, scores));
     if (validation === undefined) continue;
     for (let row = 0; row < validationScores.length; row++)
       validationScores[row] += tree.value[leafOf(tree, validation.columns, row)];

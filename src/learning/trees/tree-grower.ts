@@ -1,4 +1,4 @@
-import type { BinnedRows } from "./binned-rows.ts";
+import { type BinnedRows, binCount } from "./binned-rows.ts";
 import { findSplit, type NodeSums, noSplit, type Split, type SplitLimits } from "./find-split.ts";
 import { fillHistogram, type HistogramStride, subtractHistogram } from "./histogram.ts";
 import { emptyTree, type Tree } from "./tree.ts";
@@ -134,8 +134,7 @@ export class TreeGrower {
   #partition({ split, from, to }: Leaf): number {
     const order = this.#order;
     const right = this.#rightRows;
-    const { bins, used } = this.#rows;
-    const width = used.length;
+    const { bins, width } = this.#rows;
     const { feature, bin } = split;
     let left = from;
     let others = 0;
@@ -157,8 +156,7 @@ export class TreeGrower {
   }
 
   #fill(leaf: Leaf, gradient: Float64Array, hessian: Float64Array): void {
-    const { firstBin } = this.#rows;
-    leaf.histogram = this.#free.pop() ?? new Float64Array(firstBin[firstBin.length - 1] * this.#stride);
+    leaf.histogram = this.#free.pop() ?? new Float64Array(binCount(this.#rows) * this.#stride);
     fillHistogram(
       leaf.histogram,
       this.#stride,

@@ -42,7 +42,7 @@ describe("scikit-learn's forests of the same rows", () => {
         const score = forest.predict(Float64Array.from(columns, (column) => column[row]));
         worst = Math.max(worst, Math.abs(score - scores[row]));
       }
-    expect(worst).toBeLessThan(TOLERANCE[library]);
+      expect(worst).toBeLessThan(TOLERANCE[library]);
     },
   );
 });

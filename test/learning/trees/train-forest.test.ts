@@ -58,6 +58,7 @@ describe("facts worked by hand", () => {
       depth: 1,
       learningRate: 1,
       minRows: 1,
+      followLoss: true,
     });
     expect(forestToJson(forest)).toEqual({
       loss: "squared",
@@ -153,14 +154,17 @@ describe("properties", () => {
     "the %s loss of the training rows falls with every tree",
     (loss) => {
       const rows = loss === "squared" ? quantity : label;
-      const { trainingLoss } = trainForest(features, rows, { loss });
+      const { trainingLoss } = trainForest(features, rows, { loss, followLoss: true });
       expect(trainingLoss).toHaveLength(65);
       for (let t = 1; t < trainingLoss.length; t++) expect(trainingLoss[t]).toBeLessThan(trainingLoss[t - 1]);
     },
   );
 
   test("a forest's scores of the training rows have the loss that was counted while it grew", () => {
-    const { forest, trainingLoss } = trainForest(features, quantity, { loss: "squared" });
+    const { forest, trainingLoss } = trainForest(features, quantity, {
+      loss: "squared",
+      followLoss: true,
+    });
     const scores = predicted(forest, quantity.columns);
     let loss = 0;
     for (let i = 0; i < ROWS; i++) loss += (scores[i] - quantity.labels[i]) ** 2 / (2 * ROWS);
