@@ -11,8 +11,8 @@ namespace canopy::nvml {
 
 class ClockLock {
  public:
-  /// Throws canopy::Error with NVML's code (e.g. ERR_CANOPY_NVML_NO_PERMISSION) where one GPU refuses; those that were locked
-  /// before it are then reset.
+  /// Throws canopy::Error with NVML's code (e.g. ERR_CANOPY_NVML_NO_PERMISSION) where one GPU refuses; those that were
+  /// locked before it are then reset.
   ClockLock(std::vector<Gpu> gpus, unsigned smClockMHz);
   ~ClockLock();
   ClockLock(const ClockLock&) = delete;

@@ -1,10 +1,10 @@
-#include "common/host_cpu.h"
 #include "cpu/thread_pool.h"
 
 #include <chrono>
 #include <ctime>
 #include <numeric>
 
+#include "common/host_cpu.h"
 #include "cpu/stream_bandwidth.h"
 #include "testing/check.h"
 
