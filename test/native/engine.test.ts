@@ -87,11 +87,23 @@ describeWithAddon(ofAddon("engine"), () => {
     expect(() => engine.describe()).toThrow(/not loaded/);
   });
 
+  test("a cancel while it loads changes nothing", async () => {
+    const engine = new addon.Engine(options());
+    const loading = engine.load();
+    engine.cancel();
+    await loading;
+    engine.beginClosedLoop({ batch: 2, promptTokens: 5, outputTokens: 50 });
+    expect((await engine.advance({ steps: 3 })).ended).toBe("limit");
+  });
+
   test("what cannot be served is refused in one line, with a code", async () => {
     const code = "ERR_CANOPY_ARGUMENT";
     const { Engine } = addon;
     expect(() => new Engine(options({ blocks: 0 }))).toThrow(expect.objectContaining({ code }));
     expect(() => new Engine(options({ shape: { ...options().shape, kvHeads: 3 } }))).toThrow(/divide heads/);
+    expect(() => new Engine(options({ shape: { ...options().shape, hidden: 2 ** 30 } }))).toThrow(
+      /hidden is 1073741824: at most 4000000/,
+    );
     await expect(new Engine(options({ isa: "mmx" })).load()).rejects.toMatchObject({ code });
     await expect(new Engine(options({ blocks: 2_000_000_000 })).load()).rejects.toThrow(/MB that are free/);
     const engine = await loaded();
