@@ -70,7 +70,7 @@ describeWithAddon(ofAddon("a profile of this host"), () => {
     expect(rest.code).toBe(0);
     const whole = await readRawFile(join(folder, "host.raw.msgpack"));
     const { batches, contexts, prompts } = whole.header.settings.protocol;
-    expect(whole.trials).toHaveLength(batches.length * contexts.length + prompts.length + 1);
+    expect(whole.trials).toHaveLength(batches.length * contexts.length + prompts.length + 3);
   });
 
   test("the raw records give the same bytes, and the profile passes its checks", async () => {

@@ -124,7 +124,7 @@ async function runTrial(
   const { windowSeconds } = protocol;
   const meter = bench.startMeter(2 * (protocol.warmUpMostSeconds + protocol.mostSeconds) + 60);
   try {
-    engine.begin(loadOf(task));
+    engine.begin(loadOf(task, protocol));
     const began = bench.now();
     const warm: StepColumns[] = [];
     let settled = false;

@@ -13,6 +13,8 @@ const RESERVE_BYTES = 2 ** 29;
 
 /** Decode points run sequences whose context wanders by an eighth around the column's, at most so far. */
 const MOST_OUTPUTS = 64;
+/** Those of decode points whose prompts are read: about as many as the traces of a validation have. */
+const OUTPUTS_AFTER_PROMPT = 16;
 /**
  * Loads whose steps both read a prompt and decode: short prompts beside few sequences tell the overhead, which is a large
  * part of such a step, long ones whether times add up. Two outputs for each sequence at once: every other step does both.
@@ -32,6 +34,7 @@ const PRESETS: Readonly<Record<Preset, Omit<Protocol, "preset">>> = {
     batches: BATCHES,
     contexts: [32, 128, 512],
     prompts: [4, 16, 32, 64, 128, 512],
+    decodeAfterPrompts: false,
     trials: 1,
     windowSeconds: 0.1,
     warmUpMostSeconds: 0.5,
@@ -44,16 +47,17 @@ const PRESETS: Readonly<Record<Preset, Omit<Protocol, "preset">>> = {
   },
   // Many short trials: a host that others share drifts within seconds, and all points should see all of it.
   validation: {
-    batches: [1, 2, 3, 4, 6, 8, 16],
-    contexts: [32, 96, 192],
+    batches: [1, 2, 3, 4, 6, 8],
+    contexts: [32, 96, 160],
     prompts: [4, 8, 16, 32, 64, 96, 128],
+    decodeAfterPrompts: true,
     trials: 4,
-    windowSeconds: 0.1,
+    windowSeconds: 0.05,
     warmUpMostSeconds: 0.3,
     leastWindows: 5,
     leastSteps: 5,
     targetError: 0.01,
-    mostSeconds: 0.6,
+    mostSeconds: 0.8,
     idleSeconds: 1,
     coolDownMostSeconds: 0,
   },
@@ -61,13 +65,14 @@ const PRESETS: Readonly<Record<Preset, Omit<Protocol, "preset">>> = {
     batches: BATCHES,
     contexts: [32, 128, 512, 1024, 2048, 4096],
     prompts: [4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096],
+    decodeAfterPrompts: false,
     trials: 2,
     windowSeconds: 0.5,
-    warmUpMostSeconds: 10,
+    warmUpMostSeconds: 4,
     leastWindows: 6,
     leastSteps: 30,
     targetError: 0.01,
-    mostSeconds: 20,
+    mostSeconds: 10,
     idleSeconds: 5,
     coolDownMostSeconds: 30,
   },
@@ -75,6 +80,7 @@ const PRESETS: Readonly<Record<Preset, Omit<Protocol, "preset">>> = {
     batches: BATCHES,
     contexts: [32, 128, 512, 1024, 2048, 4096, 8064],
     prompts: [4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096],
+    decodeAfterPrompts: false,
     trials: 3,
     windowSeconds: 1,
     warmUpMostSeconds: 30,
@@ -146,12 +152,15 @@ export function planOf(
 }
 
 /** The load of a point. */
-export function loadOf(point: PointKey & { readonly trial: number }): ClosedLoad {
+export function loadOf(
+  point: PointKey & { readonly trial: number },
+  { decodeAfterPrompts }: Pick<Protocol, "decodeAfterPrompts">,
+): ClosedLoad {
   return {
     batch: point.batch,
     promptTokens: point.promptTokens,
     outputTokens: point.outputTokens,
-    contextInCache: point.kind === "decode",
+    contextInCache: point.kind === "decode" && !decodeAfterPrompts,
     seed: 1 + point.trial,
   };
 }
@@ -165,7 +174,7 @@ export function kvTokensThatFit(model: ModelFacts, memoryBytes: number): number 
 function pointsOf(protocol: Protocol, layers: number, withMixed: boolean): PointKey[] {
   const decodes = protocol.batches.flatMap((batch) =>
     protocol.contexts.map((contextTokens): PointKey => {
-      const outputTokens = outputsAt(contextTokens);
+      const outputTokens = protocol.decodeAfterPrompts ? OUTPUTS_AFTER_PROMPT : outputsAt(contextTokens);
       const promptTokens = contextTokens - outputTokens / 2;
       return { kind: "decode", layers, batch, contextTokens, promptTokens, outputTokens };
     }),

@@ -356,6 +356,7 @@ function protocolOf(
     leastWindows: protocol.leastWindows,
     leastSteps: protocol.leastSteps,
     mostSeconds: protocol.mostSeconds,
+    decodeAfterPrompts: protocol.decodeAfterPrompts,
     seed: settings.seed,
     order: "shuffled",
     backgroundProcessors: background.length === 0 ? null : mean(background),

@@ -13,6 +13,12 @@ export interface Protocol {
   readonly batches: readonly number[];
   readonly contexts: readonly number[];
   readonly prompts: readonly number[];
+  /**
+   * Decode steps come between prompts that are really read, as in serving: a processor whose caches hold the weights
+   * decodes slower for some tens of steps after a prompt. Else contexts begin in the cache, since long ones take long to
+   * read, and the steps are those of an engine that does nothing else.
+   */
+  readonly decodeAfterPrompts: boolean;
   readonly trials: number;
   /** Steps are averaged over stretches of this length: single steps are correlated. */
   readonly windowSeconds: number;

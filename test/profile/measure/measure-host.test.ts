@@ -63,6 +63,21 @@ describe("a scripted host", () => {
     expect(point?.trials).toBe(2);
   });
 
+  test("decode steps between prompts that are read: the same law, of the steps that only decode", async () => {
+    const header = headerOf({ protocol: { ...PROTOCOL, contexts: [64, 512], decodeAfterPrompts: true } });
+    const { profile, records } = await measured({}, header);
+    checked(profile);
+    expect(profile.protocol?.["decodeAfterPrompts"]).toBe(true);
+    for (const { kind, promptTokens, outputTokens, steps } of records.trials) {
+      if (kind !== "decode") continue;
+      expect([56, 504]).toContain(promptTokens);
+      expect(outputTokens).toBe(16);
+      expect(steps.prefillTokens.some((tokens) => tokens > 0)).toBe(true);
+    }
+    const truth = LAW.baseMs + 16 * (LAW.perSequenceMs + LAW.perContextTokenMs * 512);
+    expect(profile.decode.iterationMs[2][1] / truth).toBeCloseTo(1, 1.7);
+  });
+
   test("watts and joules a token come from the counter, gross and net of idle", async () => {
     const watts = (sequences: number) => 100 + sequences;
     const { profile } = await measured({ watts, idleWatts: 60 }, headerOf({}, metered));

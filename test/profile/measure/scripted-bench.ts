@@ -179,7 +179,7 @@ export class ScriptedBench implements Bench {
       prefill,
       sequences,
       context,
-      steady: prompts === 0 || sequences === 0,
+      steady: outputTokens === 1 || prompts === 0,
     };
   }
 
@@ -278,6 +278,7 @@ export const PROTOCOL: Protocol = {
   batches: [1, 4, 16, 64],
   contexts: [64, 512],
   prompts: [32, 128, 512],
+  decodeAfterPrompts: false,
   trials: 2,
   windowSeconds: 0.25,
   warmUpMostSeconds: 3,
