@@ -151,6 +151,8 @@ describe.concurrent("canopy profile server", () => {
     [["--window", "0"], /--window 0: expected seconds from 0\.5 to 86400/],
     [["--out", "toy.txt"], /--out toy\.txt: expected a name that ends in \.json/],
     [["--id", "a b"], /--id a b: expected letters/],
+    [["--out", "a b.json"], /--out a b\.json: expected letters.* in its name, or an --id/],
+    [["--timeout", "900"], /--timeout 900: expected seconds from 0\.5 to 300/],
   ])("%j", { timeout: 60_000 }, async (args, message) => {
     const { code, stdout, stderr } = await canopy(server("http://127.0.0.1:9", "--out", "x.json", ...args));
     expect(stderr).toMatch(/^error CANOPY_OPTION_VALUE: [^\n]+\n$/);

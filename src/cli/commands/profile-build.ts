@@ -34,7 +34,7 @@ export function addProfileBuildCommand(group: Command): void {
 }
 
 /** Raw records as a profile names them: relative to it, with forward slashes. */
-export async function rawPath(raw: string, out: string): Promise<string> {
+async function rawPath(raw: string, out: string): Promise<string> {
   const { dirname, relative, sep } = await import("node:path");
   return relative(dirname(out), raw).split(sep).join("/");
 }

@@ -30,6 +30,9 @@ interface ServerOptions extends FormatOption {
   readonly lockClocks?: number;
 }
 
+/** Node's fetch itself gives up on headers and bodies that are silent for longer. */
+const MOST_WAIT_SECONDS = 300;
+
 /** Lists hold 1 to 128 streams: what one client process can follow chunk by chunk. */
 const MOST_STREAMS = 128;
 
@@ -90,7 +93,7 @@ export function addProfileServerCommand(group: Command): void {
     .option(
       "--timeout <s>",
       "longest wait for a first token, and between two",
-      seconds("--timeout", 0.5),
+      seconds("--timeout", 0.5, MOST_WAIT_SECONDS),
       120,
     )
     .option(
@@ -191,11 +194,14 @@ async function profileServer(options: ServerOptions): Promise<void> {
   );
 }
 
-function seconds(option: string, least: number): (text: string) => number {
+function seconds(option: string, least: number, most = 86_400): (text: string) => number {
   return (text) => {
     const value = Number(text);
-    if (text.trim() !== "" && value >= least && value <= 86_400) return value;
-    throw new UserError("CANOPY_OPTION_VALUE", `${option} ${text}: expected seconds from ${least} to 86400`);
+    if (text.trim() !== "" && value >= least && value <= most) return value;
+    throw new UserError(
+      "CANOPY_OPTION_VALUE",
+      `${option} ${text}: expected seconds from ${least} to ${most}`,
+    );
   };
 }
 

@@ -65,7 +65,9 @@ export class ServerClient {
         { exitCode: 1 },
       );
     }
-    if (!response.ok) await this.#refused(response.status, await response.text(), "/v1/models");
+    if (!response.ok) {
+      this.#refused(response.status, await response.text().catch(() => ""), "/v1/models");
+    }
     const body = (await response.json().catch(() => undefined)) as
       | { data?: { id?: unknown; max_model_len?: unknown }[] }
       | undefined;
