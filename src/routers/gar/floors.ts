@@ -49,7 +49,8 @@ export function targetFloors(
   const values = new Float64Array(view.taskTypes);
   const capped = new Uint8Array(view.taskTypes);
   for (let j = 0; j < view.taskTypes; j++) {
-    const wanted = view.bestAccuracy(j) - delta;
+    // Shares of a few hundred examples: a rounding error must not count as an example short.
+    const wanted = view.bestAccuracy(j) - delta - 1e-9;
     const reached = bisect(bisectionSteps, (floor) => view.realisedAccuracy(j, floor) >= wanted).above;
     const cap = bisect(bisectionSteps, (floor) => view.coverage(j, floor) < kappa).below;
     values[j] = Math.min(reached, cap);
