@@ -161,7 +161,7 @@ function sourceDataset(
 ): number {
   const named = Object.hasOwn(datasets, taskType) ? datasets[taskType] : undefined;
   const own = known.length === 0 ? [""] : known;
-  const wanted = named ?? (own.includes(taskType) || defaultDataset === "" ? taskType : defaultDataset);
+  const wanted = named ?? (own.includes(taskType) || defaultDataset === null ? taskType : defaultDataset);
   const index = own.indexOf(wanted);
   if (index >= 0) return index;
   throw new UserError(

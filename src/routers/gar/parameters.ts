@@ -14,7 +14,8 @@ export const mappingParameters = {
     ),
   defaultDataset: z
     .string()
-    .default("")
+    .nullable()
+    .default(null)
     .describe("Data set for task types that the calibration does not have and datasets does not name"),
   models: z
     .record(z.string(), z.string())
