@@ -212,6 +212,24 @@ export const ROUTER_FIGURES: readonly MetricInfo[] = [
     better: neither,
     description: "share of control intervals that CEDAR spent in its fallback",
   },
+  {
+    name: "coverage_capped",
+    unit: "",
+    better: neither,
+    description: "share of data sets whose floor the cap of coverage decided, under GAR's heuristics",
+  },
+  {
+    name: "carbon_dual",
+    unit: "",
+    better: neither,
+    description: "mean over the placements of GAR-PD's carbon dual",
+  },
+  {
+    name: "carbon_budget_ratio",
+    unit: "",
+    better: lower,
+    description: "mean of the emissions that GAR-PD estimated over its budget",
+  },
 ];
 
 const byName = new Map([...METRICS, ...ROUTER_FIGURES].map((metric) => [metric.name, metric]));
