@@ -13,13 +13,14 @@ const COLUMNS: readonly Column[] = [
   { key: "origin", header: "origin" },
   { key: "rows", header: "rows", format: "integer" },
   { key: "mae_tokens", header: "MAE", unit: "tokens" },
+  { key: "median_mae_tokens", header: "MAE, median", unit: "tokens" },
   { key: "constant_mae_tokens", header: "MAE, best constant", unit: "tokens" },
   { key: "tenant_mean_mae_tokens", header: "MAE, tenant's mean", unit: "tokens" },
   { key: "mape_percent", header: "MAPE", unit: "%" },
   { key: "below_q90_percent", header: "below predicted p90", unit: "%" },
   { key: "auroc", header: "AUROC" },
   { key: "ece", header: "ECE" },
-  { key: "training_s", header: "training", unit: "s" },
+  { key: "training_cpu_s", header: "training", unit: "CPU s" },
   { key: "prediction_us", header: "prediction", unit: "µs" },
 ];
 
@@ -68,6 +69,7 @@ function cells(row: PredictorRow & { readonly verdict: Partial<Record<Published,
     origin: training.origin,
     rows: training.rows,
     mae_tokens: compared("mae_tokens", length.maeTokens),
+    median_mae_tokens: length.medianMaeTokens,
     constant_mae_tokens: length.constantMaeTokens,
     tenant_mean_mae_tokens: {
       value: length.tenantMeanMaeTokens,
@@ -77,7 +79,7 @@ function cells(row: PredictorRow & { readonly verdict: Partial<Record<Published,
     below_q90_percent: 100 * length.belowQuantile90,
     auroc: compared("auroc", risk?.auroc ?? null),
     ece: risk === null ? { value: null, reason: NO_LABELS } : risk.ece,
-    training_s: trainingSeconds,
+    training_cpu_s: trainingSeconds,
     prediction_us: predictionMicroseconds,
   };
 }
@@ -92,6 +94,7 @@ function notes(rows: readonly PredictorRow[]): string[] {
         ? `constructed (${data}): output lengths are drawn without regard to the features; nothing can predict them`
         : `constructed (${data}): log output lengths are drawn with a correlation of ${training.correlation} with the features, so its quality is circular`,
     ),
+    "MAE, median: of the predicted median, lengthQuantile 0.5; MAE and MAPE are of the mean of log(1 + tokens), turned back",
     "MAE, best constant: of the median of the training rows for every request",
     "below predicted p90: share of the lengths that were at most their predicted 90 % quantile",
   ];

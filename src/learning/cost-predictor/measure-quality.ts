@@ -25,11 +25,14 @@ export function measureQuality(
   const row = new Float64Array(rows.columns.length);
   const predicted = new Float64Array(count);
   const risks = new Float64Array(predictor.risk === undefined ? 0 : count);
+  const medians = new Float64Array(count);
+  const shift50 = predictor.lengthShift(0.5);
   const shift90 = predictor.lengthShift(0.9);
   let below = 0;
   for (let i = 0; i < count; i++) {
     for (let f = 0; f < row.length; f++) row[f] = rows.columns[f][from + i];
     predicted[i] = predictor.outputTokens(row);
+    medians[i] = predictor.outputTokens(row, 0, shift50);
     if (rows.outputTokens[from + i] <= predictor.outputTokens(row, 0, shift90)) below++;
     if (risks.length > 0) risks[i] = predictor.missProbability(row);
   }
@@ -39,6 +42,7 @@ export function measureQuality(
   const length: LengthQuality = {
     rows: count,
     maeTokens: meanAbsoluteError(predicted, actual),
+    medianMaeTokens: meanAbsoluteError(medians, actual),
     mape: meanAbsolutePercentageError(predicted, actual),
     constantMaeTokens: meanAbsoluteError(constant, actual),
     tenantMeanMaeTokens: tenantMeanError(rows, from, mean(earlier)),

@@ -1,4 +1,4 @@
-import { suggestion, UserError } from "../../errors.ts";
+import { UserError } from "../../errors.ts";
 import { type ForestJson, forestFromJson, forestToJson, isObject } from "../trees/forest-json.ts";
 import { CostPredictor } from "./cost-predictor.ts";
 import { featureNames } from "./features.ts";
@@ -110,14 +110,9 @@ function strings(value: unknown, key: string, where: string): readonly string[] 
 function compareNames(found: readonly string[], expected: readonly string[], where: string): void {
   for (let i = 0; i < Math.max(found.length, expected.length); i++) {
     if (found[i] === expected[i]) continue;
-    const what =
-      found[i] === undefined
-        ? `feature ${i + 1} is missing, expected "${expected[i]}"`
-        : `feature ${i + 1} is "${found[i]}"${
-            expected[i] === undefined
-              ? `, expected ${expected.length} features`
-              : `, expected "${expected[i]}"${expected.includes(found[i]) ? "" : suggestion(found[i], expected)}`
-          }`;
+    const is = found[i] === undefined ? "is missing" : `is "${found[i]}"`;
+    const wanted = expected[i] === undefined ? `${expected.length} features` : `"${expected[i]}"`;
+    const what = `feature ${i + 1} ${is}, expected ${wanted}`;
     throw new UserError(
       "CANOPY_PREDICTOR_FEATURES",
       `${where}: ${what}; train it on the workload that it is to serve`,

@@ -12,6 +12,8 @@ export interface LengthQuality {
   readonly rows: number;
   /** Mean absolute error in tokens. */
   readonly maeTokens: number;
+  /** Likewise of the predicted median: on lengths whose logarithms lean to one side it errs less. */
+  readonly medianMaeTokens: number;
   /** Mean of |error| / true length. */
   readonly mape: number;
   /** Error of the best constant, the median of the training rows. */
