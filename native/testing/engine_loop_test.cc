@@ -133,13 +133,17 @@ TEST("a load that cannot be held is refused") {
 }
 
 TEST("a trace is served by the clock until it is drained") {
-  Bench bench(kOptions, 200);
+  // Room for all prompts at once: a host that is busy with other work may stand still while they arrive.
+  SchedulerOptions roomy = kOptions;
+  roomy.tokenBudget = 4096;
+  Bench bench(roomy, 200);
   Trace trace;
   for (int i = 0; i < 40; ++i) {
     trace.arrivalNs.push_back(i < 20 ? i * 150'000 : 10'000'000 + i * 2'000'000LL);
     trace.promptTokens.push_back(20 + i);
     trace.outputTokens.push_back(1 + i % 5);
   }
+  trace.arrivalNs.back() += 400'000'000;  // a pause, on such a host too
   const auto source = std::make_shared<TraceReplay>(trace, bench.engine->scheduler(), 4096, 2048);
   bench.engine->begin(source);
   CHECK(bench.engine->advance({.steps = 100000}, bench.log) == Ended::drained);
