@@ -8,8 +8,29 @@ import { regionalSplit } from "./baselines/regional-split.ts";
 import { replay } from "./baselines/replay.ts";
 import { roundRobin } from "./baselines/round-robin.ts";
 import { shortestQueue } from "./baselines/shortest-queue.ts";
+import { carbonAware } from "./caps/carbon-aware.ts";
+import { caps, capsNoCarbon, capsNoPredictor, capsNoTenant } from "./caps/definitions.ts";
+import { edf } from "./caps/edf.ts";
+import { sloAware } from "./caps/slo-aware.ts";
 import { cedarHeuristic, cedarNoCarbon, cedarNoModel, cedarNoQueue } from "./cedar/definitions.ts";
 import type { ClairvoyantWorld, Router, RouterDefinition } from "./contract.ts";
+import {
+  accuracyMax,
+  carbonGreedy,
+  costMin,
+  garEps,
+  garFixed,
+  garGreen,
+  garPd,
+  garStrict,
+  garTarget,
+  largestModel,
+  latencyMin,
+  oracle,
+  random,
+  smallestModel,
+  threshold,
+} from "./gar/definitions.ts";
 import { describeParameterIssue } from "./parameter-message.ts";
 
 /** Every router that Canopy brings, in the order in which lists show them. */
@@ -18,6 +39,13 @@ const definitions: readonly RouterDefinition[] = [
   cedarNoCarbon,
   cedarNoQueue,
   cedarNoModel,
+  caps,
+  capsNoPredictor,
+  capsNoCarbon,
+  capsNoTenant,
+  edf,
+  sloAware,
+  carbonAware,
   roundRobin,
   leastLoaded,
   performanceOnly,
@@ -26,6 +54,21 @@ const definitions: readonly RouterDefinition[] = [
   prefixAffinity,
   regionalSplit,
   replay,
+  garFixed,
+  garEps,
+  garStrict,
+  garGreen,
+  garTarget,
+  garPd,
+  largestModel,
+  smallestModel,
+  random,
+  accuracyMax,
+  latencyMin,
+  costMin,
+  carbonGreedy,
+  threshold,
+  oracle,
 ];
 
 /** All registered routers, in a stable order. */

@@ -6,7 +6,10 @@
 import v8 from "node:v8";
 import type { Router, RouterDefinition } from "../../src/routers/contract.ts";
 import { createRouter, listRouters } from "../../src/routers/registry.ts";
+import { simulate } from "../../src/simulator/simulate.ts";
 import { FakeHost } from "./fake-host.ts";
+import { suiteSettingOf } from "./suite-settings.ts";
+import { trainedFor } from "./trained.ts";
 
 export interface ProbeResult {
   readonly bytesPerDecision: number;
@@ -26,6 +29,7 @@ for (const definition of listRouters()) results[definition.id] = probe(definitio
 console.log(JSON.stringify(results));
 
 function probe(definition: RouterDefinition): ProbeResult {
+  const { parameters } = suiteSettingOf(definition.id);
   const host = new FakeHost({
     endpoints: Array.from({ length: ENDPOINTS }, (_, e) => ({
       region: e % 3,
@@ -37,9 +41,14 @@ function probe(definition: RouterDefinition): ProbeResult {
     carbon: [400, 300, 50],
     requestCapacity: REQUESTS,
     latency: "e2e",
+    // Names of the contract suite, on whose rows routers are trained.
+    models: ["large", "small"],
+    taskTypes: ["any"],
+    artefacts: trainedFor(definition, simulate),
   });
   host.recording = false;
-  const router = host.start(createRouter(definition, undefined, "probe").router as Router);
+  Object.assign(host.world, { hidden: { correct: (request: number, e: number) => (request + e) % 3 > 0 } });
+  const router = host.start(createRouter(definition, parameters, "probe").router as Router);
   for (let i = 0; i < REQUESTS; i++) {
     host.request({
       tier: i % 3,

@@ -4,17 +4,21 @@ import { findRouter, listRouters } from "../../src/routers/registry.ts";
 import { simulate } from "../../src/simulator/simulate.ts";
 import { type RunParts, track } from "../oracle/build.ts";
 import { describeRuns, placementsOf, runRouter, suiteEndpoints, suiteRows } from "./contract-suite.ts";
+import { suiteSettingOf } from "./suite-settings.ts";
 
 describe("router contract", () => {
-  for (const definition of listRouters()) describeRuns(definition, simulate);
+  for (const definition of listRouters()) describeRuns(definition, simulate, suiteSettingOf(definition.id));
 });
 
 test("no two routers agree on every placement, but for declared ablations and aliases", () => {
   const seen = new Map<string, RouterDefinition>();
   for (const definition of listRouters()) {
     const rows = suiteRows(4);
-    const runs = [{}, { latency: "e2e" as const, end: "drain" as const }].map((parts) =>
-      placementsOf(runRouter(simulate, definition, { rows, ...parts })),
+    const capped = suiteEndpoints.map((e) => ({ ...e, maxOutstanding: 4 }));
+    // Where nothing needs the large model there is more to choose.
+    const free = rows.map((row) => ({ ...row, needsLarge: false }));
+    const runs = [{}, { latency: "e2e" as const }, { endpoints: capped }, { rows: free }].map((parts) =>
+      placementsOf(runRouter(simulate, definition, { rows, ...parts }, suiteSettingOf(definition.id))),
     );
     const other = seen.get(runs.join("|"));
     const declared = other?.ablationOf === definition.id || definition.ablationOf === other?.id;

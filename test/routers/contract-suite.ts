@@ -4,80 +4,21 @@
  * is measured by allocation-probe.ts.
  */
 import { describe, expect, test } from "vitest";
-import { Stream } from "../../src/numeric/random.ts";
 import type { Router, RouterDefinition } from "../../src/routers/contract.ts";
 import { createRouter } from "../../src/routers/registry.ts";
-import {
-  affineLaw,
-  type RecordingSink,
-  type RunParts,
-  runParts,
-  type Simulate,
-  type TraceRow,
-  track,
-} from "../oracle/build.ts";
+import { type RecordingSink, type RunParts, runParts, type Simulate } from "../oracle/build.ts";
 import { cedarTiers } from "./fake-host.ts";
+import { suiteEndpoints, suiteRegions, suiteRows } from "./suite-rows.ts";
+import { suiteAnswers, trainedFor } from "./trained.ts";
 
-/** What a router needs beside its defaults to be run by the suite. */
+export { suiteEndpoints, suiteRegions, suiteRows } from "./suite-rows.ts";
+
+/** What a router needs beside its defaults to be run by the suite; artefacts that training leaves are made here. */
 export interface SuiteSetting {
   readonly parameters?: unknown;
+  /** Parameters under which it takes no request back: what comes back tells how far it has got. */
+  readonly blindParameters?: unknown;
   readonly artefacts?: ReadonlyMap<string, Uint8Array>;
-}
-
-const HIGH = 0;
-const MED = 1;
-
-/** Slow and fast large models, and a small one, two endpoints each, one region each; the last region is cleanest. */
-export const suiteEndpoints = [2e-4, 2e-4, 1e-4, 1e-4, 3e-5, 3e-5].map((perPromptTokenSeconds, e) => {
-  const region = Math.floor(e / 2);
-  return {
-    region,
-    group: region,
-    model: region === 2 ? 1 : 0,
-    law: affineLaw({
-      baseSeconds: 0.004,
-      perPromptTokenSeconds,
-      perSequenceSeconds: 0.0002,
-      perContextTokenSeconds: 0,
-      prefillWatts: 600 - 100 * region,
-    }),
-    usdPerReplicaHour: [10, 25, 8][region],
-    roundTripSeconds: [0.01, 0.05, 0.09][region],
-  };
-});
-
-export const suiteRegions = [
-  { carbon: track([[0, 400]]) },
-  {
-    carbon: track([
-      [0, 350],
-      [10, 250],
-    ]),
-  },
-  { carbon: track([[0, 80]]) },
-];
-
-/**
- * 20 s of three tiers at 30 requests a second, at 90 from second 5 to 7; the strict tiers need the large model. A
- * third of the requests belongs to sessions. Every row names an endpoint that may serve it, for `replay`.
- */
-export function suiteRows(seed: number): TraceRow[] {
-  const random = new Stream(seed, "contract suite");
-  const rows: TraceRow[] = [];
-  for (let at = 0; at < 20; at += random.exponential() / (at >= 5 && at < 7 ? 90 : 30)) {
-    const tier = random.choice([0.3, 0.3, 0.4]);
-    const needsLarge = tier === HIGH || tier === MED;
-    rows.push({
-      arrival: at,
-      prompt: Math.min(8000, Math.ceil(random.logNormal(6, 1))),
-      output: Math.min(400, Math.ceil(random.logNormal(4, 0.8))),
-      tier,
-      needsLarge,
-      session: random.uniform() < 0.33 ? random.below(20) : -1,
-      endpoint: `e${random.below(needsLarge ? 4 : 6)}`,
-    });
-  }
-  return rows;
 }
 
 export interface SuiteRun {
@@ -98,7 +39,8 @@ export function runRouter(
     regions: suiteRegions,
     rows: suiteRows(1),
     trace: { tiers: cedarTiers },
-    artefacts: setting.artefacts ?? new Map(),
+    artefacts: setting.artefacts ?? trainedFor(definition, simulate),
+    answers: suiteAnswers,
     clairvoyant: definition.clairvoyant === true,
     ...parts,
     router: router as Router,
@@ -162,7 +104,13 @@ export function describeRuns(
         const shuffled = rows.map((row, i) => ({ ...row, output: rows[(i + 101) % rows.length].output }));
         // No telemetry and no completion before the last arrival.
         const blind = { telemetryIntervalSeconds: 1000, latency: "e2e" as const };
-        expect(placementsOf(run({ ...blind, rows: shuffled }))).toBe(placementsOf(run({ ...blind, rows })));
+        const parameters = setting.blindParameters ?? setting.parameters;
+        const [one, other] = [shuffled, rows].map((given) =>
+          placementsOf(
+            runRouter(simulate, definition, { ...blind, rows: given }, { ...setting, parameters }),
+          ),
+        );
+        expect(one === other).toBe(true);
       },
     );
 

@@ -55,6 +55,8 @@ export interface FakeWorldOptions {
   readonly startHour?: number;
   readonly artefacts?: ReadonlyMap<string, Uint8Array>;
   readonly requestCapacity?: number;
+  /** Forecast in g/kWh by region and time of the run; default: the intensity now. */
+  readonly forecast?: (region: number, atSeconds: number) => number;
 }
 
 export const cedarTiers: readonly Tier[] = [
@@ -64,7 +66,8 @@ export const cedarTiers: readonly Tier[] = [
 ];
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
-type Timer = { id: number; intervalSeconds: number; onlyWhileHolding: boolean };
+/** A one-shot timer has the interval Infinity and a time. */
+type Timer = { id: number; intervalSeconds: number; onlyWhileHolding: boolean; atSeconds?: number };
 
 export type FakeWorld = ReturnType<typeof makeWorld>;
 
@@ -95,7 +98,7 @@ export function fakeLaw(endpoint: FakeEndpoint): Law {
   );
 }
 
-function makeWorld(options: FakeWorldOptions) {
+function makeWorld(options: FakeWorldOptions, clock: { readonly now: number }) {
   const list = options.endpoints;
   const n = list.length;
   const ints = (f: (e: FakeEndpoint, i: number) => number) => Int32Array.from(list, f);
@@ -159,8 +162,8 @@ function makeWorld(options: FakeWorldOptions) {
       signal: "average" as "average" | "marginal",
       carbon: Float64Array.from(options.carbon ?? regions.map(() => 400)),
       energyPrice: new Float64Array(regions.length),
-      forecastCarbon(region: number): number {
-        return world.signals.carbon[region];
+      forecastCarbon(region: number, aheadSeconds: number): number {
+        return options.forecast?.(region, clock.now + aheadSeconds) ?? world.signals.carbon[region];
       },
     },
     completed: {
@@ -182,6 +185,7 @@ function makeWorld(options: FakeWorldOptions) {
     startHour: options.startHour ?? 0,
     groups: Array.from({ length: groups }, (_, g) => `g${g}`) as readonly string[],
     latency: options.latency ?? ("ttft" as "ttft" | "e2e"),
+    clock: "arrival" as "arrival" | "dispatch",
     meanPromptTokens: options.meanPromptTokens ?? 1000,
     meanOutputTokens: options.meanOutputTokens ?? 100,
     random: new Stream(options.seed ?? 1, "router"),
@@ -199,11 +203,17 @@ export class FakeHost implements RouterHost {
   /** Endpoints of the placements in order, and the request of each. */
   readonly placements: { request: number; endpoint: number; priority: number; atSeconds: number }[] = [];
   readonly holds: number[] = [];
+  readonly releases: number[] = [];
   readonly rejections: { request: number; reason: string }[] = [];
   readonly weights: { requestClass: number; weights: number[]; atSeconds: number }[] = [];
   readonly replicaOrders: { endpoint: number; replicas: number }[] = [];
   readonly explanations: { request: number; reason: string; scores: number[] }[] = [];
   readonly predictions: { request: number; accuracy: number; floor: number; feasible: boolean }[] = [];
+  readonly preemptions: number[] = [];
+  /** Whether the router wants to hear of room. */
+  watching = false;
+  /** Where each request is that was placed and has not left. */
+  readonly #at = new Map<number, number>();
   /** Off in the allocation test: only counts are kept. */
   recording = true;
   placedCount = 0;
@@ -211,15 +221,21 @@ export class FakeHost implements RouterHost {
   #nextRequest = 0;
 
   constructor(options: FakeWorldOptions) {
-    this.world = makeWorld(options);
+    this.world = makeWorld(options, this);
   }
 
   /** Starts the router and fetches the signals, as a host does before the first request. */
   start<R extends Router>(router: R): R {
     this.#router = router;
     router.start(this.world satisfies World, this);
-    for (let region = 0; region < this.world.signals.regions.length; region++) router.signal?.(region);
+    this.fetch();
     return router;
+  }
+
+  /** The signals are fetched. @param carbon new intensities by region */
+  fetch(carbon?: readonly number[]): void {
+    if (carbon !== undefined) this.world.signals.carbon.set(carbon);
+    for (let region = 0; region < this.world.signals.regions.length; region++) this.#router?.signal?.(region);
   }
 
   /** Writes a request into the columns; its number is returned. */
@@ -257,6 +273,13 @@ export class FakeHost implements RouterHost {
       let next: Timer | undefined;
       let at = Number.POSITIVE_INFINITY;
       for (const timer of this.timers) {
+        if (timer.atSeconds !== undefined) {
+          if (timer.atSeconds < at || (timer.atSeconds === at && next !== undefined && timer.id < next.id)) {
+            next = timer;
+            at = timer.atSeconds;
+          }
+          continue;
+        }
         let k = Math.floor(this.now / timer.intervalSeconds);
         while (k * timer.intervalSeconds <= this.now) k++;
         const due = k * timer.intervalSeconds;
@@ -266,8 +289,13 @@ export class FakeHost implements RouterHost {
         }
       }
       if (next === undefined || at > untilSeconds) break;
-      const due = this.timers.filter((t) => isMultiple(at, t.intervalSeconds)).sort((a, b) => a.id - b.id);
+      const due = this.timers
+        .filter((t) => t.atSeconds === at || (t.atSeconds === undefined && isMultiple(at, t.intervalSeconds)))
+        .sort((a, b) => a.id - b.id);
       this.now = at;
+      for (const timer of due) {
+        if (timer.atSeconds !== undefined) this.timers.splice(this.timers.indexOf(timer), 1);
+      }
       for (const timer of due) {
         if (!timer.onlyWhileHolding || this.held > 0) this.#router?.timer?.(timer.id);
       }
@@ -279,6 +307,45 @@ export class FakeHost implements RouterHost {
   complete(request: number, fields: Partial<Mutable<World["completed"]>> = {}): void {
     Object.assign(this.world.completed, { finishedAtSeconds: this.now }, fields);
     this.#router?.completion?.(request);
+  }
+
+  /** A request ends where it was placed; the router hears of the completion, and of the room where it watches. */
+  finish(request: number, fields: Partial<Mutable<World["completed"]>> = {}): void {
+    const endpoint = this.#leave(request);
+    const { telemetry, endpoints } = this.world;
+    this.complete(request, { endpoint, ...fields });
+    const wasFull = telemetry.outstanding[endpoint] + 1 >= endpoints.maxOutstanding[endpoint];
+    if (wasFull && this.watching) this.#router?.capacity?.(endpoint);
+  }
+
+  /** An endpoint goes down: what is there comes back as lost. */
+  down(endpoint: number): void {
+    this.world.telemetry.up[endpoint] = 0;
+    this.#router?.fleet?.(endpoint, "down");
+    for (const [request, at] of [...this.#at]) {
+      if (at !== endpoint) continue;
+      this.#leave(request);
+      this.held++;
+      this.#router?.returned?.(request, "lost");
+    }
+  }
+
+  up(endpoint: number): void {
+    this.world.telemetry.up[endpoint] = 1;
+    this.#router?.fleet?.(endpoint, "up");
+  }
+
+  #leave(request: number): number {
+    const endpoint = this.#at.get(request);
+    if (endpoint === undefined) throw new Error(`request ${request} is at no endpoint`);
+    const { telemetry, requests } = this.world;
+    this.#at.delete(request);
+    const tokens = requests.promptTokens[request] + requests.producedTokens[request];
+    telemetry.waiting[endpoint]--;
+    telemetry.outstanding[endpoint]--;
+    telemetry.queuedPrefillTokens[endpoint] -= tokens;
+    telemetry.outstandingTokens[endpoint] -= tokens;
+    return endpoint;
   }
 
   place(request: number, endpoint: number, _decodeAt = -1, priority = 0): boolean {
@@ -295,6 +362,7 @@ export class FakeHost implements RouterHost {
     telemetry.outstandingTokens[endpoint] += tokens;
     this.held--;
     this.placedCount++;
+    if (this.recording) this.#at.set(request, endpoint);
     if (this.recording) this.placements.push({ request, endpoint, priority, atSeconds: this.now });
     return true;
   }
@@ -303,13 +371,22 @@ export class FakeHost implements RouterHost {
     if (this.recording) this.holds.push(request);
   }
 
+  release(request: number): void {
+    if (this.recording) this.releases.push(request);
+  }
+
   reject(request: number, reason: string): void {
     this.held--;
     this.rejections.push({ request, reason });
   }
 
-  preempt(): void {
-    throw new Error("the fake host cannot preempt");
+  /** Every request counts as waiting at its endpoint, which it leaves at once. */
+  preempt(request: number): void {
+    if (!this.#at.has(request)) return;
+    this.#leave(request);
+    this.held++;
+    this.preemptions.push(request);
+    this.#router?.returned?.(request, "preempted");
   }
 
   setWeights(requestClass: number, weights: Float64Array): void {
@@ -326,11 +403,18 @@ export class FakeHost implements RouterHost {
     this.timers.push({ id, intervalSeconds, onlyWhileHolding });
   }
 
-  at(): void {
-    throw new Error("the fake host has no one-shot timers");
+  at(id: number, atSeconds: number): void {
+    this.timers.push({
+      id,
+      intervalSeconds: Number.POSITIVE_INFINITY,
+      onlyWhileHolding: false,
+      atSeconds,
+    });
   }
 
-  watchCapacity(): void {}
+  watchCapacity(on: boolean): void {
+    this.watching = on;
+  }
 
   predict(request: number, accuracy: number, floor: number, feasible: boolean): void {
     if (this.recording) this.predictions.push({ request, accuracy, floor, feasible });

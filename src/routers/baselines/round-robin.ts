@@ -5,7 +5,7 @@ import { retrySecondsParameter } from "./parameters.ts";
 
 /**
  * One counter over the endpoints in listed order, blind to tier and load; endpoints that may not serve the request
- * are stepped over, those that refuse it too (CEDAR section 4, Baselines).
+ * are stepped over, those that refuse it too (CEDAR section 4, Baselines; CAPS section 5, Baselines, as `rr`).
  */
 export class RoundRobinRouter extends PlacingRouter {
   override readonly needs = {};
@@ -40,10 +40,11 @@ const parameters = z.strictObject({ retrySeconds: retrySecondsParameter });
 
 export const roundRobin = defineRouter({
   id: "round-robin",
+  aliases: ["rr"],
   family: "cedar",
   group: "baseline",
   status: "as specified",
-  source: "CEDAR, section 4, Baselines",
+  source: "CEDAR, section 4, Baselines; CAPS, section 5, Baselines (RR)",
   summary: "One counter over the endpoints in listed order",
   parameters,
   create: (values: z.output<typeof parameters>) => new RoundRobinRouter(values),

@@ -1,0 +1,128 @@
+import type { RouterHost, World } from "../contract.ts";
+import { LanedHeap } from "../ingress/laned-heap.ts";
+import { BP, CP, LP, POOLS } from "./pools.ts";
+import { AT, type RequestNotes } from "./request-notes.ts";
+import type { Rooms } from "./rooms.ts";
+
+const NO_LIMIT = Float64Array.of(Number.POSITIVE_INFINITY);
+
+/**
+ * The queues in front of the pools: low latency by class and arrival, low carbon by arrival, delay tolerant by
+ * expected output. What a closed pool holds leaves when it may wait no longer.
+ */
+export class PoolQueues {
+  /** Placements because a request might wait no longer. */
+  forced = 0;
+  readonly #world: World;
+  readonly #host: RouterHost;
+  readonly #pools: readonly Int32Array[];
+  readonly #rooms: Rooms;
+  readonly #notes: RequestNotes;
+  readonly #open: Uint8Array;
+  readonly #dueStartsRound: boolean;
+  readonly #placed: (request: number, slot: number, pool: number, endpoint: number) => void;
+  /** By the order in which they leave, and by the time at which they must. */
+  readonly #queues = POOLS.map(() => new LanedHeap());
+  readonly #due = POOLS.map(() => new LanedHeap());
+  readonly #now = new Float64Array(1);
+
+  /**
+   * @param open 1 for pools that let requests go
+   * @param dueStartsRound a request of the delay-tolerant pool that may wait no longer opens it for this round
+   */
+  constructor(
+    world: World,
+    host: RouterHost,
+    pools: readonly Int32Array[],
+    rooms: Rooms,
+    notes: RequestNotes,
+    open: Uint8Array,
+    dueStartsRound: boolean,
+    placed: (request: number, slot: number, pool: number, endpoint: number) => void,
+  ) {
+    this.#world = world;
+    this.#host = host;
+    this.#pools = pools;
+    this.#rooms = rooms;
+    this.#notes = notes;
+    this.#open = open;
+    this.#dueStartsRound = dueStartsRound;
+    this.#placed = placed;
+  }
+
+  get count(): number {
+    return this.#queues[LP].count + this.#queues[CP].count + this.#queues[BP].count;
+  }
+
+  countOf(pool: number): number {
+    return this.#queues[pool].count;
+  }
+
+  /** Seconds at which the next request of a pool may wait no longer; Infinity for none. */
+  dueSeconds(pool: number): number {
+    const { lanes } = this.#due[pool];
+    return Math.min(lanes[0].firstKey, lanes[1].firstKey);
+  }
+
+  /** Puts a request into the queue of a pool, by its notes `key` and `latestSeconds`. */
+  push(request: number, slot: number, pool: number): void {
+    const notes = this.#notes;
+    const needsLarge = this.#world.requests.needsLarge[request];
+    notes.at[slot] = AT.queued;
+    notes.pool[slot] = pool;
+    this.#queues[pool].push(slot, needsLarge, notes.key);
+    if (pool !== LP) this.#due[pool].push(slot, needsLarge, notes.latestSeconds);
+  }
+
+  /** Takes any request out of the queue of a pool: its slot, -1 for none. */
+  take(pool: number): number {
+    const slot = this.#queues[pool].pop();
+    if (slot < 0) return -1;
+    this.#due[pool].remove(slot);
+    this.#notes.at[slot] = AT.router;
+    return slot;
+  }
+
+  /** Sends what a pool lets go to endpoints that have room. */
+  drain(pool: number): void {
+    if (this.#queues[pool].count === 0) return;
+    this.#now[0] = this.#host.now;
+    const isOpen = this.#open[pool] === 1;
+    const due = this.#due[pool];
+    const round = isOpen || (pool === BP && this.#dueStartsRound && due.isDue(this.#now));
+    for (;;) {
+      if (due.isDue(this.#now)) {
+        if (!this.#sendOne(pool, due, this.#now)) return;
+        if (!isOpen) this.forced++;
+      } else if (!round || !this.#sendOne(pool, this.#queues[pool], NO_LIMIT)) {
+        return;
+      }
+    }
+  }
+
+  /** Sends the first of a queue whose key is at most `limit[0]`, or the first of its other lane. */
+  #sendOne(pool: number, queue: LanedHeap, limit: Float64Array): boolean {
+    const lane = queue.firstLane;
+    return this.#sendFirst(pool, queue, lane, limit) || this.#sendFirst(pool, queue, 1 - lane, limit);
+  }
+
+  #sendFirst(pool: number, queue: LanedHeap, lane: number, limit: Float64Array): boolean {
+    const heap = queue.lanes[lane];
+    if (!heap.isDue(limit)) return false;
+    const slot = heap.first;
+    const request = this.#notes.slots.requestOf[slot];
+    for (;;) {
+      const endpoint = this.#rooms.leastOutstanding(this.#pools[pool], lane, false);
+      if (endpoint < 0) return false;
+      // Whole numbers across calls: the tier says enough where an endpoint's order is by priority.
+      const priority = 0 - this.#world.requests.tier[request];
+      if (this.#host.place(request, endpoint, -1, priority)) {
+        this.#queues[pool].remove(slot);
+        this.#due[pool].remove(slot);
+        this.#placed(request, slot, pool, endpoint);
+        return true;
+      }
+      this.#rooms.refuse(endpoint);
+    }
+  }
+}
