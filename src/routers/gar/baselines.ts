@@ -262,6 +262,13 @@ export class CostMinRouter extends EstimatingRouter {
 
   protected override choose(request: number, candidates: Int32Array): number {
     const { choice } = this;
+    this.#price(request, candidates);
+    const endpoint = choice.lowestAbove(candidates, this.#usd);
+    this.feasible = endpoint >= 0;
+    return this.feasible ? endpoint : choice.mostAccurate(candidates, false);
+  }
+
+  #price(request: number, candidates: Int32Array): void {
     const { promptTokens, producedTokens } = this.world.requests;
     const tokens = promptTokens[request] + producedTokens[request];
     const outputs = this.outputsOf(request);
@@ -269,9 +276,6 @@ export class CostMinRouter extends EstimatingRouter {
       const e = candidates[i];
       this.#usd[e] = this.#usdPrompt[e] * tokens + this.#usdOutput[e] * outputs;
     }
-    const endpoint = choice.lowestAbove(candidates, this.#usd);
-    this.feasible = endpoint >= 0;
-    return this.feasible ? endpoint : choice.mostAccurate(candidates, false);
   }
 }
 
@@ -305,14 +309,20 @@ export class ThresholdRouter extends ColumnRouter {
 
   protected override pick(request: number): number {
     const { taskType, promptTokens, turns } = this.world.requests;
-    const { choice, host, world } = this;
+    const { choice } = this;
     const candidates = this.candidatesOf(request);
     const { byModel } = this.#correctness;
     this.mark(candidates);
     this.#correctness.estimate(taskType[request], promptTokens[request], turns[request]);
     const difficult = 1 - byModel[this.#smallest] > this.#parameters.tau;
     const endpoint = choice.lowest(candidates, difficult ? this.#reversed : this.#rank);
-    if (endpoint >= 0) host.predict(request, byModel[world.endpoints.model[endpoint]], Number.NaN, true);
     return endpoint;
+  }
+
+  /** Nothing is postponed: the host hears what is believed. */
+  protected override postpones(request: number, endpoint: number): boolean {
+    const { byModel } = this.#correctness;
+    this.host.predict(request, byModel[this.world.endpoints.model[endpoint]], Number.NaN, true);
+    return false;
   }
 }

@@ -100,8 +100,17 @@ export abstract class EstimatingRouter extends PlacingRouter {
     this.chosen = endpoint;
     if (endpoint < 0) return -1;
     this.#latency.note(request, endpoint, outputs);
-    this.host.predict(request, choice.accuracy[endpoint], choice.terms[FLOOR], this.feasible);
     return endpoint;
+  }
+
+  /**
+   * Nothing is postponed: the host hears what is believed, here and not in {@link pick}, since the fractions would be
+   * boxed where its method is not compiled into the caller, and that one is too long for it.
+   */
+  protected override postpones(request: number, endpoint: number): boolean {
+    const { accuracy, terms } = this.choice;
+    this.host.predict(request, accuracy[endpoint], terms[FLOOR], this.feasible);
+    return false;
   }
 
   /** Outputs expected of a request: a whole number. */

@@ -66,7 +66,7 @@ export class LatencyEstimate {
       const cell = (e * OUTPUT_BINS + bin) * LOAD_BINS + this.#loadBin(e);
       if (values[cell] >= 0 && now - takenAt[cell] <= this.#maxAge) into[e] = values[cell];
       else if (wholes[e] >= 0 && now - wholesTakenAt[e] <= this.#maxAge) into[e] = wholes[e];
-      else into[e] = this.#profileSeconds(e, tokens, outputs);
+      else this.#fillFromProfile(into, e, tokens, outputs);
     }
   }
 
@@ -94,17 +94,20 @@ export class LatencyEstimate {
     return this.#world.endpoints.roundTripSeconds[e] + tokens * this.#secondsPerPromptToken[e] + decode;
   }
 
-  #profileSeconds(e: number, tokens: number, outputs: number): number {
+  #fillFromProfile(into: Float64Array, e: number, tokens: number, outputs: number): void {
     const { telemetry, endpoints, latency } = this.#world;
     const replicas = telemetry.replicas[e];
-    if (replicas === 0) return NO_REPLICA_SECONDS;
+    if (replicas === 0) {
+      into[e] = NO_REPLICA_SECONDS;
+      return;
+    }
     const prompt = this.#secondsPerPromptToken[e];
     let seconds = (telemetry.queuedPrefillTokens[e] / replicas + tokens) * prompt;
     if (latency === "e2e") {
       const batch = Math.min(this.#batches[e], 1 + Math.floor(telemetry.decoding[e] / replicas));
       seconds += outputs * this.#step[this.#stepStart[e] + batch - 1];
     }
-    return endpoints.roundTripSeconds[e] + seconds * telemetry.timeFactor[e];
+    into[e] = endpoints.roundTripSeconds[e] + seconds * telemetry.timeFactor[e];
   }
 
   /** 0 when idle; then up to 1/16, 1/8, 1/4, 1/2, 1 of the places, and beyond. */
