@@ -157,6 +157,9 @@ export class CapsRouter implements Router {
     const found = this.#notes.slots.find(request);
     const slot =
       found >= 0 ? found : this.#notes.begin(request, this.#world.requests.arrivalSeconds[request]);
+    // A place that was given back outside of a batch's end is not reported as room.
+    const endpoint = this.#pausable.listOf(slot);
+    if (endpoint >= 0) this.#rooms.free(endpoint);
     this.#pausable.remove(slot);
     this.#notes.at[slot] = AT.router;
     if (reason === "lost") {
@@ -220,10 +223,12 @@ export class CapsRouter implements Router {
     this.#ask(request, slot, tier);
     const pool = this.#choose(request, slot, tier);
     if (this.#host.explaining) this.#explain(request, pool);
-    if (pool === LP && this.#rules.isGold[tier] === 1) this.#makeWay(request);
+    const isGold = pool === LP && this.#rules.isGold[tier] === 1;
+    if (isGold && this.#p.preempt === "late") this.#makeTime(request);
     this.#enqueue(request, slot, pool);
     this.#queues.drain(pool);
     if (this.#notes.at[slot] !== AT.queued) return;
+    if (isGold && this.#p.preempt !== "off") this.#makeRoom(request);
     if (pool === BP || (pool === CP && this.#gates.open[CP] === 0)) this.#host.hold(request);
   }
 
@@ -276,37 +281,33 @@ export class CapsRouter implements Router {
     return 1;
   }
 
-  /** Pauses the youngest request of another class where gold would have to wait behind it for too long. */
-  #makeWay(request: number): void {
-    const { preempt } = this.#p;
-    if (preempt === "off") return;
+  /** Pauses the youngest request of another class where gold would be late behind it. */
+  #makeTime(request: number): void {
     const needsLarge = this.#world.requests.needsLarge[request];
     const endpoint = this.#rooms.leastOutstanding(this.#pools[LP], needsLarge, false);
-    if (endpoint >= 0) {
-      if (preempt === "full") return;
-      if (this.#evaluation.latencySeconds(endpoint) <= this.#evaluation.slackSeconds[0]) return;
-      this.#pause(this.#youngest(endpoint));
-      return;
-    }
-    const fullest = this.#rooms.leastOutstanding(this.#pools[LP], needsLarge, true);
-    if (fullest >= 0) this.#pause(this.#youngest(fullest));
+    if (endpoint < 0) return;
+    if (this.#evaluation.latencySeconds(endpoint) > this.#evaluation.slackSeconds[0]) this.#pause(endpoint);
   }
 
-  /** Slot of the youngest request on an endpoint that may be paused once more; -1 for none. */
-  #youngest(endpoint: number): number {
-    const { pauses } = this.#notes;
+  /** Pauses the youngest request of another class where no endpoint has room for gold. */
+  #makeRoom(request: number): void {
+    const needsLarge = this.#world.requests.needsLarge[request];
+    const endpoint = this.#rooms.leastOutstanding(this.#pools[LP], needsLarge, true);
+    if (endpoint < 0) return;
+    this.#pause(endpoint);
+    this.#queues.drain(LP);
+  }
+
+  #pause(endpoint: number): void {
+    const { at, pauses, slots } = this.#notes;
     const most = this.#p.preemptionsPerRequest;
     let slot = this.#pausable.lastOf(endpoint);
-    while (slot >= 0 && pauses[slot] >= most) slot = this.#pausable.before(slot);
-    return slot;
-  }
-
-  #pause(slot: number): void {
+    while (slot >= 0 && (pauses[slot] >= most || at[slot] !== AT.placed)) slot = this.#pausable.before(slot);
     if (slot < 0) return;
-    this.#notes.pauses[slot]++;
-    this.#pausable.remove(slot);
+    pauses[slot]++;
+    at[slot] = AT.leaving;
     this.#pausing = true;
-    this.#host.preempt(this.#notes.slots.requestOf[slot]);
+    this.#host.preempt(slots.requestOf[slot]);
     this.#pausing = false;
   }
 

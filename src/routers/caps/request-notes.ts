@@ -1,7 +1,7 @@
 import { RequestSlots } from "../ingress/request-slots.ts";
 
-/** Where a request is. */
-export const AT = { router: 0, queued: 1, placed: 2 } as const;
+/** Where a request is; `leaving` its endpoint, from which it was called back. */
+export const AT = { router: 0, queued: 1, placed: 2, leaving: 3 } as const;
 
 /** What CAPS notes on each request that has not ended: columns by slot. */
 export class RequestNotes {

@@ -24,11 +24,6 @@ export class SlotLists {
     return this.#count[list];
   }
 
-  /** First slot of a list; -1 when it is empty. */
-  firstOf(list: number): number {
-    return this.#first[list];
-  }
-
   /** Last slot of a list; -1 when it is empty. */
   lastOf(list: number): number {
     return this.#last[list];
@@ -37,11 +32,6 @@ export class SlotLists {
   /** The slot before one that is in a list; -1 for the first. */
   before(slot: number): number {
     return this.#before[slot];
-  }
-
-  /** The slot behind one that is in a list; -1 for the last. */
-  behind(slot: number): number {
-    return this.#behind[slot];
   }
 
   /** List that a slot is in; -1 for none. */
@@ -59,20 +49,6 @@ export class SlotLists {
     if (last >= 0) this.#behind[last] = slot;
     else this.#first[list] = slot;
     this.#last[list] = slot;
-    this.#listOf[slot] = list;
-    this.#count[list]++;
-  }
-
-  /** Puts a slot at the front of a list, out of the one it was in. */
-  prepend(list: number, slot: number): void {
-    this.remove(slot);
-    if (slot >= this.#listOf.length) this.#grow(slot);
-    const first = this.#first[list];
-    this.#before[slot] = -1;
-    this.#behind[slot] = first;
-    if (first >= 0) this.#before[first] = slot;
-    else this.#last[list] = slot;
-    this.#first[list] = slot;
     this.#listOf[slot] = list;
     this.#count[list]++;
   }
