@@ -16,6 +16,26 @@ const FILES = {
   "small.yaml": SMALL.replace("requests: 60", "requests: 500"),
 };
 
+const CAPS = `experiment: small-caps
+workload:
+  durationS: 10
+  arrival: { process: poisson, ratePerS: 8 }
+  prompt: { dist: uniform, min: 16, max: 2048 }
+  output: { dist: lognormal, mu: 4.8, sigma: 1.1 }
+  tenants: { count: 6 }
+  outputFeatures: {}
+tiers:
+  - { name: gold, share: 0.3, sloS: 0.5 }
+  - { name: silver, share: 0.4, sloS: 1 }
+  - { name: bronze, share: 0.3, sloS: 3, deferrable: true }
+training: { durationS: 250 }
+fleet:
+${["lp", "cp", "bp"].map((pool) => `  - { endpoint: ${pool}, region: r1, replicas: 1, profile: a100-80gb.llama-3-8b.bf16.tp1 }`).join("\n")}
+signals: { carbon: { r1: 300 } }
+routers: [caps]
+seeds: 1
+`;
+
 interface Evaluated {
   readonly schema: string;
   readonly predictors: readonly {
@@ -97,6 +117,29 @@ describe("canopy predictor", () => {
     expect(other.quality.length.maeTokens).not.toBe(made.quality.length.maeTokens);
     await evaluated(["train", "trace.csv", "--out", "p.json"], cwd);
     expect(readFileSync(join(cwd, "p.json"))).toEqual(first);
+  });
+
+  test("an experiment whose router learns a predictor: its training run labels the risk", async () => {
+    const cwd = workFolder({ "caps.yaml": CAPS });
+    const [row] = await evaluated(["train", "caps.yaml", "--out", "caps.json"], cwd);
+    const { training, quality, verdict } = row;
+    expect(training).toMatchObject({ source: "small-caps", origin: "constructed", correlation: 0.98 });
+    expect(training.rows).toBeGreaterThan(1500);
+    expect(quality.length.maeTokens).toBeLessThan(0.7 * quality.length.constantMaeTokens);
+    expect(verdict["mae_tokens"]).toBe("calibrated");
+    const risk = quality.risk as {
+      readonly auroc: number;
+      readonly rows: number;
+      readonly calibration: object[];
+    };
+    expect(risk.auroc).toBeGreaterThan(0.5);
+    expect(risk.rows).toBe(quality.length.rows);
+    expect(risk.calibration).toHaveLength(10);
+    const { stdout } = await command(["predictor", "evaluate", "caps.json", "--format", "markdown"], { cwd });
+    expect(stdout).toContain("Calibration of missed objectives: small-caps");
+    expect(stdout).toContain(
+      "constructed (small-caps): log output lengths are drawn with a correlation of 0.98",
+    );
   });
 
   test("--rows draws as many, --patience stops early", async () => {

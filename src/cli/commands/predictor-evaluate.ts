@@ -4,10 +4,20 @@ import { measureQuality } from "../../learning/cost-predictor/measure-quality.ts
 import { encodePredictor } from "../../learning/cost-predictor/predictor-file.ts";
 import type { PredictorQuality } from "../../learning/cost-predictor/quality.ts";
 import { splitByTime } from "../../learning/cost-predictor/split-by-time.ts";
-import { type TrainingFacts, trainPredictor } from "../../learning/cost-predictor/train-predictor.ts";
+import {
+  type TrainedPredictor,
+  type TrainingFacts,
+  trainPredictor,
+} from "../../learning/cost-predictor/train-predictor.ts";
 import type { PredictorRows } from "../../learning/cost-predictor/training-rows.ts";
 import type { PredictorCommandOptions } from "./predictor.ts";
-import { type PredictorSource, readIfPredictor, readPredictor, readSource } from "./predictor-sources.ts";
+import {
+  type PredictorSource,
+  readIfPredictor,
+  readPredictor,
+  readSource,
+  trainInRun,
+} from "./predictor-sources.ts";
 
 /** One data set of the table. */
 export interface PredictorRow {
@@ -15,7 +25,10 @@ export interface PredictorRow {
   /** Data set that the predictor was tried on. */
   readonly data: string;
   readonly quality: PredictorQuality;
-  /** Processor seconds that training took, reading left out; null where nothing was trained. */
+  /**
+   * Processor seconds that training took, reading left out; with a run that labels the risk, of that too. Null where
+   * nothing was trained.
+   */
   readonly trainingSeconds: number | null;
   /** Microseconds of one prediction of a length; null where there are no rows to predict. */
   readonly predictionMicroseconds: number | null;
@@ -26,19 +39,32 @@ export async function trainSource(
   path: string,
   options: PredictorCommandOptions,
 ): Promise<{ row: PredictorRow; bytes: Uint8Array }> {
-  const source = await readSource(path, options);
-  const { trained, trainingSeconds } = train(source, options);
+  const start = process.cpuUsage();
+  const inRun = await trainInRun(path, options);
+  if (inRun !== undefined) {
+    const seconds = secondsSince(start);
+    const { rows } = await readSource(path, { ...options, requests: TIMED_ROWS });
+    return resultOf(inRun, rows, seconds);
+  }
+  const { rows, ...facts } = await readSource(path, options);
+  const { patience } = options;
+  const begun = process.cpuUsage();
+  const trained = trainPredictor(rows, { ...facts, ...(patience === undefined ? {} : { patience }) });
+  return resultOf(trained, rows, secondsSince(begun));
+}
+
+function resultOf(trained: TrainedPredictor, rows: PredictorRows, trainingSeconds: number) {
   const { training, quality, predictor } = trained;
+  const predictionMicroseconds = timePredictions(predictor, rows);
   return {
-    row: {
-      training,
-      data: source.source,
-      quality,
-      trainingSeconds,
-      predictionMicroseconds: timePredictions(predictor, source.rows),
-    },
+    row: { training, data: training.source, quality, trainingSeconds, predictionMicroseconds },
     bytes: encodePredictor(trained),
   };
+}
+
+function secondsSince(start: NodeJS.CpuUsage): number {
+  const { user, system } = process.cpuUsage(start);
+  return (user + system) / 1e6;
 }
 
 /** @param predictorFile a predictor to try in place of one that is trained on the file */
@@ -67,13 +93,6 @@ export async function evaluateSource(
   return (await trainSource(path, options)).row;
 }
 
-function train({ rows, ...facts }: PredictorSource, { patience }: PredictorCommandOptions) {
-  const start = process.cpuUsage();
-  const trained = trainPredictor(rows, { ...facts, ...(patience === undefined ? {} : { patience }) });
-  const { user, system } = process.cpuUsage(start);
-  return { trained, trainingSeconds: (user + system) / 1e6 };
-}
-
 function expectFeatures({ names }: CostPredictor, { rows, source }: PredictorSource, file: string): void {
   const found = rows.names.taskTypes;
   const expected = names.taskTypes;
@@ -88,13 +107,15 @@ function listed(taskTypes: readonly string[]): string {
   return taskTypes.length === 0 ? "no task types" : `the task types ${taskTypes.join(", ")}`;
 }
 
+/** Rows that predictions are timed on. */
+const TIMED_ROWS = 10_000;
 const PASSES = 25;
 const LEAST_MILLISECONDS = 2;
 
 /** Of the rows, each in turn: the quickest of several passes, since other processes can only slow one down. */
 function timePredictions({ length, names }: CostPredictor, { columns, count }: PredictorRows): number {
   const width = names.prompt.length;
-  const used = Math.min(count, 10_000);
+  const used = Math.min(count, TIMED_ROWS);
   const rows = new Float64Array(used * width);
   for (let i = 0; i < used; i++) for (let f = 0; f < width; f++) rows[i * width + f] = columns[f][i];
   let sum = 0;

@@ -2,9 +2,15 @@ import { readFile } from "node:fs/promises";
 import { basename } from "node:path";
 import { UserError } from "../../errors.ts";
 import { dataRoot } from "../../experiment/data-path.ts";
+import { executeTraining } from "../../experiment/execute-training.ts";
+import { expandExperiment } from "../../experiment/expand.ts";
 import { loadExperiment } from "../../experiment/load.ts";
 import { emptyTables } from "../../experiment/read-inputs.ts";
-import { generatedParameters, generatedWorkload } from "../../experiment/resolve-workload.ts";
+import {
+  type GeneratedParameters,
+  generatedParameters,
+  generatedWorkload,
+} from "../../experiment/resolve-workload.ts";
 import { readTraceWorkload } from "../../experiment/trace-workload.ts";
 import { readTextFile } from "../../files.ts";
 import { decodePredictor } from "../../learning/cost-predictor/predictor-file.ts";
@@ -13,6 +19,7 @@ import type { PredictorRows, SampleOptions } from "../../learning/cost-predictor
 import { rowsOfPairs, rowsOfWorkload } from "../../learning/cost-predictor/workload-rows.ts";
 import { readLengthPairs } from "../../workload/read/length-pairs.ts";
 import { readTrace } from "../../workload/read/read-trace.ts";
+import type { Workload } from "../../workload/requests.ts";
 import { Trace } from "../../workload/trace.ts";
 
 /** Requests to train on or to try a predictor on. */
@@ -23,6 +30,8 @@ export interface PredictorSource extends Pick<TrainingFacts, "source" | "origin"
 export interface SourceOptions extends SampleOptions {
   readonly seed: number;
   readonly set: readonly string[];
+  /** About how many requests of a generated workload to take, from its beginning; default all. */
+  readonly requests?: number;
 }
 
 /**
@@ -32,7 +41,7 @@ export interface SourceOptions extends SampleOptions {
  * @throws UserError those of the readers
  */
 export async function readSource(path: string, options: SourceOptions): Promise<PredictorSource> {
-  if (/\.ya?ml$/i.test(path)) return experimentSource(path, options);
+  if (isExperiment(path)) return experimentSource(path, options);
   const real = { source: basename(path), origin: "real", correlation: null } as const;
   try {
     return { ...real, rows: rowsOfWorkload(await readTrace(path), options) };
@@ -52,22 +61,78 @@ function isOtherLayout(error: unknown): boolean {
   );
 }
 
-async function experimentSource(path: string, options: SourceOptions): Promise<PredictorSource> {
+/**
+ * The predictor that an experiment's routers learn in its training run, which labels the risk too; undefined for a file
+ * that is no experiment, has no `training`, or none of whose routers learns one. Of several points the first counts.
+ */
+export async function trainInRun(
+  path: string,
+  { set }: Pick<SourceOptions, "set">,
+): Promise<TrainedPredictor | undefined> {
+  if (!isExperiment(path)) return undefined;
+  const loaded = await loadExperiment(path, { sets: set });
+  const [point] = loaded.points;
+  if (point.experiment.training === undefined) return undefined;
+  const { trainings, inputs } = await expandExperiment({ ...loaded, points: [point] });
+  const spec = trainings.find(({ artefacts }) => artefacts.includes(ARTEFACT));
+  if (spec === undefined) return undefined;
+  const { [ARTEFACT]: bytes } = await executeTraining(spec, inputs);
+  const { training, ...trained } = decodePredictor(bytes, `${path}, router ${spec.router.label}`);
+  const { tiers, floors, workload } = point.experiment;
+  const generated = generatedParameters(workload, { tiers, floors, seed: spec.seed, start: null });
+  const about =
+    generated === undefined
+      ? { origin: "real" as const, correlation: null }
+      : { origin: "constructed" as const, correlation: correlationOf(generated) };
+  return { ...trained, training: { ...training, source: loaded.id, ...about } };
+}
+
+/** Name of a predictor among what training leaves. */
+const ARTEFACT = "predictor";
+
+function isExperiment(path: string): boolean {
+  return /\.ya?ml$/i.test(path);
+}
+
+function correlationOf({ parameters }: GeneratedParameters): number {
+  return "outputFeatures" in parameters ? (parameters.outputFeatures?.rho ?? 0) : 0;
+}
+
+/** @param requests most requests to generate; default: as many as the experiment has */
+async function experimentSource(
+  path: string,
+  { requests, ...options }: SourceOptions,
+): Promise<PredictorSource> {
   const loaded = await loadExperiment(path, { sets: options.set });
   const [point] = loaded.points;
   const { workload, tiers, floors } = point.experiment;
   const { seed } = options;
   const generated = generatedParameters(workload, { tiers, floors, seed, start: null });
   if (generated !== undefined) {
-    const { parameters } = generated;
-    const correlation = "outputFeatures" in parameters ? (parameters.outputFeatures?.rho ?? 0) : 0;
-    const rows = rowsOfWorkload(generatedWorkload(generated), options);
-    return { source: loaded.id, origin: "constructed", correlation, rows };
+    const whole = generatedWorkload(generated);
+    const rows = rowsOfWorkload(requests === undefined ? whole : beginning(whole, requests), options);
+    return { source: loaded.id, origin: "constructed", correlation: correlationOf(generated), rows };
   }
   const tables = emptyTables(dataRoot());
   const key = await readTraceWorkload(point, seed, tables);
   const trace = Trace.fromShared(tables.workloads[key].requests);
   return { source: loaded.id, origin: "real", correlation: null, rows: rowsOfWorkload(trace, options) };
+}
+
+/** About the first requests of a workload: whole chunks. */
+function beginning(workload: Workload, requests: number): Pick<Workload, "taskTypes" | "open"> {
+  const open = () => {
+    const cursor = workload.open();
+    let left = requests;
+    return {
+      next() {
+        const chunk = left > 0 ? cursor.next() : undefined;
+        left -= chunk?.count ?? 0;
+        return chunk;
+      },
+    };
+  };
+  return { taskTypes: workload.taskTypes, open };
 }
 
 /** The predictor in a file; undefined where the file is something else. */

@@ -94,6 +94,9 @@ function notes(rows: readonly PredictorRow[]): string[] {
         ? `constructed (${data}): output lengths are drawn without regard to the features; nothing can predict them`
         : `constructed (${data}): log output lengths are drawn with a correlation of ${training.correlation} with the features, so its quality is circular`,
     ),
+    ...(rows.some(({ quality, trainingSeconds }) => quality.risk !== null && trainingSeconds !== null)
+      ? ["training with labels includes the simulated run that gives them"]
+      : []),
     "MAE, median: of the predicted median, lengthQuantile 0.5; MAE and MAPE are of the mean of log(1 + tokens), turned back",
     "MAE, best constant: of the median of the training rows for every request",
     "below predicted p90: share of the lengths that were at most their predicted 90 % quantile",

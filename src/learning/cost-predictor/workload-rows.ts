@@ -10,12 +10,13 @@ const HOURS_PER_DAY = 24;
 /**
  * Rows of a workload that nothing has served: lengths without labels. A tenant's statistics are of its requests that
  * arrived earlier, as if each had ended by then. What the workload lacks (tenants, turns, task types) is constant, and
- * so is the load.
+ * so is the load. So is the hour of a workload shorter than a day: it would be the time since the beginning, and later
+ * rows lie beyond all its values.
  *
  * @param startHour hour of the day (UTC) at time 0
  */
 export function rowsOfWorkload(
-  workload: Workload,
+  workload: Pick<Workload, "taskTypes" | "open">,
   { startHour = 0, ...sample }: SampleOptions & { readonly startHour?: number } = {},
 ): PredictorRows {
   const { taskTypes } = workload;
@@ -38,7 +39,10 @@ export function rowsOfWorkload(
       tenants.add(tenant, chunk.outputTokens[i], Number.NaN);
     }
   }
-  return rows.rows();
+  const gathered = rows.rows();
+  if (arrivalSeconds < SECONDS_PER_HOUR * HOURS_PER_DAY)
+    gathered.columns[gathered.names.prompt.indexOf("hour")].fill(0);
+  return gathered;
 }
 
 /** Rows of a file of lengths, which has no times: its order stands for that of arrival, one a second. */
