@@ -47,6 +47,7 @@ interface Evaluated {
     };
     readonly quality: {
       readonly length: {
+        readonly rows: number;
         readonly maeTokens: number;
         readonly constantMaeTokens: number;
         readonly mape: number;
