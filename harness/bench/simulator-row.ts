@@ -56,6 +56,7 @@ export function benchRow(request: BenchRequest): BenchRow {
       seed: 1,
       signal: "average",
       latency: "ttft",
+      clock: "arrival",
       telemetryIntervalSeconds: 0.1,
       signalIntervalSeconds: 300,
       end: "drain",

@@ -37,6 +37,8 @@ export async function executeRun(
   const summary = new SummarySink({
     tiers: workload.tiers,
     latency,
+    clock: run.options.clock,
+    answeredTypes: run.options.answers === null ? null : workload.taskTypes.length,
     groupOf: fleet.endpoints.map((endpoint) => endpoint.group),
     groups: fleet.groups.length,
     firstCounted: run.firstCounted,
@@ -104,6 +106,7 @@ function simulateInto(
     fleet,
     tiers: workload.tiers,
     latency,
+    clock: options.clock,
     costUnknown: metrics.unknown.price !== undefined,
     carbonUnknown: metrics.unknown.carbon !== undefined,
   });

@@ -18,6 +18,7 @@ import {
   trainingStart,
   withoutTrainingPart,
 } from "./plan-training.ts";
+import { readAccuracy } from "./read-accuracy.ts";
 import {
   at,
   directoryOf,
@@ -110,13 +111,20 @@ async function planPoint(
   const point = withoutTrainingPart(whole);
   const { experiment } = point;
   const profiles = await readProfiles(point, tables);
-  await checkFleet(point, profiles);
+  const models = await checkFleet(point, profiles);
   const carbon = await readSignals(point, "carbon", tables, notes);
   const price = await readSignals(point, "price", tables, notes);
   const signals = [...Object.values(carbon), ...Object.values(price)];
   const starts = startsOf(experiment, signals, tables.series);
+  const answers = await readAccuracy(
+    point,
+    models,
+    await taskTypesOf(point, starts[0], tables),
+    tables.dataRoot,
+  );
   const inputs: PointInputs = {
     experiment,
+    answers,
     profiles: profiles.map(({ key }) => key),
     carbon,
     price,
@@ -171,8 +179,8 @@ function withStandIn(point: ExperimentPoint, tables: InputTables, notes: string[
 }
 
 /** Everything of a point that a run's result depends on, files by their content. */
-function contentOf({ experiment, profiles, carbon, price, notes }: PointInputs): unknown {
-  const { floors, tiers, latency, fleet, batching, regions, network, kvTransfer, faults } = experiment;
+function contentOf({ experiment, profiles, carbon, price, answers, notes }: PointInputs): unknown {
+  const { floors, tiers, latency, clock, fleet, batching, regions, network, kvTransfer, faults } = experiment;
   const { calibration, signals, telemetryIntervalS, end, horizon, warmup, workload } = experiment;
   const { signal, refreshS, forecast } = signals;
   return {
@@ -182,6 +190,7 @@ function contentOf({ experiment, profiles, carbon, price, notes }: PointInputs):
     floors,
     tiers,
     latency,
+    clock,
     fleet: fleet.map((endpoint, i) => ({ ...endpoint, profile: profiles[i] })),
     batching,
     regions,
@@ -195,22 +204,40 @@ function contentOf({ experiment, profiles, carbon, price, notes }: PointInputs):
     horizon,
     warmup,
     timeline: wantsTimeline(experiment),
+    answers,
     notes,
   };
 }
 
-async function checkFleet(point: ExperimentPoint, profiles: readonly ProfileInput[]): Promise<void> {
+/** The models of the fleet, in its order. */
+async function checkFleet(
+  point: ExperimentPoint,
+  profiles: readonly ProfileInput[],
+): Promise<readonly string[]> {
   const { endpoints, problems } = planEndpoints(point.experiment, profiles);
   if (problems.length > 0) refuse(point.tree, problems, point.labels);
   const regions = [...new Set(endpoints.map(({ region }) => region))];
-  await at(point, ["fleet"], () => {
+  const { models } = await at(point, ["fleet"], () =>
     buildFleet({
       regions: regions.map((name) => ({ name, carbon: UNKNOWN_SIGNAL, energyPrice: null, pue: 1 })),
       endpoints,
       faults: planFaults(point.experiment),
       kvTransfer: { bytesPerSecond: 1, latencySeconds: 0 },
-    });
-  });
+    }),
+  );
+  return models.map(({ name }) => name);
+}
+
+/** Task types of the requests; none are looked up where correctness is not modelled. */
+async function taskTypesOf(
+  point: ExperimentPoint,
+  start: number | null,
+  tables: InputTables,
+): Promise<readonly string[]> {
+  const { workload, accuracy, seeds } = point.experiment;
+  if (accuracy === undefined) return [];
+  if (!("trace" in workload)) return (workload.taskTypes ?? []).map((type) => type.name);
+  return tables.workloads[await workloadKey(point, seeds[0], start, tables)].requests.taskTypes;
 }
 
 async function planRouter(

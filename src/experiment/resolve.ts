@@ -5,14 +5,16 @@ import type { RunMetricsContext } from "../metrics/run-metrics.ts";
 import type { ClairvoyantWorld, Router, RouterDefinition } from "../routers/contract.ts";
 import { loadRouter } from "../routers/load-router.ts";
 import { createRouter, findRouter } from "../routers/registry.ts";
-import type { RunOptions } from "../simulator/options.ts";
+import type { Answers, RunOptions } from "../simulator/options.ts";
+import { withDifficulty } from "../workload/difficulty.ts";
+import { ItemResponse, responseSeed, responseUniform } from "../workload/item-response.ts";
 import { deferralSecondsOf, type Workload } from "../workload/requests.ts";
 import { planEndpoints, planFaults } from "./resolve-fleet.ts";
 import { forecastOf, trackOf, UNKNOWN_SIGNAL } from "./resolve-signals.ts";
 import type { ArrivalSpan } from "./resolve-workload.ts";
 import type { RouterSpec, RunSpec } from "./run-spec.ts";
 import type { Experiment } from "./schema.ts";
-import type { PointInputs, SharedInputs } from "./shared-inputs.ts";
+import type { AnswerInput, PointInputs, SharedInputs } from "./shared-inputs.ts";
 import { spanOf, workloadOf } from "./shared-workload.ts";
 
 /** A run ready for the simulator, and what its metrics need beside its records. */
@@ -59,11 +61,12 @@ export function resolveWith(
   const { fleet, signalEndSeconds } = fleetOf(spec, shared, span);
   const options: RunOptions = {
     fleet,
-    workload,
+    workload: inputs.answers === null ? workload : withDifficulty(workload, spec.seed),
     router: router as RunOptions["router"],
     seed: spec.seed,
     signal: experiment.signals.signal,
     latency: experiment.latency,
+    clock: experiment.clock,
     telemetryIntervalSeconds: experiment.telemetryIntervalS,
     signalIntervalSeconds: experiment.signals.refreshS,
     end: experiment.end,
@@ -77,12 +80,28 @@ export function resolveWith(
     explain: false,
     clairvoyant,
     startHour: spec.start === null ? 0 : (spec.start / 3600) % 24,
-    answers: null,
+    answers: inputs.answers === null ? null : answersOf(inputs.answers, spec.seed),
   };
   const { warmup } = experiment;
   const firstCounted =
     warmup === undefined ? 0 : Math.ceil(Math.max(warmup.fraction * workload.requests, warmup.atLeast));
-  return { options, inputs, metrics: metricsContext(inputs, fleet), firstCounted, signalEndSeconds };
+  return {
+    options,
+    inputs,
+    metrics: metricsContext(inputs, fleet, workload.taskTypes),
+    firstCounted,
+    signalEndSeconds,
+  };
+}
+
+/** Right and wrong answers of a run: by seed, request and model, whoever routes. */
+function answersOf({ datasets, models, skill, spread }: AnswerInput, seed: number): Answers {
+  const response = new ItemResponse(datasets, models, Float64Array.from(skill), Float64Array.from(spread));
+  const word = responseSeed(seed);
+  return {
+    correct: (id, difficulty, taskType, model) =>
+      response.correct(difficulty, taskType, model, responseUniform(word, id, model)),
+  };
 }
 
 /** What training left, and over it the files that the experiment names. */
@@ -137,7 +156,11 @@ function fleetOf(
   return { fleet, signalEndSeconds: Math.min(...ends) };
 }
 
-function metricsContext({ experiment, carbon, price }: PointInputs, fleet: Fleet): RunMetricsContext {
+function metricsContext(
+  { experiment, carbon, price }: PointInputs,
+  fleet: Fleet,
+  taskTypes: readonly string[],
+): RunMetricsContext {
   const configs = experiment.fleet.flatMap((config) =>
     endpointNames(config.endpoint, config.count).map((name) => ({ name, config })),
   );
@@ -146,6 +169,7 @@ function metricsContext({ experiment, carbon, price }: PointInputs, fleet: Fleet
   const none = (map: object) => Object.keys(map).length === 0;
   return {
     fleet,
+    taskTypes,
     unknown: {
       carbon: none(carbon) ? "the experiment gives no carbon intensity (signals.carbon)" : undefined,
       energyPrice: none(price) ? "the experiment gives no electricity price (signals.price)" : undefined,

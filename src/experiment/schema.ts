@@ -3,6 +3,7 @@
  * schema and the schemas of its parts. Units are in the names: `S` seconds, `Ms` milliseconds.
  */
 import { z } from "zod";
+import { accuracySchema } from "./accuracy-schema.ts";
 import {
   batchingSchema,
   endpointSchema,
@@ -82,6 +83,14 @@ const onePoint = {
   tiers: tiersSchema,
   floors: floorsSchema,
   latency: z.enum(["ttft", "e2e"]).default("e2e").describe("which latency the objectives bound"),
+  clock: z
+    .enum(["arrival", "dispatch"])
+    .default("arrival")
+    .describe(
+      "from when that latency counts: arrival, or the end of a deliberate hold within the tier's deferralS; tables can show both",
+    ),
+
+  accuracy: accuracySchema,
 
   fleet: z.array(endpointSchema).min(1).describe("endpoints"),
   batching: batchingSchema,

@@ -47,6 +47,15 @@ export interface SeriesChanges {
   readonly factor?: number | undefined;
 }
 
+/** A fitted item response: by task type and model, or task type; see `ItemResponse`. */
+export interface AnswerInput {
+  /** Names in the table of the task types, and of the fleet's models. */
+  readonly datasets: readonly string[];
+  readonly models: readonly string[];
+  readonly skill: readonly number[];
+  readonly spread: readonly number[];
+}
+
 export interface PointInputs {
   readonly experiment: Experiment;
   /** Keys of {@link SharedInputs.profiles}, one for each entry of the fleet. */
@@ -54,6 +63,8 @@ export interface PointInputs {
   /** By region; empty where the experiment has none. */
   readonly carbon: Readonly<Record<string, SeriesInput>>;
   readonly price: Readonly<Record<string, SeriesInput>>;
+  /** Who answers what rightly; null where that is not modelled. */
+  readonly answers: AnswerInput | null;
   /** Starts of the runs in Unix seconds, or one null. */
   readonly starts: readonly (number | null)[];
   /** What stands in for data that is not there, and the like. */

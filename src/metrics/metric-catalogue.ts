@@ -81,6 +81,62 @@ export const METRICS: readonly MetricInfo[] = [
     better: lower,
     description: "the same among requests of the tier",
   },
+  ...(["arrival", "dispatch"] as const).map((clock) => ({
+    name: `slo_violation_${clock}`,
+    unit: "",
+    better: lower,
+    description:
+      clock === "arrival"
+        ? "slo_violation with latency counted from arrival, whatever the experiment's clock"
+        : "slo_violation with latency counted from the end of a deliberate hold within the tier's deferralS, whatever the experiment's clock",
+  })),
+  ...(["ttft", "e2e"] as const).flatMap((name) =>
+    (["mean", "p50", "p95", "p99"] as const).map((statistic) => ({
+      name: `dispatch_${name}_${statistic}_s`,
+      unit: "s",
+      better: lower,
+      description: `${name}_${statistic}_s with latency counted from the end of a deliberate hold within the tier's deferralS`,
+    })),
+  ),
+  {
+    name: "accuracy",
+    unit: "",
+    better: higher,
+    description:
+      "simulated correctness: share of requests answered rightly; rejected and unfinished ones count as wrong",
+  },
+  {
+    name: "accuracy_<task type>",
+    unit: "",
+    better: higher,
+    description: "simulated correctness: the same among requests of the task type",
+  },
+  {
+    name: "accuracy_macro",
+    unit: "",
+    better: higher,
+    description: "simulated correctness: unweighted mean of the accuracies of the task types",
+  },
+  {
+    name: "coverage",
+    unit: "",
+    better: higher,
+    description: "share of requests for which some endpoint met everything the router asks for",
+  },
+  {
+    name: "floor_violation",
+    unit: "",
+    better: lower,
+    description:
+      "simulated correctness: share of windows of 100 requests of a task type whose accuracy is below the mean of their floors",
+  },
+  {
+    name: "ece",
+    unit: "",
+    better: lower,
+    description:
+      "simulated correctness: expected calibration error of the router's predicted accuracies over 10 bins of equal width",
+  },
   {
     name: "goodput_tok_s",
     unit: "tok/s",
@@ -144,6 +200,26 @@ export const METRICS: readonly MetricInfo[] = [
     unit: "g",
     better: lower,
     description: "operational carbon (gpu) per 1,000 output tokens of requests that met their objective",
+  },
+  {
+    name: "carbon_ratio_g_per_1k_tokens",
+    unit: "g",
+    better: lower,
+    description:
+      "carbon_g_per_1k_tokens over the share of requests that met their objective: CAPS's carbon per goodput",
+  },
+  {
+    name: "energy_literal_j_per_request",
+    unit: "J",
+    better: lower,
+    description:
+      "energy (gpu) with every request of a batch charged the whole replica, per finished request: CAPS's eq. 3 read literally; not additive",
+  },
+  {
+    name: "carbon_literal_g_per_1k_tokens",
+    unit: "g",
+    better: lower,
+    description: "operational carbon charged in the same way, per 1,000 output tokens; not additive",
   },
   {
     name: "oscillation",

@@ -1,9 +1,10 @@
 import { closeSync, openSync, unlinkSync, writeSync } from "node:fs";
 import type { Fleet } from "../fleet/fleet.ts";
 import type { RecordColumns, RecordSink } from "../simulator/options.ts";
-import type { Tier } from "../workload/requests.ts";
+import { allowedHoldSeconds, type Tier } from "../workload/requests.ts";
+import { dispatchLatency, type ServiceClock } from "../workload/service-clock.ts";
 
-/** Columns of a request record, in order; seconds from the start of the run, empty where a request never got so far. */
+/** Columns of a request record, in order; seconds from the start of the run, empty where a request never got so far. `correct`: simulated correctness, 1 or 0. */
 export const RECORD_COLUMNS = [
   "request_id",
   "router",
@@ -29,6 +30,8 @@ export const RECORD_COLUMNS = [
   "energy_j",
   "cost_usd",
   "carbon_g",
+  "tenant",
+  "correct",
 ] as const;
 
 export interface RecordOptions {
@@ -38,6 +41,8 @@ export interface RecordOptions {
   readonly tiers: readonly Tier[];
   /** Which latency the objectives bound. */
   readonly latency: "ttft" | "e2e";
+  /** From when that latency counts. */
+  readonly clock: ServiceClock;
   /** Leave cost or carbon empty because the experiment does not know them. */
   readonly costUnknown?: boolean;
   readonly carbonUnknown?: boolean;
@@ -99,10 +104,13 @@ export class CsvRecordSink implements RecordSink {
   #write(r: number, status: string, reason: string): void {
     const c = this.#columns;
     if (c === undefined) throw new Error("a sink got a record before begin");
-    const { tiers, latency, costUnknown, carbonUnknown } = this.#options;
+    const { tiers, latency, clock, costUnknown, carbonUnknown } = this.#options;
     const place = c.endpoint[r] < 0 ? ",," : this.#places[c.endpoint[r]];
-    const limit = tiers[c.tier[r]].sloSeconds;
-    const met = status === "finished" && (latency === "ttft" ? c.ttftSeconds[r] : c.e2eSeconds[r]) <= limit;
+    const tier = tiers[c.tier[r]];
+    const seconds = latency === "ttft" ? c.ttftSeconds[r] : c.e2eSeconds[r];
+    const counted =
+      clock === "arrival" ? seconds : dispatchLatency(seconds, c.heldSeconds[r], allowedHoldSeconds(tier));
+    const met = status === "finished" && counted <= tier.sloSeconds;
     this.#text +=
       `${c.id[r]},${this.#router},${place},${c.session[r] < 0 ? "" : c.session[r]},` +
       `${number(c.arrivalSeconds[r])},${number(c.dispatchedSeconds[r])},${number(c.heldSeconds[r])},` +
@@ -110,7 +118,8 @@ export class CsvRecordSink implements RecordSink {
       `${c.promptTokens[r]},${c.producedTokens[r]},${this.#tiers[c.tier[r]]},${status},${reason},` +
       `${c.preemptions[r]},${number(c.ttftSeconds[r])},${number(c.e2eSeconds[r])},${met},` +
       `${number(c.energyJoules[r])},${costUnknown ? "" : number(c.costUsd[r])},` +
-      `${carbonUnknown ? "" : number(c.carbonGrams[r])}\n`;
+      `${carbonUnknown ? "" : number(c.carbonGrams[r])},` +
+      `${c.tenant[r] < 0 ? "" : c.tenant[r]},${c.correct[r] > 1 ? "" : c.correct[r]}\n`;
     if (this.#text.length >= BUFFER_CHARACTERS) this.#flush();
   }
 
@@ -166,6 +175,8 @@ const PARQUET_TYPES: Partial<Record<(typeof RECORD_COLUMNS)[number], string>> = 
   reason: "VARCHAR",
   preemptions: "INTEGER",
   slo_met: "BOOLEAN",
+  tenant: "INTEGER",
+  correct: "INTEGER",
 };
 
 function number(value: number): string {

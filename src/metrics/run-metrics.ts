@@ -1,5 +1,6 @@
 import type { Fleet } from "../fleet/fleet.ts";
 import type { EndpointTotals, RunTotals } from "../simulator/options.ts";
+import { FLOOR_WINDOW } from "./accuracy-counter.ts";
 import type { SummarySink } from "./summary-sink.ts";
 
 export interface RunMetricsContext {
@@ -12,6 +13,8 @@ export interface RunMetricsContext {
     readonly price: string | undefined;
     readonly tokenPrice: string | undefined;
   };
+  /** Names of the task types, where answers are right or wrong. */
+  readonly taskTypes: readonly string[];
   /** USD of a million prompt and output tokens, by endpoint. */
   readonly tokenPrices: readonly { readonly prompt: number; readonly output: number }[];
 }
@@ -45,6 +48,7 @@ export function runMetrics(totals: RunTotals, sink: SummarySink, context: RunMet
   const out = new MetricWriter();
   latencyMetrics(out, sink);
   serviceMetrics(out, totals, sink);
+  accuracyMetrics(out, sink, context);
   costMetrics(out, totals, sink, context);
   energyMetrics(out, totals, sink, context);
   controlMetrics(out, totals, sink);
@@ -79,6 +83,8 @@ const PERCENTILES = [
   ["p999", 0.999],
 ] as const;
 
+const DISPATCH_PERCENTILES = PERCENTILES.filter(([key]) => key !== "p90" && key !== "p999");
+
 const NOTHING_FINISHED = "no request finished";
 
 function latencyMetrics(out: MetricWriter, sink: SummarySink): void {
@@ -86,6 +92,12 @@ function latencyMetrics(out: MetricWriter, sink: SummarySink): void {
     const store = sink[name === "latency" ? sink.options.latency : name];
     out.put(`${name}_mean_s`, store.mean, NOTHING_FINISHED);
     for (const [key, q] of PERCENTILES) out.put(`${name}_${key}_s`, store.quantile(q), NOTHING_FINISHED);
+  }
+  for (const name of ["ttft", "e2e"] as const) {
+    const store = name === "ttft" ? sink.dispatchTtft : sink.dispatchE2e;
+    out.put(`dispatch_${name}_mean_s`, store.mean, NOTHING_FINISHED);
+    for (const [key, q] of DISPATCH_PERCENTILES)
+      out.put(`dispatch_${name}_${key}_s`, store.quantile(q), NOTHING_FINISHED);
   }
   out.put("tpot_mean_s", sink.tpotSum / sink.tpotCount, "no request had more than one output token");
 }
@@ -107,12 +119,42 @@ function serviceMetrics(out: MetricWriter, totals: RunTotals, sink: SummarySink)
       free,
     );
   }
+  for (const clock of ["arrival", "dispatch"] as const) {
+    const late = sink.violatedOn[clock].reduce((sum, n) => sum + n, 0);
+    out.put(`slo_violation_${clock}`, ratio(late, counted), "no request", unknown);
+  }
   const { horizonSeconds } = totals;
   const noHorizon = "the horizon is 0 s";
   out.put("goodput_tok_s", ratio(sink.goodTokens, horizonSeconds), noHorizon);
   out.put("output_tok_s", ratio(sink.outputTokens, horizonSeconds), noHorizon);
   const span = sink.lastFinishSeconds - sink.firstArrivalSeconds;
   out.put("requests_per_s_simulated", ratio(totals.finished, span), NOTHING_FINISHED);
+}
+
+/** Only where correctness is modelled; every one of them is simulated correctness. */
+function accuracyMetrics(
+  out: MetricWriter,
+  { answers }: SummarySink,
+  { taskTypes }: RunMetricsContext,
+): void {
+  if (answers === undefined) return;
+  const asked = answers.asked.reduce((sum, n) => sum + n, 0);
+  const right = answers.right.reduce((sum, n) => sum + n, 0);
+  out.put("accuracy", ratio(right, asked), "no request");
+  const shares = [...answers.asked].map((n, type) => ratio(answers.right[type], n));
+  for (const [type, name] of taskTypes.entries())
+    out.put(`accuracy_${name}`, shares[type], "no request of the task type");
+  const known = shares.filter(Number.isFinite);
+  const macro = ratio(
+    known.reduce((sum, share) => sum + share, 0),
+    known.length,
+  );
+  out.put("accuracy_macro", macro, "no request");
+  const untold = "the router does not say whether an endpoint meets all it asks for";
+  out.put("coverage", ratio(answers.feasible, answers.told), untold);
+  const short = `no ${FLOOR_WINDOW} requests of a task type with a floor`;
+  out.put("floor_violation", ratio(answers.violatedWindows, answers.windows), short);
+  out.put("ece", answers.calibrationError, "the router predicts no accuracy");
 }
 
 function costMetrics(
@@ -188,6 +230,17 @@ function energyMetrics(
   put("carbon_facility_g_per_request", carbon.facility, finished, serverCarbon);
   put("carbon_g_per_1k_tokens", carbon.gpu * 1000, sink.outputTokens, gpuCarbon);
   put("carbon_g_per_1k_good_tokens", carbon.gpu * 1000, sink.goodTokens, gpuCarbon);
+  const attainment = 1 - (out.metrics["slo_violation"] ?? Number.NaN);
+  const per1k = ratio(carbon.gpu * 1000, sink.outputTokens);
+  out.put(
+    "carbon_ratio_g_per_1k_tokens",
+    ratio(per1k, attainment),
+    "no request met its objective",
+    gpuCarbon ?? out.reasons["slo_violation"],
+  );
+  const literal = sumOf(endpoints);
+  put("energy_literal_j_per_request", literal.literalJoules, finished, gpuUnknown);
+  put("carbon_literal_g_per_1k_tokens", literal.literalGrams * 1000, sink.outputTokens, gpuCarbon);
 }
 
 /** Why energy is unknown: an endpoint that counts at the boundary has a profile without power. */

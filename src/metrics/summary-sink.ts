@@ -1,6 +1,8 @@
 import { GrowingFloat64, QuantileStore } from "../numeric/quantile-store.ts";
 import type { RecordColumns, RecordSink } from "../simulator/options.ts";
-import type { Tier } from "../workload/requests.ts";
+import { allowedHoldSeconds, type Tier } from "../workload/requests.ts";
+import { dispatchLatency, type ServiceClock } from "../workload/service-clock.ts";
+import { AccuracyCounter } from "./accuracy-counter.ts";
 import { ShareOscillation, TargetOscillation } from "./oscillation.ts";
 import { PlacementSketcher } from "./placement-sketch.ts";
 import { TimeBuckets } from "./time-buckets.ts";
@@ -9,6 +11,10 @@ export interface SummaryOptions {
   readonly tiers: readonly Tier[];
   /** Which latency the objectives bound. */
   readonly latency: "ttft" | "e2e";
+  /** From when that latency counts; default: arrival. */
+  readonly clock?: ServiceClock;
+  /** Number of task types where answers are right or wrong; default: that is not modelled. */
+  readonly answeredTypes?: number | null;
   /** Group of each endpoint, and how many groups there are. */
   readonly groupOf: ArrayLike<number>;
   readonly groups: number;
@@ -36,7 +42,13 @@ export class SummarySink implements RecordSink {
   readonly held: QuantileStore;
   /** Requests counted and those of them above their objective, by tier. */
   readonly counted: Float64Array;
+  /** On the clock that counts, and on each clock. */
   readonly violated: Float64Array;
+  readonly violatedOn: { readonly arrival: Float64Array; readonly dispatch: Float64Array };
+  /** First-token and last-token latency without deliberate waits; those above where no tier may be held. */
+  readonly dispatchTtft: QuantileStore;
+  readonly dispatchE2e: QuantileStore;
+  readonly answers: AccuracyCounter | undefined;
   /** Output tokens of all finished requests, and of those that met their objective. */
   outputTokens = 0;
   goodTokens = 0;
@@ -54,6 +66,9 @@ export class SummarySink implements RecordSink {
   /** Arrival and first-token latency (NaN without one) of unfinished requests. */
   readonly #unfinished = new GrowingFloat64();
   #columns: RecordColumns | undefined;
+  readonly #allowedHold: Float64Array;
+  /** Whether some tier may be held on purpose: without one the clocks are the same. */
+  readonly #holds: boolean;
 
   constructor(options: SummaryOptions) {
     this.options = options;
@@ -62,7 +77,17 @@ export class SummarySink implements RecordSink {
     this.e2e = new QuantileStore({ mode });
     this.held = new QuantileStore({ mode });
     this.counted = new Float64Array(options.tiers.length);
-    this.violated = new Float64Array(options.tiers.length);
+    const { tiers, clock = "arrival", answeredTypes = null } = options;
+    this.violatedOn = {
+      arrival: new Float64Array(tiers.length),
+      dispatch: new Float64Array(tiers.length),
+    };
+    this.violated = this.violatedOn[clock];
+    this.#allowedHold = Float64Array.from(tiers, allowedHoldSeconds);
+    this.#holds = tiers.some((tier) => tier.deferrable);
+    this.dispatchTtft = this.#holds ? new QuantileStore({ mode }) : this.ttft;
+    this.dispatchE2e = this.#holds ? new QuantileStore({ mode }) : this.e2e;
+    this.answers = answeredTypes === null ? undefined : new AccuracyCounter(answeredTypes);
     this.shortOscillation = new ShareOscillation(options.groups, SHORT_INTERVAL);
     this.longOscillation = new ShareOscillation(options.groups, LONG_INTERVAL);
     this.timeline = options.timeline ? new TimeBuckets(options.groups) : undefined;
@@ -104,8 +129,19 @@ export class SummarySink implements RecordSink {
     const tier = columns.tier[request];
     this.counted[tier]++;
     const latency = this.options.latency === "ttft" ? ttft : e2e;
-    if (latency <= this.options.tiers[tier].sloSeconds) this.goodTokens += tokens;
-    else this.violated[tier]++;
+    const limit = this.options.tiers[tier].sloSeconds;
+    let isGood = latency <= limit;
+    if (!isGood) this.violatedOn.arrival[tier]++;
+    if (this.#holds) {
+      const allowed = this.#allowedHold[tier];
+      this.dispatchTtft.add(dispatchLatency(ttft, held, allowed));
+      this.dispatchE2e.add(dispatchLatency(e2e, held, allowed));
+      const isGoodFromDispatch = dispatchLatency(latency, held, allowed) <= limit;
+      if (!isGoodFromDispatch) this.violatedOn.dispatch[tier]++;
+      if (this.options.clock === "dispatch") isGood = isGoodFromDispatch;
+    } else if (!isGood) this.violatedOn.dispatch[tier]++;
+    if (isGood) this.goodTokens += tokens;
+    this.answers?.count(columns, request);
   }
 
   rejected(request: number, reason: string): void {
@@ -113,8 +149,7 @@ export class SummarySink implements RecordSink {
     this.rejections.set(reason, (this.rejections.get(reason) ?? 0) + 1);
     if (!Number.isNaN(columns.arrivalSeconds[request])) this.#arrival(columns.arrivalSeconds[request]);
     if (columns.id[request] < this.options.firstCounted) return;
-    this.counted[columns.tier[request]]++;
-    this.violated[columns.tier[request]]++;
+    this.#countUnserved(columns, request);
   }
 
   unfinished(request: number): void {
@@ -122,8 +157,7 @@ export class SummarySink implements RecordSink {
     const arrival = columns.arrivalSeconds[request];
     if (!Number.isNaN(arrival)) this.#arrival(arrival);
     if (columns.id[request] < this.options.firstCounted) return;
-    this.counted[columns.tier[request]]++;
-    this.violated[columns.tier[request]]++;
+    this.#countUnserved(columns, request);
     if (Number.isNaN(arrival)) return;
     this.#unfinished.push(arrival);
     this.#unfinished.push(columns.ttftSeconds[request]);
@@ -143,8 +177,12 @@ export class SummarySink implements RecordSink {
     const pairs = this.#unfinished.view();
     for (let i = 0; i < pairs.length; i += 2) {
       const waited = Math.max(0, Math.max(horizonSeconds, endSeconds) - pairs[i]);
+      const first = Number.isNaN(pairs[i + 1]) ? waited : pairs[i + 1];
       this.e2e.add(waited);
-      this.ttft.add(Number.isNaN(pairs[i + 1]) ? waited : pairs[i + 1]);
+      this.ttft.add(first);
+      if (!this.#holds) continue;
+      this.dispatchE2e.add(waited);
+      this.dispatchTtft.add(first);
     }
   }
 
@@ -152,6 +190,14 @@ export class SummarySink implements RecordSink {
   get targetOscillation(): number | null {
     const values = this.#targets.flatMap((target) => target?.value ?? []);
     return values.length === 0 ? null : values.reduce((sum, value) => sum + value, 0) / values.length;
+  }
+
+  #countUnserved(columns: RecordColumns, request: number): void {
+    const tier = columns.tier[request];
+    this.counted[tier]++;
+    this.violatedOn.arrival[tier]++;
+    this.violatedOn.dispatch[tier]++;
+    this.answers?.count(columns, request);
   }
 
   #arrival(seconds: number): void {

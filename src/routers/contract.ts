@@ -13,6 +13,7 @@ import type { z } from "zod";
 import type { Stream } from "../numeric/random.ts";
 import type { Law } from "../profile/law.ts";
 import type { Tier } from "../workload/requests.ts";
+import type { ServiceClock } from "../workload/service-clock.ts";
 
 /** What a gateway knows of a request that has arrived and has not ended. Indexed by request. */
 export interface RequestView {
@@ -146,8 +147,9 @@ export interface World {
   readonly groups: readonly string[];
   /** UTC hour of the day at time 0, with its fraction, in [0, 24); 0 where the run has no calendar. */
   readonly startHour: number;
-  /** Which latency the objectives bound. */
+  /** Which latency the objectives bound, and from when it counts. */
   readonly latency: "ttft" | "e2e";
+  readonly clock: ServiceClock;
   /** Means that a gateway knows from history. */
   readonly meanPromptTokens: number;
   readonly meanOutputTokens: number;
@@ -191,6 +193,11 @@ export interface RouterHost {
   place(request: number, endpoint: number, decodeAt?: number, priority?: number): boolean;
   /** Declares that the router waits on purpose with a request it holds, e.g. for carbon. Counted. */
   hold(request: number): void;
+  /**
+   * Ends the deliberate wait of a request it holds: from here it waits for room. Without this call the wait ends with
+   * the placement. No effect on a request that is not held on purpose.
+   */
+  release(request: number): void;
   /** Refuses a request for good; it counts as a violation. */
   reject(request: number, reason: string): void;
   /**

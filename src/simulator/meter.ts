@@ -4,7 +4,16 @@ import type { Track } from "../signal/series.ts";
 
 /** Segments whose charges are added plainly before they go into the compensated sums: an error below 1e-12. */
 const SEGMENTS_PER_FOLD = 4096;
-const SUMS = ["busySeconds", "activeJoules", "activeGrams", "idleJoules", "idleGrams", "energyUsd"] as const;
+const SUMS = [
+  "busySeconds",
+  "activeJoules",
+  "activeGrams",
+  "literalJoules",
+  "literalGrams",
+  "idleJoules",
+  "idleGrams",
+  "energyUsd",
+] as const;
 
 /** Joules in a kilowatt-hour. */
 const JOULES_PER_KWH = 3.6e6;
@@ -17,6 +26,9 @@ export class Meter {
   /** Charges since the compensated sums were last brought up to date; after {@link close} those of the whole run. */
   activeJoules = 0;
   activeGrams = 0;
+  /** The same with every member of a batch charged for the whole replica. */
+  literalJoules = 0;
+  literalGrams = 0;
   idleJoules = 0;
   idleGrams = 0;
   hostJoules = 0;
@@ -57,6 +69,12 @@ export class Meter {
     this.activeGrams += this.segmentGrams;
     if (this.#price !== null) this.energyUsd += this.#price.charge(from, to, watts);
     if (++this.#segments >= SEGMENTS_PER_FOLD) this.#fold();
+  }
+
+  /** Charges each of the last segment's `members` for the whole replica: the literal reading of CAPS's eq. 3. */
+  chargeLiterally(members: number): void {
+    this.literalJoules += members * this.segmentJoules;
+    this.literalGrams += members * this.segmentGrams;
   }
 
   /** Adds the last segment's charge to the sums of its `decoding` requests, in equal parts. */

@@ -2,6 +2,7 @@
 import type { Fleet } from "../fleet/fleet.ts";
 import type { Router, RouterDefinition } from "../routers/contract.ts";
 import type { Workload } from "../workload/requests.ts";
+import type { ServiceClock } from "../workload/service-clock.ts";
 
 export interface RunOptions {
   readonly fleet: Fleet;
@@ -13,6 +14,8 @@ export interface RunOptions {
   readonly signal: "average" | "marginal";
   /** Which latency the objectives bound. */
   readonly latency: "ttft" | "e2e";
+  /** From when that latency counts. */
+  readonly clock: ServiceClock;
   /** Seconds between telemetry snapshots; 0 takes one at every router call. */
   readonly telemetryIntervalSeconds: number;
   /** Seconds between the gateway's fetches of the signals. */
@@ -117,7 +120,10 @@ export interface EndpointTotals {
   activeJoules: number;
   idleJoules: number;
   hostJoules: number;
+  /** Active energy with every request of a batch charged the whole replica: their sum, batch times power over time. */
+  literalJoules: number;
   activeGrams: number;
+  literalGrams: number;
   idleGrams: number;
   hostGrams: number;
   /** Price of the busy and of all replica-hours, and of energy where the region prices it. */

@@ -325,6 +325,7 @@ export class Replica {
     if (Number.isNaN(this.#segmentStart)) return;
     const watts = this.law.decodeWatts[this.decoding] * this.#segmentPowerFactor;
     this.meter.busy(this.#segmentStart, this.now, watts);
+    this.meter.chargeLiterally(this.decoding);
     this.meter.shareAmongDecoding(this.decoding);
     this.#segmentStart = Number.NaN;
   }
@@ -596,6 +597,7 @@ export class Replica {
   #chargeBatch(): void {
     const { meter, table } = this;
     meter.busy(this.#batchStart, this.now, this.#batchWatts);
+    meter.chargeLiterally(this.batchDecoding + this.batchPrompts);
     const tokens = this.batchDecoding + this.batchTokens;
     const joules = meter.segmentJoules / tokens;
     const grams = meter.segmentGrams / tokens;

@@ -43,7 +43,7 @@ export class RequestTable implements RequestView, RecordColumns {
   deadlineSeconds = new Float64Array(0);
   dispatchedSeconds = new Float64Array(0);
   heldSeconds = new Float64Array(0);
-  /** When the router first held it on purpose since it came; NaN if it did not. */
+  /** Since when the router holds it on purpose, or did when it was first dispatched; NaN if it does not. */
   holdStartSeconds = new Float64Array(0);
   startedSeconds = new Float64Array(0);
   firstTokenSeconds = new Float64Array(0);
@@ -111,6 +111,8 @@ export class RequestTable implements RequestView, RecordColumns {
   transferred = new Uint8Array(0);
   /** 1 when it was cut to the longest sequence of an endpoint. */
   truncated = new Uint8Array(0);
+  /** 1 once the router has held it on purpose. */
+  deferred = new Uint8Array(0);
   /** 1 where the router declared that some endpoint met all it asks for, 0 that none did, {@link UNTOLD} otherwise. */
   feasible = new Uint8Array(0);
   /** 1 for a right answer, 0 for a wrong one, {@link UNTOLD} before the answer and where it is not modelled. */
@@ -150,6 +152,7 @@ export class RequestTable implements RequestView, RecordColumns {
     this.takeBack[slot] = 0;
     this.transferred[slot] = 0;
     this.truncated[slot] = 0;
+    this.deferred[slot] = 0;
     this.predictedAccuracy[slot] = Number.NaN;
     this.accuracyFloor[slot] = Number.NaN;
     this.feasible[slot] = UNTOLD;

@@ -66,7 +66,7 @@ export class Host implements RouterHost {
     if (Number.isNaN(table.dispatchedSeconds[request])) {
       table.dispatchedSeconds[request] = run.now;
       if (!Number.isNaN(table.holdStartSeconds[request])) {
-        table.heldSeconds[request] = run.now - table.holdStartSeconds[request];
+        table.heldSeconds[request] += run.now - table.holdStartSeconds[request];
       }
     }
     table.priority[request] = priority;
@@ -89,7 +89,18 @@ export class Host implements RouterHost {
     const { table } = this.#run;
     if (!Number.isNaN(table.holdStartSeconds[request])) return;
     table.holdStartSeconds[request] = this.#run.now;
+    if (table.deferred[request] === 1) return;
+    table.deferred[request] = 1;
     this.#run.deferredCount++;
+  }
+
+  release(request: number): void {
+    this.#checkHeld(request, "release");
+    const { table, now } = this.#run;
+    if (Number.isNaN(table.holdStartSeconds[request])) return;
+    if (Number.isNaN(table.dispatchedSeconds[request]))
+      table.heldSeconds[request] += now - table.holdStartSeconds[request];
+    table.holdStartSeconds[request] = Number.NaN;
   }
 
   reject(request: number, reason: string): void {

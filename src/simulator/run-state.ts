@@ -3,7 +3,8 @@ import { IndexedHeap, TimeHeap } from "../numeric/heap.ts";
 import { Stream } from "../numeric/random.ts";
 import type { ClairvoyantWorld, ReturnReason, Router, World } from "../routers/contract.ts";
 import { valueAt } from "../signal/series.ts";
-import { deferralSecondsOf } from "../workload/requests.ts";
+import { allowedHoldSeconds, deferralSecondsOf } from "../workload/requests.ts";
+import { dispatchLatency } from "../workload/service-clock.ts";
 import { CompletionQueue } from "./completion-queue.ts";
 import { type EndpointOwner, EndpointState } from "./endpoint-state.ts";
 import { Intake } from "./intake.ts";
@@ -94,6 +95,7 @@ export class RunState implements EndpointOwner {
   readonly #completions: CompletionQueue;
   readonly #completed = new Completion();
   readonly #slo: Float64Array;
+  readonly #allowedHold: Float64Array;
   #nextSnapshotSeconds: number;
   /** Requests to hand back to the router once the endpoints are at rest. */
   readonly #returns: Return[] = [];
@@ -117,6 +119,7 @@ export class RunState implements EndpointOwner {
     this.intake = new Intake(workload, this.table);
     this.#completions = new CompletionQueue(this.table);
     this.#slo = Float64Array.from(workload.tiers, (tier) => tier.sloSeconds);
+    this.#allowedHold = Float64Array.from(workload.tiers, allowedHoldSeconds);
     this.telemetry = new Telemetry(this.endpoints, this.table);
     this.signals = new Signals(options, this);
     const observes = router.needs?.telemetry === true || router.needs?.completions === true;
@@ -133,6 +136,7 @@ export class RunState implements EndpointOwner {
       groups: fleet.groups,
       startHour: options.startHour,
       latency: options.latency,
+      clock: options.clock,
       meanPromptTokens: workload.meanPromptTokens,
       meanOutputTokens: workload.meanOutputTokens,
       random: new Stream(options.seed, "router policy"),
@@ -217,9 +221,12 @@ export class RunState implements EndpointOwner {
       completed.energyJoules = table.energyJoules[request];
       completed.costUsd = table.costUsd[request];
       completed.carbonGrams = table.carbonGrams[request];
-      const latency = this.options.latency === "ttft" ? completed.ttftSeconds : completed.e2eSeconds;
       completed.correct = table.correct[request] > 1 ? Number.NaN : table.correct[request];
-      completed.sloMet = latency <= this.#slo[table.tier[request]];
+      const tier = table.tier[request];
+      let latency = this.options.latency === "ttft" ? completed.ttftSeconds : completed.e2eSeconds;
+      if (this.options.clock === "dispatch")
+        latency = dispatchLatency(latency, table.heldSeconds[request], this.#allowedHold[tier]);
+      completed.sloMet = latency <= this.#slo[tier];
       this.router.completion?.(request);
       table.release(request);
     }

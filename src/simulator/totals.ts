@@ -66,7 +66,9 @@ function endpointTotals(endpoint: EndpointState): EndpointTotals {
     activeJoules: 0,
     idleJoules: 0,
     hostJoules: 0,
+    literalJoules: 0,
     activeGrams: 0,
+    literalGrams: 0,
     idleGrams: 0,
     hostGrams: 0,
     busyUsd: 0,
@@ -89,7 +91,9 @@ function endpointTotals(endpoint: EndpointState): EndpointTotals {
     totals.activeJoules += meter.activeJoules;
     totals.idleJoules += meter.idleJoules;
     totals.hostJoules += meter.hostJoules;
+    totals.literalJoules += meter.literalJoules;
     totals.activeGrams += meter.activeGrams;
+    totals.literalGrams += meter.literalGrams;
     totals.idleGrams += meter.idleGrams;
     totals.hostGrams += meter.hostGrams;
     totals.energyUsd += meter.energyUsd;

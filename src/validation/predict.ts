@@ -34,6 +34,7 @@ export function predict(law: Law, limits: EngineLimits, trace: RecordedTrace): S
       seed: 1,
       signal: "average",
       latency: "e2e",
+      clock: "arrival",
       telemetryIntervalSeconds: 1,
       signalIntervalSeconds: 0,
       end: "drain",

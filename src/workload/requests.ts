@@ -14,9 +14,14 @@ export interface Tier {
   readonly deferralSeconds?: number;
 }
 
-/** How long a request of the tier may be held on purpose, if it may at all. */
+/** How long a request of a deferrable tier may be held on purpose. */
 export function deferralSecondsOf(tier: Tier): number {
   return tier.deferralSeconds ?? tier.sloSeconds;
+}
+
+/** How long a request of the tier may be held on purpose: 0 where it may not. */
+export function allowedHoldSeconds(tier: Tier): number {
+  return tier.deferrable ? deferralSecondsOf(tier) : 0;
 }
 
 /**

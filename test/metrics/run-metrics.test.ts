@@ -120,7 +120,9 @@ const ENDPOINT: EndpointTotals = {
   activeJoules: 1000,
   idleJoules: 500,
   hostJoules: 250,
+  literalJoules: 4000,
   activeGrams: 8,
+  literalGrams: 32,
   idleGrams: 4,
   hostGrams: 2,
   busyUsd: 0.4,
@@ -171,22 +173,67 @@ function metricsOf(
     { prompt: 1, output: 3 },
     { prompt: 2, output: 2 },
   ];
-  return runMetrics(totals, sink, { fleet, unknown: { ...KNOWN, ...unknown }, tokenPrices });
+  return runMetrics(totals, sink, {
+    fleet,
+    unknown: { ...KNOWN, ...unknown },
+    taskTypes: ["easy", "hard"],
+    tokenPrices,
+  });
 }
 
 /** Four requests: two of HIGH (one late), two of LOW (one late). */
-function finishedSink() {
+function finishedSink(options: Partial<ConstructorParameters<typeof SummarySink>[0]> = {}) {
   const columns = columnsOf([
     { tier: 0, arrival: 1, ttft: 0.4, e2e: 2, first: 1.3, finished: 2.9, outputs: 5 },
     { tier: 0, arrival: 2, ttft: 0.6, e2e: 3, first: 2.5, finished: 5, outputs: 2 },
     { tier: 1, arrival: 3, ttft: 5, e2e: 9, first: 7.9, finished: 12, outputs: 1, held: 4 },
     { tier: 1, arrival: 4, ttft: 5.1, e2e: 9, first: 9, finished: 13, outputs: 2 },
   ]);
-  const sink = sinkFor(columns);
+  const sink = sinkFor(columns, options);
   for (let request = 0; request < 4; request++) sink.finished(request);
   sink.close(100, 90);
   return sink;
 }
+
+describe("clocks", () => {
+  /** Objective 5 s, held for up to 5 s: held 4 of 6 s, held 5.5 of 6 s, not held for 6 s; HIGH may not be held. */
+  const columns = columnsOf([
+    { tier: 1, ttft: 6, e2e: 7, first: 6, finished: 7, outputs: 2, held: 4 },
+    { tier: 1, ttft: 6, e2e: 7, first: 6, finished: 7, outputs: 3, held: 5.5 },
+    { tier: 1, ttft: 6, e2e: 7, first: 6, finished: 7, outputs: 5 },
+    { tier: 0, ttft: 0.6, e2e: 7, first: 6, finished: 7, outputs: 7, held: 0.2 },
+  ]);
+  const on = (clock: "arrival" | "dispatch") => {
+    const sink = sinkFor(columns, { clock });
+    for (let request = 0; request < 4; request++) sink.finished(request);
+    sink.close(100, 90);
+    return metricsOf(totalsOf([{}, {}]), sink).metrics;
+  };
+
+  test("both are reported, the experiment's is the one that counts", () => {
+    const [arrival, dispatch] = [on("arrival"), on("dispatch")];
+    for (const metrics of [arrival, dispatch]) {
+      expect(metrics).toMatchObject({ slo_violation_arrival: 1, slo_violation_dispatch: 0.75 });
+    }
+    expect(arrival).toMatchObject({ slo_violation: 1, slo_violation_LOW: 1, goodput_tok_s: 0 });
+    expect(dispatch).toMatchObject({ slo_violation: 0.75, slo_violation_LOW: 2 / 3, goodput_tok_s: 2 / 100 });
+  });
+
+  test("latencies without deliberate holds within what the tier allows", () => {
+    // 2, 6, 6 and 0.6 s.
+    expect(on("arrival")["dispatch_ttft_mean_s"]).toBeCloseTo(14.6 / 4, 12);
+    expect(on("arrival")["ttft_mean_s"]).toBeCloseTo(18.6 / 4, 12);
+  });
+
+  test("carbon per goodput in CAPS's form: grams per 1,000 tokens over attainment", () => {
+    const metrics = on("dispatch");
+    const per1k = metrics["carbon_g_per_1k_tokens"] as number;
+    expect(metrics["carbon_ratio_g_per_1k_tokens"]).toBeCloseTo(per1k / 0.25, 9);
+    expect(on("arrival")["carbon_ratio_g_per_1k_tokens"]).toBeNull();
+    // 4,000 J at each of two endpoints, four finished requests.
+    expect(metrics["energy_literal_j_per_request"]).toBeCloseTo(8000 / 4, 9);
+  });
+});
 
 describe("latency and service level", () => {
   const { metrics } = metricsOf(totalsOf([{}, {}]));
@@ -371,7 +418,7 @@ describe("shares and control", () => {
 
 describe("the catalogue", () => {
   test("knows every metric that a run has, each once", () => {
-    const { metrics, reasons } = metricsOf(totalsOf([{}, {}]));
+    const { metrics, reasons } = metricsOf(totalsOf([{}, {}]), finishedSink({ answeredTypes: 2 }));
     for (const name of Object.keys(metrics)) expect.soft(metricInfo(name)?.name, name).toBeDefined();
     expect(new Set(METRICS.map(({ name }) => name)).size).toBe(METRICS.length);
     const routersOwn = new Set(["fallback_fraction"]);

@@ -47,6 +47,7 @@ export interface RunConfig {
   readonly explain: boolean;
   /** Whether answers are right or wrong. */
   readonly answers: boolean;
+  readonly clock: "arrival" | "dispatch";
 }
 
 /** The options of a configuration, with a new router: a configuration can be run many times. */
@@ -78,7 +79,7 @@ export function optionsFrom(config: RunConfig, log?: string[]): RunOptions {
       tiers: [
         { name: "gold", sloSeconds: 0.05, deferrable: false },
         { name: "silver", sloSeconds: 0.25, deferrable: false },
-        { name: "batch", sloSeconds: 2, deferrable: true },
+        { name: "batch", sloSeconds: 2, deferrable: true, deferralSeconds: 0.125 },
       ],
     }),
     seed,
@@ -298,6 +299,7 @@ export const arbitraryRun: fc.Arbitrary<RunConfig> = fc
       horizonSeconds: fc.option(seconds(1.5)),
       explain: fc.boolean(),
       answers: fc.boolean(),
+      clock: fc.constantFrom("arrival" as const, "dispatch" as const),
     }),
   )
   .map((config) => (config.horizonSeconds === null ? { ...config, end: "drain" as const } : config));

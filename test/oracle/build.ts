@@ -147,6 +147,7 @@ export function optionsOf(parts: Partial<RunOptions> & Pick<RunOptions, "fleet" 
     seed: 1,
     signal: "average",
     latency: "ttft",
+    clock: "arrival",
     telemetryIntervalSeconds: 0.1,
     signalIntervalSeconds: 300,
     end: "drain",

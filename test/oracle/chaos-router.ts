@@ -136,6 +136,8 @@ export function chaosRouter(seed: number, calm: boolean, log?: string[]): Router
   }
   function placeHeld(oneIn: number): void {
     for (const entry of [...held]) {
+      if (draw(5) === 0) host.release(entry.request);
+      if (draw(7) === 0) host.hold(entry.request);
       if (draw(oneIn) !== 0) continue;
       if (place(entry)) held = held.filter((other) => other !== entry);
     }

@@ -142,6 +142,69 @@ export function describeControlFacts(name: string, simulate: Simulate): void {
       expect(totals.deferred).toBe(1);
     });
 
+    test("a deliberate wait that is released goes on as a wait for room", () => {
+      const met: boolean[] = [];
+      const { sink, totals } = runParts(simulate, {
+        rows: [{ arrival: 0.5, prompt: 100, output: 1 }],
+        trace: { tiers: [{ name: "late", sloSeconds: 0.3, deferrable: true, deferralSeconds: 2 }] },
+        clock: "dispatch",
+        router: routerOf((gateway) => {
+          let held = -1;
+          return {
+            needs: { completions: true },
+            arrival(request) {
+              held = request;
+              gateway.host.release(request);
+              gateway.host.hold(request);
+              for (const [id, atSeconds] of [1.5, 2, 2.5, 2.75].entries()) gateway.host.at(id, atSeconds);
+            },
+            timer(id) {
+              if (id === 3) gateway.host.place(held, 0);
+              else if (id === 1) gateway.host.hold(held);
+              else gateway.host.release(held);
+            },
+            completion: () => met.push(gateway.world.completed.sloMet),
+          };
+        }),
+      });
+      // Held from 0.5 to 1.5 and from 2 to 2.5; first token 10 ms after 2.75, which is 0.76 s of other waiting.
+      expect(sink.row(0)).toMatchObject({ heldSeconds: 1.5, dispatchedSeconds: 2.75 });
+      expect(sink.row(0).ttftSeconds).toBeCloseTo(2.26, DIGITS);
+      expect(totals.deferred).toBe(1);
+      expect(met).toEqual([false]);
+    });
+
+    test.each([
+      ["arrival", 2, true, false],
+      ["dispatch", 2, true, true],
+      ["dispatch", 1.4, true, false],
+      ["dispatch", 2, false, false],
+    ] as const)(
+      "on the %s clock with %f s allowed (%s), the objective is met: %s",
+      (clock, deferralSeconds, deferrable, expected) => {
+        const met: boolean[] = [];
+        runParts(simulate, {
+          rows: [{ arrival: 0.5, prompt: 100, output: 1 }],
+          trace: { tiers: [{ name: "late", sloSeconds: 0.3, deferrable, deferralSeconds }] },
+          clock,
+          router: routerOf((gateway) => {
+            let held = -1;
+            return {
+              needs: { completions: true },
+              arrival(request) {
+                held = request;
+                gateway.host.hold(request);
+                gateway.host.at(1, 2);
+              },
+              timer: () => gateway.host.place(held, 0),
+              completion: () => met.push(gateway.world.completed.sloMet),
+            };
+          }),
+        });
+        expect(met).toEqual([expected]);
+      },
+    );
+
     test("a router that holds for ever ends the run, its requests unfinished", () => {
       const holding = { arrival: () => undefined };
       const { sink, totals } = runParts(simulate, { rows: [one], router: routerOf(() => holding) });

@@ -62,6 +62,23 @@ export function describeMeteringFacts(name: string, simulate: Simulate): void {
       expect(sink.row(1).energyJoules).toBeCloseTo(600 * 0.025 * 0.75 + 200 * 0.005601, 11);
     });
 
+    test("charged literally, every member of a batch pays for the whole replica", () => {
+      const { totals } = runParts(simulate, {
+        endpoints: [{ batching: { tokenBudget: 512 } }],
+        rows: [
+          { arrival: 0, prompt: 300, output: 2 },
+          { arrival: 0, prompt: 300, output: 2 },
+        ],
+      });
+      // As above: two prompts, a decode and a prompt, a decode.
+      const [{ activeJoules, literalJoules, literalGrams }] = totals.endpoints;
+      const pair = 600 * 0.0306 + 400 * 0.0053505 + 600 * 0.0044;
+      const alone = 400 * 0.0053505;
+      expect(activeJoules).toBeCloseTo(pair + alone, 11);
+      expect(literalJoules).toBeCloseTo(2 * pair + alone, 11);
+      expect(literalGrams).toBeCloseTo(((2 * pair + alone) * 400) / 3.6e6, 13);
+    });
+
     test("energy is split where the intensity and the price change", () => {
       const region: Partial<Region> = {
         carbon: track([

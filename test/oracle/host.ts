@@ -52,7 +52,7 @@ export class OracleHost implements RouterHost {
     }
     if (Number.isNaN(columns.dispatchedSeconds[request])) {
       columns.dispatchedSeconds[request] = sim.now;
-      if (!Number.isNaN(job.heldSince)) columns.heldSeconds[request] = sim.now - job.heldSince;
+      if (!Number.isNaN(job.heldSince)) columns.heldSeconds[request] += sim.now - job.heldSince;
     }
     columns.endpoint[request] = endpoint;
     site.totals.placed++;
@@ -72,7 +72,16 @@ export class OracleHost implements RouterHost {
     const job = this.#held(request, "hold");
     if (!Number.isNaN(job.heldSince)) return;
     job.heldSince = this.#sim.now;
-    this.#sim.counts.deferred++;
+    if (!job.deferred) this.#sim.counts.deferred++;
+    job.deferred = true;
+  }
+
+  release(request: number): void {
+    const job = this.#held(request, "release");
+    const { columns, now } = this.#sim;
+    if (!Number.isNaN(job.heldSince) && Number.isNaN(columns.dispatchedSeconds[request]))
+      columns.heldSeconds[request] += now - job.heldSince;
+    job.heldSince = Number.NaN;
   }
 
   reject(request: number, reason: string): void {

@@ -57,6 +57,8 @@ function charge(
     sim.columns.energyJoules[job.id] += joules * ofEnergy;
     sim.columns.carbonGrams[job.id] += grams * ofEnergy;
     sim.columns.costUsd[job.id] += usd * ofCost;
+    site.totals.literalJoules += joules;
+    site.totals.literalGrams += grams;
   }
 }
 

@@ -44,6 +44,8 @@ export interface Job {
   /** The router has asked for it while it ran: it leaves at the end of the batch. */
   leaving: boolean;
   heldSince: number;
+  /** It has been held on purpose. */
+  deferred: boolean;
   cut: boolean;
   delivery: Event | null;
 }
@@ -213,6 +215,7 @@ export function newJobs(columns: Columns, options: RunOptions): Job[] {
     reached: 0,
     leaving: false,
     heldSince: Number.NaN,
+    deferred: false,
     cut: false,
     delivery: null,
   }));

@@ -133,12 +133,22 @@ export class Telemetry {
         costUsd: columns.costUsd[id],
         carbonGrams: columns.carbonGrams[id],
         correct: columns.correct[id] === 255 ? Number.NaN : columns.correct[id],
-        sloMet: (sim.options.latency === "ttft" ? ttftSeconds : e2eSeconds) <= sloSeconds,
+        sloMet: countedLatency(sim, id, ttftSeconds, e2eSeconds) <= sloSeconds,
       });
       sim.counts.calls++;
       router.completion(id);
     }
   }
+}
+
+/** The latency that the objective bounds, without the deliberate hold where that does not count. */
+function countedLatency(sim: Sim, id: number, ttftSeconds: number, e2eSeconds: number): number {
+  const { latency, clock, workload } = sim.options;
+  const seconds = latency === "ttft" ? ttftSeconds : e2eSeconds;
+  const tier = workload.tiers[sim.columns.tier[id]];
+  const held = sim.columns.heldSeconds[id];
+  const isAllowed = held <= (tier.deferrable ? (tier.deferralSeconds ?? tier.sloSeconds) : 0);
+  return clock === "dispatch" && isAllowed ? seconds - held : seconds;
 }
 
 /** One row of a snapshot. */

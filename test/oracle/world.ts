@@ -55,6 +55,7 @@ export function newWorld(sim: Sim, telemetry: Telemetry): World & { hidden?: Cla
     groups: fleet.groups,
     startHour: options.startHour,
     latency: options.latency,
+    clock: options.clock,
     meanPromptTokens: workload.meanPromptTokens,
     meanOutputTokens: workload.meanOutputTokens,
     random: new Stream(options.seed, POLICY_STREAM),

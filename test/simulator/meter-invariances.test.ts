@@ -17,7 +17,12 @@ import {
   sumOf,
 } from "./outcomes.ts";
 
-const GRAMS = ["activeGrams", "idleGrams", "hostGrams"] as const satisfies readonly (keyof EndpointTotals)[];
+const GRAMS = [
+  "activeGrams",
+  "literalGrams",
+  "idleGrams",
+  "hostGrams",
+] as const satisfies readonly (keyof EndpointTotals)[];
 const JOULES_PER_KWH = 3.6e6;
 const double = (value: number) => 2 * value;
 
@@ -202,6 +207,7 @@ function metricsOf(options: RunOptions, fleet: Fleet) {
   const { metrics } = runMetrics(totals, sink, {
     fleet,
     unknown: { carbon: undefined, energyPrice: undefined, price: undefined, tokenPrice: undefined },
+    taskTypes: [],
     tokenPrices: fleet.endpoints.map(() => ({ prompt: 1, output: 1 })),
   });
   return { metrics, totals };
