@@ -1,7 +1,7 @@
 import type { PredictorQuality } from "../../learning/cost-predictor/quality.ts";
 import { DEFAULT_RULES, judgeAbsolute, type Verdict } from "../../metrics/verdict.ts";
 import type { Cell, Column, Table } from "../../report/table.ts";
-import { type Printed, tableOf } from "../output.ts";
+import type { Printed } from "../output.ts";
 import type { PredictorRow } from "./predictor-evaluate.ts";
 
 /** Quality that CAPS's paper states (its specification, section 5). */
@@ -107,16 +107,17 @@ function calibration({ data, quality }: { data: string; quality: PredictorQualit
   const { risk } = quality;
   if (risk === null) return [];
   return [
-    tableOf({
+    {
       title: `Calibration of missed objectives: ${data}`,
-      columns: ["from", "to", "rows", "predicted", "observed"],
-      rows: risk.calibration.map(({ from, to, rows, predicted, observed }) => [
-        from,
-        to,
-        rows,
-        predicted,
-        observed,
-      ]),
-    }),
+      columns: [
+        { key: "from", header: "from" },
+        { key: "to", header: "to" },
+        { key: "rows", header: "rows", format: "integer" },
+        { key: "predicted", header: "predicted" },
+        { key: "observed", header: "observed" },
+      ],
+      rows: risk.calibration.map((bin) => ({ cells: { ...bin } })),
+      notes: [],
+    },
   ];
 }
