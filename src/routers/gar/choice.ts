@@ -20,8 +20,10 @@ export class Choice {
   readonly seconds: Float64Array;
   /** 1 where the endpoint takes requests. */
   readonly usable: Uint8Array;
-  /** Requests outstanding: the last tie but the index. */
+  /** Requests outstanding: the last tie but the index; the first between twins. */
   readonly outstanding: Float64Array;
+  /** Equal for endpoints of one model in one region, which the paper does not tell apart. */
+  readonly twins: Int32Array;
   readonly terms = new Float64Array(TERMS);
 
   constructor(endpoints: number) {
@@ -30,6 +32,7 @@ export class Choice {
     this.seconds = new Float64Array(endpoints);
     this.usable = new Uint8Array(endpoints).fill(1);
     this.outstanding = new Float64Array(endpoints);
+    this.twins = Int32Array.from({ length: endpoints }, (_, e) => e);
   }
 
   /** Whether floor and limit hold at an endpoint. */
@@ -209,8 +212,12 @@ export class Choice {
     return best;
   }
 
-  /** The lower latency, then the lower load; else the lower index stays. */
+  /**
+   * The lower latency, then the lower load; else the lower index stays. Between twins the load alone: by a latency that
+   * is known late they would be flooded in turn.
+   */
   #breaksTie(e: number, best: number): boolean {
+    if (this.twins[e] === this.twins[best]) return this.#lessLoaded(e, best);
     if (this.seconds[e] !== this.seconds[best]) return this.seconds[e] < this.seconds[best];
     return this.#lessLoaded(e, best);
   }

@@ -54,6 +54,9 @@ export abstract class EstimatingRouter extends PlacingRouter {
     const calibration = readCalibration(world, this.id, parameters);
     const { fit, held } = splitExamples(calibration.examples, quotasOf(taskTypes.length, parameters));
     this.choice = new Choice(world.endpoints.count);
+    const { region, model } = world.endpoints;
+    for (let e = 0; e < world.endpoints.count; e++)
+      this.choice.twins[e] = region[e] * world.models.length + model[e];
     this.energy = new EnergyEstimate(world, this.id, parameters);
     this.#latency = new LatencyEstimate(world, host, parameters);
     this.#correctness = new CorrectnessEstimate(taskTypes.length, world.models.length, fit, held, parameters);

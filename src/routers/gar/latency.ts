@@ -11,7 +11,8 @@ const NO_REPLICA_SECONDS = 1e6;
 /**
  * Tail latency of a request at each endpoint: the quantile of the latencies completed there under the same bin of
  * expected outputs and of load (requests outstanding over places, when the request was placed), else of all completed
- * there, else the profile's law for the backlog and the expected outputs. Latency is what the objectives bound.
+ * there; and at least what the profile's law needs for the backlog and the expected outputs, since completions tell of
+ * a queue only once it is over. Latency is what the objectives bound.
  */
 export class LatencyEstimate {
   readonly #world: World;
@@ -64,9 +65,10 @@ export class LatencyEstimate {
     for (let i = 0; i < candidates.length; i++) {
       const e = candidates[i];
       const cell = (e * OUTPUT_BINS + bin) * LOAD_BINS + this.#loadBin(e);
-      if (values[cell] >= 0 && now - takenAt[cell] <= this.#maxAge) into[e] = values[cell];
-      else if (wholes[e] >= 0 && now - wholesTakenAt[e] <= this.#maxAge) into[e] = wholes[e];
-      else this.#fillFromProfile(into, e, tokens, outputs);
+      this.#fillFromProfile(into, e, tokens, outputs);
+      if (values[cell] >= 0 && now - takenAt[cell] <= this.#maxAge) {
+        if (values[cell] > into[e]) into[e] = values[cell];
+      } else if (wholes[e] > into[e] && now - wholesTakenAt[e] <= this.#maxAge) into[e] = wholes[e];
     }
   }
 

@@ -71,6 +71,16 @@ describe("the gate and the fallback", () => {
     expect(choice.leastViolation(all)).toBe(BIG);
   });
 
+  test("between twins the load comes before the latency", () => {
+    const choice = pool(0.5, 600);
+    choice.grams.fill(1);
+    choice.accuracy.fill(0.7);
+    choice.outstanding.set([2, 1, 0]);
+    expect(choice.leastCarbonFeasible(all)).toBe(SMALL);
+    choice.twins.fill(0);
+    expect(choice.leastCarbonFeasible(all)).toBe(BIG);
+  });
+
   test("an objective that is not there and a floor of zero violate nothing", () => {
     const choice = pool(0, Number.POSITIVE_INFINITY);
     expect(choice.leastCarbonFeasible(all)).toBe(SMALL);
