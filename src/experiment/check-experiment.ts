@@ -111,7 +111,16 @@ function checkFleet({ fleet, batching }: Experiment, add: Add): void {
   });
   unique(names, (i) => ["fleet", owners[i], "endpoint"], add);
   for (const [i, endpoint] of fleet.entries()) {
-    const { scaling, replicas, price, gpusPerInstance } = endpoint;
+    const { scaling, replicas, price, gpusPerInstance, powerCurve } = endpoint;
+    if (endpoint.gpus !== undefined && (endpoint.count !== 1 || replicas !== 1)) {
+      add(["fleet", i, "gpus"], "is given beside count or replicas, which it stands for: expected it alone");
+    }
+    if (powerCurve !== undefined && powerCurve.peakW < powerCurve.idleW) {
+      add(
+        ["fleet", i, "powerCurve", "peakW"],
+        `is ${powerCurve.peakW}, expected at least idleW (${powerCurve.idleW})`,
+      );
+    }
     if (scaling !== undefined && !(scaling.min <= replicas && replicas <= scaling.max)) {
       add(
         ["fleet", i, "replicas"],
@@ -166,7 +175,8 @@ function checkRegions({ fleet, regions, network, signals }: Experiment, add: Add
 function checkFaults({ faults, fleet }: Experiment, add: Add): void {
   const names = fleet.flatMap((endpoint) => endpointNames(endpoint.endpoint, endpoint.count));
   for (const [i, fault] of faults.entries()) {
-    if (!names.includes(fault.endpoint)) {
+    // How many endpoints gpus make, only the profile tells: the fleet is checked again once it is known.
+    if (!names.includes(fault.endpoint) && fleet.every((endpoint) => endpoint.gpus === undefined)) {
       add(
         ["faults", i, "endpoint"],
         `there is no endpoint "${fault.endpoint}"${hint(fault.endpoint, names)}`,

@@ -1,4 +1,5 @@
 import { UserError } from "../errors.ts";
+import { CarbonBreakdown } from "../metrics/carbon-breakdown.ts";
 import { METRICS } from "../metrics/metric-catalogue.ts";
 import { CsvRecordSink } from "../metrics/record-sink.ts";
 import { type RunMetrics, runMetrics } from "../metrics/run-metrics.ts";
@@ -44,9 +45,13 @@ export async function executeRun(
     firstCounted: run.firstCounted,
     timeline,
   });
-  const totals = simulateInto(run, summary, spec.router.label, options.recordsPath);
+  const breakdowns = run.inputs.experiment.outputs.breakdowns.map(
+    ({ by }) => new CarbonBreakdown(by, { ...run, fleet, tiers: workload.tiers }),
+  );
+  const sink = breakdowns.reduce<RecordSink>((all, one) => new TeeSink(all, one), summary);
+  const totals = simulateInto(run, sink, spec.router.label, options.recordsPath);
   summary.close(totals.horizonSeconds, totals.endSeconds);
-  const known = runMetrics(totals, summary, run.metrics);
+  const known = withBreakdowns(runMetrics(totals, summary, run.metrics), breakdowns);
   const figures = figuresOf(run, spec);
   return {
     key: spec.key,
@@ -76,6 +81,21 @@ export async function explainRun(spec: RunSpec, shared: SharedInputs): Promise<r
   return simulate({ ...options, explain: true }, NO_RECORDS).explanations;
 }
 
+/** Adds the metrics of the parts; unknown where those of the whole are. */
+function withBreakdowns(whole: RunMetrics, breakdowns: readonly CarbonBreakdown[]): RunMetrics {
+  const metrics = { ...whole.metrics };
+  const reasons = { ...whole.reasons };
+  const unknown = whole.reasons["carbon_g_per_1k_tokens"];
+  for (const breakdown of breakdowns) {
+    for (const [name, value] of breakdown.metrics()) {
+      const isKnown = unknown === undefined && Number.isFinite(value);
+      metrics[name] = isKnown ? value : null;
+      if (!isKnown) reasons[name] = unknown ?? "no request of this part finished";
+    }
+  }
+  return { metrics, reasons };
+}
+
 /** Figures that the router reports of itself. */
 function figuresOf({ options }: ResolvedRun, { router }: RunSpec): RunMetrics {
   const metrics: Record<string, number | null> = {};
@@ -95,11 +115,11 @@ function figuresOf({ options }: ResolvedRun, { router }: RunSpec): RunMetrics {
 
 function simulateInto(
   { options, metrics }: ResolvedRun,
-  summary: SummarySink,
+  main: RecordSink,
   router: string,
   recordsPath: string | undefined,
 ): RunTotals {
-  if (recordsPath === undefined) return simulate(options, summary);
+  if (recordsPath === undefined) return simulate(options, main);
   const { fleet, workload, latency } = options;
   const records = new CsvRecordSink(recordsPath, {
     router,
@@ -110,7 +130,7 @@ function simulateInto(
     costUnknown: metrics.unknown.price !== undefined,
     carbonUnknown: metrics.unknown.carbon !== undefined,
   });
-  const sink: RecordSink = new TeeSink(summary, records);
+  const sink: RecordSink = new TeeSink(main, records);
   try {
     return simulate(options, sink);
   } finally {

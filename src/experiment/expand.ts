@@ -28,7 +28,13 @@ import {
   readProfiles,
   readSignals,
 } from "./read-inputs.ts";
-import { type ProfileInput, planEndpoints, planFaults } from "./resolve-fleet.ts";
+import {
+  type ProfileInput,
+  planEndpoints,
+  planFaults,
+  powerCurveNotes,
+  withCounts,
+} from "./resolve-fleet.ts";
 import { trackOf, UNKNOWN_SIGNAL } from "./resolve-signals.ts";
 import { arrivalSpan, generatedParameters, generatedWorkload } from "./resolve-workload.ts";
 import { routerLabel } from "./router-label.ts";
@@ -107,10 +113,14 @@ async function planPoint(
   trainings: Map<string, TrainingSpec>,
 ): Promise<PlannedPoint> {
   const notes: string[] = [];
-  const whole = withStandIn(loaded, tables, notes);
+  const named = withStandIn(loaded, tables, notes);
+  const profiles = await readProfiles(named, tables);
+  const { fleet, problems } = withCounts(named.experiment.fleet, profiles);
+  if (problems.length > 0) refuse(named.tree, problems, named.labels);
+  const whole = { ...named, experiment: { ...named.experiment, fleet } };
+  notes.push(...powerCurveNotes(fleet));
   const point = withoutTrainingPart(whole);
   const { experiment } = point;
-  const profiles = await readProfiles(point, tables);
   const models = await checkFleet(point, profiles);
   const carbon = await readSignals(point, "carbon", tables, notes);
   const price = await readSignals(point, "price", tables, notes);
@@ -204,6 +214,7 @@ function contentOf({ experiment, profiles, carbon, price, answers, notes }: Poin
     horizon,
     warmup,
     timeline: wantsTimeline(experiment),
+    breakdowns: experiment.outputs.breakdowns,
     answers,
     notes,
   };

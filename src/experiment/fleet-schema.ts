@@ -78,9 +78,22 @@ const price = z
   )
   .describe("what a replica costs while it is up; without it costs are unknown");
 
+const powerCurve = z
+  .strictObject({
+    idleW: notNegative.describe("watts of one GPU without work"),
+    peakW: positive.describe("watts of one GPU at full batch, and while it computes prompts"),
+    exponent: positive.default(0.7).describe("of the utilisation, requests in the batch over maxRequests"),
+  })
+  .describe("power in place of the profile's: idleW + (peakW - idleW) u^exponent for each GPU");
+
 export const endpointSchema = z.strictObject({
   endpoint: name.describe("name; with count above 1 {n} in it becomes 0, 1, … (else -0, -1, … is appended)"),
   count: count.default(1).describe("how many such endpoints"),
+  gpus: count
+    .optional()
+    .describe(
+      "GPUs in all, instead of count and replicas: endpoints of one replica each, as many as they make",
+    ),
   region: name.describe("where it is: names the carbon and price series and the round trip"),
   model: name.optional().describe("default: the profile's model"),
   large: z.boolean().default(false).describe("its model may serve requests that need the large one"),
@@ -118,6 +131,7 @@ export const endpointSchema = z.strictObject({
     .array(powerState)
     .default([])
     .describe("operating points; the first is the one at the start"),
+  powerCurve: powerCurve.optional(),
   mixedRule: z.enum(["add", "max"]).optional().describe("overrides the profile's rule for mixed iterations"),
   batching: policyOrFields
     .transform(fieldsOf)

@@ -1,5 +1,6 @@
 /** The keys of an experiment file that concern its results: `outputs`, `published`, `comparable`. */
 import { z } from "zod";
+import { BREAKDOWN_KEYS } from "../metrics/carbon-breakdown.ts";
 import { name } from "./schema-parts.ts";
 
 const column = z.union([
@@ -59,6 +60,21 @@ export const outputsSchema = z
   .strictObject({
     tables: z.array(table).default([]),
     figures: z.array(figure).default([]),
+    breakdowns: z
+      .array(
+        z.strictObject({
+          by: z
+            .array(z.enum(BREAKDOWN_KEYS))
+            .min(1)
+            .describe(
+              "tier; prompt-band: short (to 255 tokens), long (to 2,047), agentic; carbon-level: low, middle, high",
+            ),
+        }),
+      )
+      .default([])
+      .describe(
+        "carbon_g_per_1k_tokens of parts of the requests, as metrics with the parts' names at their end",
+      ),
   })
   .prefault({})
   .describe("tables and figures of the report; without tables one of the chief metrics is printed");

@@ -3,7 +3,7 @@ import type { EndpointPlan, FaultPlan } from "../fleet/build-fleet.ts";
 import { endpointNames } from "../fleet/endpoint-names.ts";
 import type { Batching } from "../fleet/fleet.ts";
 import { usdPerReplicaHour } from "../fleet/replica-price.ts";
-import type { Law } from "../profile/law.ts";
+import type { Law, LawInput } from "../profile/law.ts";
 import type { InlineProfile, Profile } from "../profile/schema.ts";
 import { lawOf } from "../profile/to-law.ts";
 import { canonicalJson } from "./canonical-json.ts";
@@ -16,6 +16,47 @@ export interface ProfileInput {
   /** Content hash. */
   readonly key: string;
   readonly profile: Profile | InlineProfile;
+}
+
+/**
+ * The fleet with `gpus` turned into `count`, or what is wrong with an entry: GPUs that make no whole number of replicas.
+ *
+ * @param profiles one for each entry
+ */
+export function withCounts(
+  fleet: readonly EndpointConfig[],
+  profiles: readonly ProfileInput[],
+): { readonly fleet: EndpointConfig[]; readonly problems: readonly Problem[] } {
+  const problems: Problem[] = [];
+  const counted = fleet.map((config, i) => {
+    const { gpus, ...rest } = config;
+    if (gpus === undefined) return config;
+    const { profile } = profiles[i];
+    const perReplica = gpusOf(config, profile);
+    if (gpus % perReplica !== 0) {
+      const name = "id" in profile ? profile.id : INLINE_PROFILE_ID;
+      const message = `${gpus} is no multiple of ${perReplica}, the GPUs of one replica of ${name}: ${gpus} / ${perReplica} = ${Number((gpus / perReplica).toFixed(2))} replicas`;
+      problems.push({ code: "CANOPY_EXPERIMENT_FLEET", path: ["fleet", i, "gpus"], message });
+    }
+    return { ...rest, count: Math.max(1, Math.floor(gpus / perReplica)) };
+  });
+  return { fleet: counted, problems };
+}
+
+function gpusOf({ gpusPerReplica }: EndpointConfig, profile: Profile | InlineProfile): number {
+  return gpusPerReplica ?? ("law" in profile ? undefined : profile.gpu?.count) ?? 1;
+}
+
+/** What tables say of a power curve that stands in for a profile's power. */
+export function powerCurveNotes(fleet: readonly EndpointConfig[]): string[] {
+  const notes = fleet.flatMap(({ endpoint, powerCurve }) =>
+    powerCurve === undefined
+      ? []
+      : [
+          `${endpoint}: power is ${powerCurve.idleW} W + ${powerCurve.peakW - powerCurve.idleW} W x (batch / maxRequests)^${powerCurve.exponent} for each GPU, ${powerCurve.peakW} W for prompts, in place of the profile's`,
+        ],
+  );
+  return [...new Set(notes)];
 }
 
 /** What an inline law is called where a profile's id would stand. */
@@ -52,7 +93,7 @@ function planEndpoint(
 ): EndpointPlan {
   const known = "law" in profile ? undefined : profile;
   const batching = resolveBatching(experiment, config, profile);
-  const gpusPerReplica = config.gpusPerReplica ?? known?.gpu?.count ?? 1;
+  const gpusPerReplica = gpusOf(config, profile);
   const { price, gpusPerInstance, scaling } = config;
   const roundTripMs = config.roundTripMs ?? experiment.network.roundTripMs[config.region] ?? 0;
   return {
@@ -117,17 +158,40 @@ function lawFor(
   profile: Profile | InlineProfile,
   maxRequests: number,
   { calibration }: Experiment,
-  { mixedRule }: EndpointConfig,
+  config: EndpointConfig,
 ): Law {
   const { prefillFactor } = calibration;
-  const name = canonicalJson([key, maxRequests, mixedRule, prefillFactor]);
+  const { mixedRule, powerCurve } = config;
+  const gpus = gpusOf(config, profile);
+  const name = canonicalJson([key, maxRequests, mixedRule, prefillFactor, powerCurve ?? null, gpus]);
   let law = laws.get(name);
   if (law === undefined) {
-    law = lawOf(profile, maxRequests, { mixedRule, prefillFactor });
+    const power = powerCurve === undefined ? undefined : powerOfCurve(powerCurve, gpus, maxRequests);
+    law = lawOf(profile, maxRequests, { mixedRule, prefillFactor, power });
     if (laws.size >= MOST_LAWS) laws.clear();
     laws.set(name, law);
   }
   return law;
+}
+
+type PowerCurveConfig = NonNullable<EndpointConfig["powerCurve"]>;
+
+/** Power of a replica of some GPUs by a curve over its utilisation (CAPS: exponent 0.7). */
+function powerOfCurve(
+  { idleW, peakW, exponent }: PowerCurveConfig,
+  gpus: number,
+  maxRequests: number,
+): NonNullable<LawInput["power"]> {
+  const batch = Array.from({ length: maxRequests }, (_, i) => i + 1);
+  return {
+    idleWatts: idleW * gpus,
+    idleUnloadedWatts: idleW * gpus,
+    prefillWatts: peakW * gpus,
+    decode: {
+      batch,
+      watts: batch.map((n) => gpus * (idleW + (peakW - idleW) * (n / maxRequests) ** exponent)),
+    },
+  };
 }
 
 /** The faults of an experiment in SI units. */

@@ -24,6 +24,8 @@ export interface ResolvedRun {
   readonly metrics: RunMetricsContext;
   /** Number of the first request that latency and service level count. */
   readonly firstCounted: number;
+  /** Latest arrival that is known before the run. */
+  readonly arrivalsEndSeconds: number;
   /** End of the carbon series after the start of the run, in seconds; Infinity where it has none. */
   readonly signalEndSeconds: number;
 }
@@ -91,6 +93,7 @@ export function resolveWith(
     metrics: metricsContext(inputs, fleet, workload.taskTypes),
     firstCounted,
     signalEndSeconds,
+    arrivalsEndSeconds: span.lastSeconds,
   };
 }
 

@@ -196,6 +196,13 @@ export const METRICS: readonly MetricInfo[] = [
     description: "operational carbon (gpu) per 1,000 output tokens",
   },
   {
+    name: "carbon_g_per_1k_tokens_<part>",
+    unit: "g",
+    better: lower,
+    description:
+      "the same of a part of the requests (outputs.breakdowns): carbon attributed to them over their output tokens",
+  },
+  {
     name: "carbon_g_per_1k_good_tokens",
     unit: "g",
     better: lower,

@@ -7,6 +7,8 @@ export interface LawOptions {
   readonly mixedRule?: "add" | "max" | undefined;
   /** Multiplies the prefill time above the overhead (a calibration of the GPU's part; default 1). */
   readonly prefillFactor?: number | undefined;
+  /** Power of the whole replica in place of the profile's. */
+  readonly power?: LawInput["power"] | undefined;
 }
 
 /**
@@ -40,7 +42,7 @@ export function lawOf(profile: Profile | InlineProfile, maxSequences: number, op
       },
       overheadSeconds: overheadMs / 1000,
       mixedRule: options.mixedRule ?? profile.mixed.rule,
-      power: replicaPower(profile),
+      power: options.power ?? replicaPower(profile),
     },
     maxSequences,
     profile.id,
@@ -75,7 +77,8 @@ export function lawFromAffine(
       overheadSeconds: law.baseMs / 1000,
       mixedRule: options.mixedRule ?? "add",
       power:
-        power === undefined
+        options.power ??
+        (power === undefined
           ? null
           : {
               idleWatts: power.idleWatts,
@@ -85,7 +88,7 @@ export function lawFromAffine(
                 batch: power.decode.map((point) => point.batch),
                 watts: power.decode.map((point) => point.watts),
               },
-            },
+            }),
     },
     maxSequences,
     "profile.law",
