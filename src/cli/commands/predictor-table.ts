@@ -90,9 +90,11 @@ function notes(rows: readonly PredictorRow[]): string[] {
   const constructed = rows.filter(({ training }) => training.origin === "constructed");
   return [
     ...constructed.map(({ data, training }) =>
-      training.correlation === null || training.correlation === 0
-        ? `constructed (${data}): output lengths are drawn without regard to the features; nothing can predict them`
-        : `constructed (${data}): log output lengths are drawn with a correlation of ${training.correlation} with the features, so its quality is circular`,
+      training.correlation === null
+        ? `constructed (${data}): what the output lengths owe to the features is not stated`
+        : training.correlation === 0
+          ? `constructed (${data}): output lengths are drawn without regard to the features; nothing can predict them`
+          : `constructed (${data}): log output lengths are drawn with a correlation of ${training.correlation} with the features, so its quality is circular`,
     ),
     ...(rows.some(({ quality, trainingSeconds }) => quality.risk !== null && trainingSeconds !== null)
       ? ["training with labels includes the simulated run that gives them"]
