@@ -4,12 +4,17 @@ import type { PlainValue } from "./located-tree.ts";
 import { INLINE_PROFILE_ID } from "./resolve-fleet.ts";
 import { describeSeries } from "./resolve-signals.ts";
 import type { PointProvenance } from "./result.ts";
+import type { Experiment } from "./schema.ts";
 import type { SeriesInput } from "./shared-inputs.ts";
 
 /** What the figures of a point rest on. */
-export function pointProvenance({ key, point, inputs }: PlannedPoint, plan: ExperimentPlan): PointProvenance {
+export function pointProvenance(
+  { key, point, inputs, routers }: PlannedPoint,
+  plan: ExperimentPlan,
+): PointProvenance {
   const { experiment } = inputs;
   const { series } = plan.inputs;
+  const trains = routers.some(({ training }) => training !== null);
   const describe = (signals: Readonly<Record<string, SeriesInput>>) =>
     Object.fromEntries(
       Object.entries(signals).map(([region, input]) => [region, describeSeries(input, { series })]),
@@ -43,11 +48,50 @@ export function pointProvenance({ key, point, inputs }: PlannedPoint, plan: Expe
     notes: [
       ...inputs.notes,
       ...(point.note === undefined ? [] : [point.note]),
+      ...settingNotes(experiment, trains),
       ...(experiment.fleet.every(({ hostWattsPerReplica }) => hostWattsPerReplica === 0)
         ? ["hostWattsPerReplica is 0: the server and facility boundaries hold GPUs alone"]
         : []),
     ],
   };
+}
+
+/** What a reader has to know of simulated answers, training, the clock and constructed outputs. */
+function settingNotes({ accuracy, training, clock, workload }: Experiment, trains: boolean): string[] {
+  const notes: string[] = [];
+  if (accuracy !== undefined) {
+    const table = typeof accuracy.table === "string" ? accuracy.table : "the experiment's table";
+    const source = accuracy.source === undefined ? "" : `, ${accuracy.source}`;
+    const phi =
+      typeof accuracy.phi === "number"
+        ? String(accuracy.phi)
+        : Object.entries(accuracy.phi)
+            .map(([dataset, value]) => `${dataset} ${value}`)
+            .join(", ");
+    notes.push(
+      `simulated correctness: no model has answered; right and wrong are drawn by item response fitted to ${table}${source}, phi ${phi}`,
+    );
+  }
+  if (trains && training !== undefined) {
+    const { durationS, requests, seed } = training;
+    const lengths = [
+      ...(requests === undefined ? [] : [`${requests} requests`]),
+      ...(durationS === undefined ? [] : [`${durationS} s of requests`]),
+    ];
+    const which = "trace" in workload ? "the beginning of the trace" : `seed ${seed}`;
+    notes.push(
+      `routers that learn are trained on ${lengths.join(", at most ")} (${which}), which no evaluated run has`,
+    );
+  }
+  if (clock === "dispatch") {
+    notes.push("objectives bound latency from the end of a deliberate hold within the tier's deferralS");
+  }
+  if ("outputFeatures" in workload && workload.outputFeatures !== undefined) {
+    notes.push(
+      `constructed: the logarithm of the output tokens correlates by ${workload.outputFeatures.rho} with what a gateway sees of a request`,
+    );
+  }
+  return notes;
 }
 
 function workloadProvenance(

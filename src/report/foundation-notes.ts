@@ -162,7 +162,11 @@ function latencyText({ latency, tiers }: PointProvenance): string {
 function definitions({ rows, outputs }: ExperimentResult, shown: ReadonlySet<string>): string[] {
   const notes: string[] = [];
   for (const metric of shown) {
-    const info = /cost_|energy_|carbon_/.test(metric) ? metricInfo(metric) : undefined;
+    const info = /cost_|energy_|carbon_|dispatch|_arrival$|^accuracy|^coverage$|^floor_violation$|^ece$/.test(
+      metric,
+    )
+      ? metricInfo(metric)
+      : undefined;
     if (info !== undefined) notes.push(`${metricLabel(metric, { outputs })}: ${info.description}`);
   }
   if ([...shown].some((metric) => metric.startsWith("oscillation"))) {

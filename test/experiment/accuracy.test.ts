@@ -1,9 +1,11 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
+import { aggregate } from "../../src/experiment/aggregate.ts";
 import { executeRun } from "../../src/experiment/execute-run.ts";
 import { type ExperimentPlan, expandExperiment } from "../../src/experiment/expand.ts";
 import { parseExperiment } from "../../src/experiment/load.ts";
+import { resultTables } from "../../src/report/result-table.ts";
 import { temporaryFolder } from "../temporary-folder.ts";
 
 const folder = temporaryFolder("accuracy");
@@ -66,6 +68,21 @@ describe("simulated correctness", () => {
       expect(metrics["ece"]).toBeCloseTo(Math.abs(0.9 - (metrics["accuracy"] as number)), 9);
     }
     expect(second["floor_violation"]).toBeGreaterThan(first["floor_violation"] as number);
+  });
+
+  test("is said with every result, and under tables that show it", async () => {
+    const text = EXPERIMENT.replace(
+      "routers:",
+      "outputs: { tables: [{ title: T, columns: [accuracy] }] }\nrouters:",
+    );
+    const plan = await planOf(text);
+    const [run] = plan.runs;
+    const result = aggregate(plan, new Map([[run.key, await executeRun(run, plan.inputs)]]));
+    expect(result.provenance.points[0].notes).toContain(
+      "simulated correctness: no model has answered; right and wrong are drawn by item response fitted to the experiment's table, phi 0.4",
+    );
+    const [table] = resultTables(result);
+    expect(table.notes.filter((note) => note.includes("simulated correctness"))).toHaveLength(2);
   });
 
   test("is null nowhere else: a run without the section has no such metric", async () => {
