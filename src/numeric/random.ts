@@ -17,6 +17,11 @@ export class Stream {
     for (let i = 0; i < 15; i++) this.uint32();
   }
 
+  /** The generator's memory itself: a checkpoint copies it out, and back in to go on from there. */
+  get state(): Int32Array {
+    return this.#state;
+  }
+
   /** Uniform integer in [0, 2^32). */
   uint32(): number {
     const state = this.#state;
