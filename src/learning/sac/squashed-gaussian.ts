@@ -60,22 +60,31 @@ export function drawActions(
   sample: PolicySample,
 ): void {
   for (let row = 0; row < rows; row++) {
-    let sum = 0;
+    let sum = -size * (2 * Math.LN2 + HALF_LOG_TWO_PI);
+    // log(1 - tanh(u)^2) = 2 (ln 2 - |u| - log(1 + e^(-2|u|))), with one logarithm for many dimensions.
+    let product = 1;
     for (let i = 0; i < size; i++) {
       const at = row * size + i;
-      const t = Math.tanh(outputs[(2 * row + 1) * size + i]);
+      const t = 1 - 2 / (1 + Math.exp(2 * outputs[(2 * row + 1) * size + i]));
       const logStd = LOG_STD_MIN + LOG_STD_HALF_RANGE * (t + 1);
       const eps = random.normal();
       const spread = Math.exp(logStd) * eps;
       const u = outputs[2 * row * size + i] + spread;
-      const action = Math.tanh(u);
+      const magnitude = Math.abs(u);
+      const decay = Math.exp(-2 * magnitude);
+      const action = (Math.sign(u) * (1 - decay)) / (1 + decay);
       sample.actions[at] = action;
       sample.squashed[at] = action;
       sample.spreads[at] = spread;
       sample.logStdSlopes[at] = LOG_STD_HALF_RANGE * (1 - t * t);
-      sum += -0.5 * eps * eps - logStd - HALF_LOG_TWO_PI - logSquashSlope(u);
+      sum -= 0.5 * eps * eps + logStd - 2 * magnitude;
+      product *= 1 + decay;
+      if (product > 1e300) {
+        sum += 2 * Math.log(product);
+        product = 1;
+      }
     }
-    sample.logDensities[row] = sum;
+    sample.logDensities[row] = sum + 2 * Math.log(product);
   }
 }
 
