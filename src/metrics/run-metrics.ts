@@ -93,12 +93,9 @@ function latencyMetrics(out: MetricWriter, sink: SummarySink): void {
     out.put(`${name}_mean_s`, store.mean, NOTHING_FINISHED);
     for (const [key, q] of PERCENTILES) out.put(`${name}_${key}_s`, store.quantile(q), NOTHING_FINISHED);
   }
-  for (const name of ["ttft", "e2e"] as const) {
-    const store = name === "ttft" ? sink.dispatchTtft : sink.dispatchE2e;
-    out.put(`dispatch_${name}_mean_s`, store.mean, NOTHING_FINISHED);
-    for (const [key, q] of DISPATCH_PERCENTILES)
-      out.put(`dispatch_${name}_${key}_s`, store.quantile(q), NOTHING_FINISHED);
-  }
+  out.put("dispatch_ttft_mean_s", sink.dispatchTtft.mean, NOTHING_FINISHED);
+  for (const [key, q] of DISPATCH_PERCENTILES)
+    out.put(`dispatch_ttft_${key}_s`, sink.dispatchTtft.quantile(q), NOTHING_FINISHED);
   out.put("tpot_mean_s", sink.tpotSum / sink.tpotCount, "no request had more than one output token");
 }
 

@@ -45,9 +45,6 @@ export class SummarySink implements RecordSink {
   /** On the clock that counts, and on each clock. */
   readonly violated: Float64Array;
   readonly violatedOn: { readonly arrival: Float64Array; readonly dispatch: Float64Array };
-  /** First-token and last-token latency without deliberate waits; those above where no tier may be held. */
-  readonly dispatchTtft: QuantileStore;
-  readonly dispatchE2e: QuantileStore;
   readonly answers: AccuracyCounter | undefined;
   /** Output tokens of all finished requests, and of those that met their objective. */
   outputTokens = 0;
@@ -67,8 +64,9 @@ export class SummarySink implements RecordSink {
   readonly #unfinished = new GrowingFloat64();
   #columns: RecordColumns | undefined;
   readonly #allowedHold: Float64Array;
-  /** Whether some tier may be held on purpose: without one the clocks are the same. */
-  readonly #holds: boolean;
+  readonly #mode: "sketch" | "auto";
+  /** First-token latency from dispatch, once a request was held on purpose: up to then it is that from arrival. */
+  #dispatchTtft: QuantileStore | undefined;
 
   constructor(options: SummaryOptions) {
     this.options = options;
@@ -84,9 +82,7 @@ export class SummarySink implements RecordSink {
     };
     this.violated = this.violatedOn[clock];
     this.#allowedHold = Float64Array.from(tiers, allowedHoldSeconds);
-    this.#holds = tiers.some((tier) => tier.deferrable);
-    this.dispatchTtft = this.#holds ? new QuantileStore({ mode }) : this.ttft;
-    this.dispatchE2e = this.#holds ? new QuantileStore({ mode }) : this.e2e;
+    this.#mode = mode;
     this.answers = answeredTypes === null ? undefined : new AccuracyCounter(answeredTypes);
     this.shortOscillation = new ShareOscillation(options.groups, SHORT_INTERVAL);
     this.longOscillation = new ShareOscillation(options.groups, LONG_INTERVAL);
@@ -120,27 +116,27 @@ export class SummarySink implements RecordSink {
     const held = columns.heldSeconds[request];
     if (held > 0) this.held.add(held);
     if (columns.id[request] < this.options.firstCounted) return;
+    const tier = columns.tier[request];
+    if (held > 0 && this.#dispatchTtft === undefined) {
+      this.#dispatchTtft = new QuantileStore({ mode: this.#mode });
+      this.#dispatchTtft.merge(this.ttft);
+    }
     this.ttft.add(ttft);
     this.e2e.add(e2e);
+    this.#dispatchTtft?.add(dispatchLatency(ttft, held, this.#allowedHold[tier]));
     if (tokens > 1) {
       this.tpotSum += (columns.finishedSeconds[request] - columns.firstTokenSeconds[request]) / (tokens - 1);
       this.tpotCount++;
     }
-    const tier = columns.tier[request];
     this.counted[tier]++;
     const latency = this.options.latency === "ttft" ? ttft : e2e;
     const limit = this.options.tiers[tier].sloSeconds;
-    let isGood = latency <= limit;
+    const isGood = latency <= limit;
+    const isGoodFromDispatch =
+      held > 0 ? dispatchLatency(latency, held, this.#allowedHold[tier]) <= limit : isGood;
     if (!isGood) this.violatedOn.arrival[tier]++;
-    if (this.#holds) {
-      const allowed = this.#allowedHold[tier];
-      this.dispatchTtft.add(dispatchLatency(ttft, held, allowed));
-      this.dispatchE2e.add(dispatchLatency(e2e, held, allowed));
-      const isGoodFromDispatch = dispatchLatency(latency, held, allowed) <= limit;
-      if (!isGoodFromDispatch) this.violatedOn.dispatch[tier]++;
-      if (this.options.clock === "dispatch") isGood = isGoodFromDispatch;
-    } else if (!isGood) this.violatedOn.dispatch[tier]++;
-    if (isGood) this.goodTokens += tokens;
+    if (!isGoodFromDispatch) this.violatedOn.dispatch[tier]++;
+    if (this.options.clock === "dispatch" ? isGoodFromDispatch : isGood) this.goodTokens += tokens;
     this.answers?.count(columns, request);
   }
 
@@ -180,10 +176,13 @@ export class SummarySink implements RecordSink {
       const first = Number.isNaN(pairs[i + 1]) ? waited : pairs[i + 1];
       this.e2e.add(waited);
       this.ttft.add(first);
-      if (!this.#holds) continue;
-      this.dispatchE2e.add(waited);
-      this.dispatchTtft.add(first);
+      this.#dispatchTtft?.add(first);
     }
+  }
+
+  /** First-token latency from the end of a deliberate hold that the tier allows. */
+  get dispatchTtft(): QuantileStore {
+    return this.#dispatchTtft ?? this.ttft;
   }
 
   /** Oscillation of the announced weights, the mean over classes of requests; null without any. */
