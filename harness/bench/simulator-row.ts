@@ -1,12 +1,14 @@
 import type { Fleet } from "../../src/fleet/fleet.ts";
 import { SummarySink } from "../../src/metrics/summary-sink.ts";
 import { lawFromAffine } from "../../src/profile/to-law.ts";
-import type { Router } from "../../src/routers/contract.ts";
+import type { ClairvoyantWorld, Router } from "../../src/routers/contract.ts";
 import { createRouter, findRouter } from "../../src/routers/registry.ts";
 import type { Track } from "../../src/signal/series.ts";
-import type { RunOptions } from "../../src/simulator/options.ts";
+import type { Answers, RecordSink, RunOptions } from "../../src/simulator/options.ts";
 import { simulate } from "../../src/simulator/simulate.ts";
 import { CEDAR_TIERS } from "../../src/workload/classes.ts";
+import { responseSeed, responseUniform } from "../../src/workload/item-response.ts";
+import type { Workload } from "../../src/workload/requests.ts";
 import { SyntheticWorkload } from "../../src/workload/synthetic.ts";
 import { materialize } from "../../src/workload/trace.ts";
 
@@ -16,6 +18,8 @@ export interface BenchRequest {
   readonly replicas: number;
   readonly ratePerSecond: number;
   readonly source: "trace" | "stream";
+  /** Of the router; default: its own. */
+  readonly parameters?: Readonly<Record<string, unknown>>;
 }
 
 export interface BenchRow extends BenchRequest {
@@ -33,41 +37,18 @@ const ONCE_ABOVE = 2_000_000;
 
 /** Times one configuration; the process's peak memory is the row's. */
 export function benchRow(request: BenchRequest): BenchRow {
-  const generated = new SyntheticWorkload({
-    seed: 1,
-    requests: request.requests,
-    arrival: { process: "poisson", ratePerSecond: request.ratePerSecond },
-    prompt: { dist: "lognormal", mu: 6.39, sigma: 1, min: 1, max: 8000 },
-    output: { dist: "lognormal", mu: 5.2, sigma: 0.8, min: 1, max: 2000 },
-    tiers: CEDAR_TIERS,
-  });
+  const generated = benchWorkload(1, request.requests, request.ratePerSecond);
   const workload = request.source === "trace" ? materialize(generated) : generated;
   const fleet = benchFleet(request.replicas);
+  const artefacts = trained(request, fleet);
   const repetitions = request.requests > ONCE_ABOVE ? 1 : 5;
   let best = Number.POSITIVE_INFINITY;
   let bestCalibration = Number.POSITIVE_INFINITY;
   let iterations = 0;
   for (let i = 0; i < repetitions; i++) {
     for (let turn = 0; turn < 5; turn++) bestCalibration = Math.min(bestCalibration, calibrationSeconds());
-    const options: RunOptions = {
-      fleet,
-      workload,
-      router: createRouter(findRouter(request.router), {}, "bench").router as Router,
-      seed: 1,
-      signal: "average",
-      latency: "ttft",
-      clock: "arrival",
-      telemetryIntervalSeconds: 0.1,
-      signalIntervalSeconds: 300,
-      end: "drain",
-      horizonSeconds: null,
-      forecastCarbon: null,
-      artefacts: new Map(),
-      explain: false,
-      clairvoyant: false,
-      startHour: 0,
-      answers: null,
-    };
+    const { router } = createRouter(findRouter(request.router), request.parameters, "bench");
+    const options = { ...optionsOf(fleet, workload, router as Router), artefacts };
     const sink = new SummarySink({
       tiers: workload.tiers,
       latency: "ttft",
@@ -91,6 +72,67 @@ export function benchRow(request: BenchRequest): BenchRow {
     repetitions,
     requestsPerCalibration: (request.requests / best) * (bestCalibration / CALIBRATION_TURNS) * 1000,
   };
+}
+
+function benchWorkload(seed: number, requests: number, ratePerSecond: number): SyntheticWorkload {
+  return new SyntheticWorkload({
+    seed,
+    requests,
+    arrival: { process: "poisson", ratePerSecond },
+    prompt: { dist: "lognormal", mu: 6.39, sigma: 1, min: 1, max: 8000 },
+    output: { dist: "lognormal", mu: 5.2, sigma: 0.8, min: 1, max: 2000 },
+    tiers: CEDAR_TIERS,
+  });
+}
+
+function optionsOf(fleet: Fleet, workload: Workload, router: Router): RunOptions {
+  return {
+    fleet,
+    workload,
+    router,
+    seed: 1,
+    signal: "average",
+    latency: "ttft",
+    clock: "arrival",
+    telemetryIntervalSeconds: 0.1,
+    signalIntervalSeconds: 300,
+    end: "drain",
+    horizonSeconds: null,
+    forecastCarbon: null,
+    artefacts: new Map(),
+    startHour: 0,
+    answers: null,
+    explain: false,
+    clairvoyant: false,
+  };
+}
+
+/** Requests on which a router that learns is trained, of another seed; its training is no part of what is timed. */
+const TRAINING_REQUESTS = 20_000;
+const ANSWER_SEED = responseSeed("bench");
+/** Seven answers of ten are right: GAR's routers want to know. */
+const ANSWERS: Answers = {
+  correct: (id, _difficulty, _task, model) => responseUniform(ANSWER_SEED, id, model) < 0.7,
+};
+const NO_RECORDS: RecordSink = {
+  begin() {},
+  placed() {},
+  finished() {},
+  rejected() {},
+  unfinished() {},
+  weights() {},
+};
+
+function trained(request: BenchRequest, fleet: Fleet): ReadonlyMap<string, Uint8Array> {
+  const definition = findRouter(request.router);
+  const { training } = definition;
+  if (training === undefined) return new Map();
+  const { parameters } = createRouter(definition, request.parameters, "bench");
+  const learner = training.create(parameters);
+  const workload = benchWorkload(2, TRAINING_REQUESTS, request.ratePerSecond);
+  const options = optionsOf(fleet, workload, learner as Router<ClairvoyantWorld> as Router);
+  simulate({ ...options, clairvoyant: true, answers: ANSWERS }, NO_RECORDS);
+  return learner.learned();
 }
 
 const CALIBRATION_TURNS = 2_000_000;

@@ -11,6 +11,11 @@ import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { type BenchRequest, type BenchRow, benchRow } from "./simulator-row.ts";
 
+/** Four of the twelve endpoints each, one region each. */
+const CAPS_POOLS = Object.fromEntries(
+  ["lp", "cp", "bp"].map((pool, p) => [pool, [0, 3, 6, 9].map((i) => `endpoint-${i + p}`)]),
+);
+
 /** What is measured. Trace: made beforehand, in memory; stream: generated while simulating, in constant memory. */
 const PLAN: readonly BenchRequest[] = [
   ...[10_000, 100_000, 1_000_000].flatMap((requests) =>
@@ -31,6 +36,14 @@ const PLAN: readonly BenchRequest[] = [
       source: "stream" as const,
     })),
   ),
+  ...(["caps", "gar-pd"] as const).map((router) => ({
+    router,
+    requests: 1_000_000,
+    replicas: 12,
+    ratePerSecond: 100,
+    source: "trace" as const,
+    ...(router === "caps" && { parameters: { pools: CAPS_POOLS } }),
+  })),
   { router: "round-robin", requests: 1_000_000, replicas: 1000, ratePerSecond: 8000, source: "trace" },
   { router: "cedar", requests: 200_000, replicas: 1000, ratePerSecond: 8000, source: "trace" },
 ];
