@@ -77,7 +77,7 @@ export function loadCheckpoint(learner: Learner, bytes: Uint8Array, source: stri
     targets.delete(name);
     const part = bytes.slice(at, at + target.byteLength);
     if (part.byteLength < target.byteLength) throw formatError(source, "it ends early");
-    if (type === "f32" && !new Float32Array(part.buffer).every(Number.isFinite)) {
+    if (!numbersOf(part, type).every(Number.isFinite)) {
       throw formatError(source, `its part "${name}" holds a number that is not finite`);
     }
     copies.push([target, part]);
@@ -124,6 +124,12 @@ function expectSameShape({ kind, shape }: Learner, header: Header, source: strin
   }
 }
 
+/** The first part of a learner that holds a number that is not finite, or null. */
+export function spoiltPart(learner: Learner): string | null {
+  const spoilt = sectionsOf(learner).find(([, array]) => !array.every(Number.isFinite));
+  return spoilt === undefined ? null : spoilt[0];
+}
+
 function sectionsOf({ networks, arrays }: Learner): [string, StateArray][] {
   return [
     ...Object.entries(networks).flatMap(([name, { parameters, adam }]): [string, StateArray][] => [
@@ -133,6 +139,11 @@ function sectionsOf({ networks, arrays }: Learner): [string, StateArray][] {
     ]),
     ...Object.entries(arrays),
   ];
+}
+
+function numbersOf({ buffer }: Uint8Array<ArrayBuffer>, type: Section["type"]): StateArray {
+  if (type === "f32") return new Float32Array(buffer);
+  return type === "f64" ? new Float64Array(buffer) : new Int32Array(buffer);
 }
 
 function typeOf(array: StateArray): Section["type"] {

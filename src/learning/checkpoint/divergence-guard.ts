@@ -1,5 +1,5 @@
 import { UserError } from "../../errors.ts";
-import { saveCheckpoint } from "./checkpoint.ts";
+import { saveCheckpoint, spoiltPart } from "./checkpoint.ts";
 import type { Learner } from "./learner.ts";
 import { LossWindow } from "./loss-window.ts";
 
@@ -43,7 +43,7 @@ export interface DivergenceOptions {
 /**
  * Watches a learner's loss, keeps its last good checkpoint and ends training that has diverged: at a loss or a
  * parameter that is not finite at once, at exploding losses after some of them in a row. A parameter may spoil between
- * two checkpoints without the loss showing it yet, so a checkpoint is taken only of finite parameters.
+ * two checkpoints without the loss showing it yet, so a checkpoint is taken only where all is finite, optimiser included.
  */
 export class DivergenceGuard {
   readonly #learner: Learner;
@@ -100,10 +100,8 @@ export class DivergenceGuard {
   }
 
   #keep(update: number): void {
-    for (const [name, { parameters }] of Object.entries(this.#learner.networks)) {
-      if (!parameters.every(Number.isFinite))
-        throw this.#error(`its network "${name}" holds a number that is not finite`);
-    }
+    const spoilt = spoiltPart(this.#learner);
+    if (spoilt !== null) throw this.#error(`its part "${spoilt}" holds a number that is not finite`);
     const bytes = saveCheckpoint(this.#learner);
     this.#kept = { bytes, update, place: this.#store?.(bytes, update) ?? null };
   }
