@@ -11,7 +11,7 @@ describe("a decision allocates nothing", () => {
     const probe = fileURLToPath(new URL("./allocation-probe.ts", import.meta.url));
     const { stdout } = await promisify(execFile)(process.execPath, ["--expose-gc", "--import", "tsx", probe]);
     results = JSON.parse(stdout);
-  }, 60_000);
+  }, 240_000);
 
   test.each(listRouters().map((d) => d.id))(
     "%s: a million warm decisions fill less than a byte each",

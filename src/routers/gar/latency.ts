@@ -62,13 +62,33 @@ export class LatencyEstimate {
     const bin = outputBin(outputs);
     const { values, takenAt } = this.#cells;
     const { values: wholes, takenAt: wholesTakenAt } = this.#wholes;
+    const { telemetry, endpoints, latency } = this.#world;
+    const { replicas, queuedPrefillTokens, decoding, timeFactor } = telemetry;
+    const { roundTripSeconds } = endpoints;
+    const perToken = this.#secondsPerPromptToken;
+    const step = this.#step;
+    const stepStart = this.#stepStart;
+    const batches = this.#batches;
+    const decodes = latency === "e2e";
+    const oldest = now - this.#maxAge;
     for (let i = 0; i < candidates.length; i++) {
       const e = candidates[i];
+      const serving = replicas[e];
+      if (serving === 0) {
+        into[e] = NO_REPLICA_SECONDS;
+        continue;
+      }
+      let seconds = (queuedPrefillTokens[e] / serving + tokens) * perToken[e];
+      if (decodes) {
+        const batch = Math.min(batches[e], 1 + Math.floor(decoding[e] / serving));
+        seconds += outputs * step[stepStart[e] + batch - 1];
+      }
+      seconds = roundTripSeconds[e] + seconds * timeFactor[e];
       const cell = (e * OUTPUT_BINS + bin) * LOAD_BINS + this.#loadBin(e);
-      this.#fillFromProfile(into, e, tokens, outputs);
-      if (values[cell] >= 0 && now - takenAt[cell] <= this.#maxAge) {
-        if (values[cell] > into[e]) into[e] = values[cell];
-      } else if (wholes[e] > into[e] && now - wholesTakenAt[e] <= this.#maxAge) into[e] = wholes[e];
+      if (values[cell] >= 0 && takenAt[cell] >= oldest) {
+        if (values[cell] > seconds) seconds = values[cell];
+      } else if (wholes[e] > seconds && wholesTakenAt[e] >= oldest) seconds = wholes[e];
+      into[e] = seconds;
     }
   }
 
@@ -94,22 +114,6 @@ export class LatencyEstimate {
   unloadedSeconds(e: number, tokens: number, outputs: number): number {
     const decode = this.#world.latency === "e2e" ? outputs * this.#step[this.#stepStart[e]] : 0;
     return this.#world.endpoints.roundTripSeconds[e] + tokens * this.#secondsPerPromptToken[e] + decode;
-  }
-
-  #fillFromProfile(into: Float64Array, e: number, tokens: number, outputs: number): void {
-    const { telemetry, endpoints, latency } = this.#world;
-    const replicas = telemetry.replicas[e];
-    if (replicas === 0) {
-      into[e] = NO_REPLICA_SECONDS;
-      return;
-    }
-    const prompt = this.#secondsPerPromptToken[e];
-    let seconds = (telemetry.queuedPrefillTokens[e] / replicas + tokens) * prompt;
-    if (latency === "e2e") {
-      const batch = Math.min(this.#batches[e], 1 + Math.floor(telemetry.decoding[e] / replicas));
-      seconds += outputs * this.#step[this.#stepStart[e] + batch - 1];
-    }
-    into[e] = endpoints.roundTripSeconds[e] + seconds * telemetry.timeFactor[e];
   }
 
   /** 0 when idle; then up to 1/16, 1/8, 1/4, 1/2, 1 of the places, and beyond. */
