@@ -1,9 +1,12 @@
-/** Samples after which a quantile is taken anew. */
-const EVERY = 16;
+/** Samples after which a quantile is taken anew, of few samples and of many. */
+const EVERY_OF_FEW = 16;
+const EVERY_OF_MANY = 64;
+const MANY = 128;
 
 /**
  * A quantile of the latest samples of each cell, for many cells of which few are ever used: a cell takes memory with
- * its first sample. The quantile is that of rank ceil(q n), taken anew every 16 samples.
+ * its first sample. The quantile is that of rank ceil(q n), taken anew every 16 samples, every 64 from the
+ * 128th on.
  */
 export class LatencyQuantiles {
   /** By cell; NaN below the least number of samples. */
@@ -37,7 +40,8 @@ export class LatencyQuantiles {
     this.#counts[cell] = count + 1;
     this.takenAt[cell] = now;
     const have = count + 1;
-    if (have < this.#least || (have !== this.#least && have % EVERY !== 0)) return;
+    const every = have < MANY ? EVERY_OF_FEW : EVERY_OF_MANY;
+    if (have < this.#least || (have !== this.#least && have % every !== 0)) return;
     const n = Math.min(have, ring.length);
     for (let i = 0; i < n; i++) this.#scratch[i] = ring[i];
     this.values[cell] = select(this.#scratch, n, Math.ceil(this.#quantile * n) - 1);
