@@ -2,7 +2,6 @@ import type { CostPredictor, LengthQuantile } from "../../learning/cost-predicto
 import { fillLoad, type PoolLoad } from "../../learning/cost-predictor/features.ts";
 import { TenantStatistics } from "../../learning/cost-predictor/tenant-statistics.ts";
 import type { Forest } from "../../learning/trees/forest.ts";
-import { logistic } from "../../numeric/logistic.ts";
 import type { World } from "../contract.ts";
 import type { CostModel } from "./cost-model.ts";
 import { type Clock, PromptRow } from "./prompt-row.ts";
@@ -42,7 +41,8 @@ export class LearnedCosts implements CostModel {
     fillLoad(row, 0, load, taskTypes);
     this.#risk.place(row, 0, this.#prompt.features, row.length);
     this.#risk.scoreInto(out, at);
-    out[at] = logistic(out[at]);
+    // Written out: a call that is not inlined would box its result.
+    out[at] = 1 / (1 + Math.exp(-out[at]));
   }
 
   completed(request: number, outputTokens: number, missed: boolean): void {

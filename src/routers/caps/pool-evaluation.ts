@@ -51,6 +51,8 @@ export class PoolEvaluation {
   /** Seconds of the request at the endpoint looked at. */
   readonly #times = new Float64Array(5);
   readonly #intensity = new Float64Array(1);
+  /** Highest rate of the pools asked about. */
+  readonly #fastest = new Float64Array(1);
   readonly #load: PoolLoads;
 
   constructor(
@@ -82,18 +84,17 @@ export class PoolEvaluation {
    * @param candidate 1 for the pools asked about, each with an endpoint that is up and may serve the request
    */
   best(candidate: Uint8Array, needsLarge: number): number {
-    let fastest = 0;
+    this.#fastest[0] = 0;
     for (let pool = 0; pool < POOLS.length; pool++) {
       if (candidate[pool] === 0) continue;
       this.#evaluate(pool, needsLarge);
-      if (this.rate[pool] > fastest) fastest = this.rate[pool];
+      if (this.rate[pool] > this.#fastest[0]) this.#fastest[0] = this.rate[pool];
     }
     let best = -1;
     for (let pool = 0; pool < POOLS.length; pool++) {
       this.score[pool] = Number.NaN;
       if (candidate[pool] === 0) continue;
-      const goodput = goodputTerm(this.rate[pool], fastest, this.risk[pool]);
-      this.score[pool] = score(goodput, this.carbon[pool], this.risk[pool], this.#p);
+      this.#weigh(pool);
       if (best < 0 || this.score[pool] > this.score[best]) best = pool;
     }
     return best;
@@ -114,6 +115,11 @@ export class PoolEvaluation {
     const steps = this.#service.stepSeconds[e];
     const batch = Math.min(steps.length - 1, Math.floor(telemetry.decoding[e] / replicas) + 1);
     return wait + prefill + this.outputs[0] * steps[batch] * factor;
+  }
+
+  #weigh(pool: number): void {
+    const goodput = goodputTerm(this.rate[pool], this.#fastest[0], this.risk[pool]);
+    this.score[pool] = score(goodput, this.carbon[pool], this.risk[pool], this.#p);
   }
 
   #evaluate(pool: number, needsLarge: number): void {
