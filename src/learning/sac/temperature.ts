@@ -1,10 +1,12 @@
+import { adamScalarStep, type ScalarState, scalarState } from "../dense/adam-scalar.ts";
+
 /**
  * SAC's temperature alpha, adjusted so that the policy's entropy comes close to a target (Haarnoja et al. 2018b,
  * section 5): one parameter, log alpha, under Adam with its usual constants.
  */
 export class Temperature {
-  /** log alpha, Adam's two moments, its steps: what a checkpoint keeps. */
-  readonly state = new Float64Array(4);
+  /** Of log alpha. */
+  readonly state: ScalarState;
   readonly #targetEntropy: number;
   readonly #learningRate: number;
 
@@ -14,7 +16,7 @@ export class Temperature {
    * @param learningRate 0 keeps alpha as it is
    */
   constructor(alpha: number, targetEntropy: number, learningRate: number) {
-    this.state[0] = Math.log(alpha);
+    this.state = scalarState(Math.log(alpha));
     this.#targetEntropy = targetEntropy;
     this.#learningRate = learningRate;
   }
@@ -30,13 +32,6 @@ export class Temperature {
 
   step(meanLogDensity: number): void {
     if (this.#learningRate === 0) return;
-    const state = this.state;
-    const g = this.gradient(meanLogDensity);
-    const steps = ++state[3];
-    state[1] = 0.9 * state[1] + 0.1 * g;
-    state[2] = 0.999 * state[2] + 0.001 * g * g;
-    const first = state[1] / (1 - 0.9 ** steps);
-    const second = state[2] / (1 - 0.999 ** steps);
-    state[0] -= (this.#learningRate * first) / (Math.sqrt(second) + 1e-8);
+    adamScalarStep(this.state, this.gradient(meanLogDensity), this.#learningRate);
   }
 }
