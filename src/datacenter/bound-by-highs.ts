@@ -3,8 +3,11 @@ import {
   type BoundOptions,
   checkWeights,
   dot,
+  type LinearEpoch,
   linearEpoch,
-  outOfOrder,
+  noteRelaxations,
+  type PricedStretch,
+  pricedStretches,
   type Relaxation,
 } from "./bound.ts";
 import { type EpochModel, METRICS } from "./epoch-model.ts";
@@ -19,7 +22,7 @@ export interface LinearBoundOptions extends BoundOptions {
 
 /**
  * The bound as a linear programme, solved by HiGHS: for plans with rows by origin as well, and with limits on metrics.
- * A variable x(row, site) is the share of a row's requests, y(segment) what of its model's requests a stretch takes.
+ * A variable x(row, site) is the share of a row's requests, y(stretch) what of its model's requests a stretch takes.
  *
  * @param weights of the four metrics, in 1 / unit
  * @returns infinite value, with a plan of zeros, when no plan meets capacity and limits
@@ -42,31 +45,47 @@ export async function boundByHighs(
   const rowShare = (row: number) => (byOrigin ? world.origins[Math.floor(row / models)].share : 1);
   const network = (row: number, d: number) =>
     byOrigin ? world.networkSeconds[Math.floor(row / models) * sites + d] : means[d];
-  const columns: { name: string; metrics: readonly number[]; upper: number }[] = [];
+  const limits = METRICS.map((metric) => options.limits?.[metric]);
+  const limited = limits.some((limit) => limit !== undefined);
+  const stretches = limited
+    ? rawStretches(linear, weights, options.beyondCapacity ?? false)
+    : pricedStretches(linear, weights, options.beyondCapacity ?? false).map((stretch) => ({
+        stretch,
+        metrics: [],
+      }));
+  const columns: { name: string; cost: number; metrics: readonly number[]; upper: number }[] = [];
   for (let row = 0; row < rows; row++) {
     const v = row % models;
     const requests = state.expectedRequests[v] * rowShare(row);
     for (let d = 0; d < sites; d++) {
       const seconds = linear.requests > 0 ? (2 * network(row, d) * requests) / linear.requests : 0;
-      columns.push({ name: `x${row}_${d}`, metrics: [seconds, 0, 0, 0], upper: 1 });
+      columns.push({
+        name: `x${row}_${d}`,
+        cost: weights[0] * seconds,
+        metrics: [seconds, 0, 0, 0],
+        upper: 1,
+      });
     }
   }
-  const segments = linear.segments
-    .map((segment, place) => ({ segment, place }))
-    .filter(({ segment }) => state.expectedRequests[segment.model] > 0)
-    .filter(({ segment }) => options.beyondCapacity || !segment.beyondCapacity);
-  for (const { segment, place } of segments) {
-    const all = state.expectedRequests[segment.model];
-    columns.push({
+  const active = stretches
+    .map(({ stretch, metrics }, place) => ({
+      stretch,
+      metrics,
       name: `y${place}`,
-      metrics: segment.metrics.map((metric) => metric * all),
-      upper: segment.requests / all,
+      all: state.expectedRequests[stretch.model],
+    }))
+    .filter(({ all }) => all > 0);
+  for (const { stretch, metrics, name, all } of active) {
+    columns.push({
+      name,
+      cost: stretch.cost * all,
+      metrics: metrics.map((metric) => metric * all),
+      upper: stretch.requests / all,
     });
   }
-  const value = (column: { metrics: readonly number[] }) => dot(weights, column.metrics);
   // HiGHS works to absolute tolerances of 1e-7: the largest coefficient of each row is made 1.
-  const scale = Math.max(Number.MIN_VALUE, ...columns.map(value));
-  const lines = ["Minimize", ` cost: ${sum(columns.map((column) => [value(column) / scale, column.name]))}`];
+  const scale = Math.max(Number.MIN_VALUE, ...columns.map(({ cost }) => cost));
+  const lines = ["Minimize", ` cost: ${sum(columns.map(({ cost, name }) => [cost / scale, name]))}`];
   lines.push("Subject To");
   for (let row = 0; row < rows; row++) {
     lines.push(` row${row}: ${sum(range(sites).map((d) => [1, `x${row}_${d}`]))} = 1`);
@@ -77,14 +96,13 @@ export async function boundByHighs(
       const into = range(rows)
         .filter((row) => row % models === v)
         .map((row): Term => [rowShare(row), `x${row}_${d}`]);
-      const out = segments
-        .filter(({ segment }) => segment.model === v && segment.site === d)
-        .map(({ place }): Term => [-1, `y${place}`]);
+      const out = active
+        .filter(({ stretch }) => stretch.model === v && stretch.site === d)
+        .map(({ name }): Term => [-1, name]);
       lines.push(` flow${v}_${d}: ${sum([...into, ...out])} = 0`);
     }
   }
-  for (const [j, metric] of METRICS.entries()) {
-    const limit = options.limits?.[metric];
+  for (const [j, limit] of limits.entries()) {
     if (limit === undefined) continue;
     const top = Math.max(Number.MIN_VALUE, ...columns.map((column) => column.metrics[j]));
     const terms = columns.map((column): Term => [column.metrics[j] / top, column.name]);
@@ -108,19 +126,31 @@ export async function boundByHighs(
     for (let d = 0; d < sites; d++) total += primal(`x${row}_${d}`);
     for (let d = 0; d < sites; d++) plan[row * sites + d] = primal(`x${row}_${d}`) / total;
   }
-  const taken = new Float64Array(linear.segments.length);
   const used = new Set<Relaxation>(linear.relaxations);
-  for (const { segment, place } of segments) {
-    const part = primal(`y${place}`);
-    taken[place] = part > 1e-9 ? part * state.expectedRequests[segment.model] : 0;
-    if (segment.beyondCapacity && taken[place] > 0) used.add("fluid");
+  for (const { stretch, name, all } of active) {
+    const part = primal(name);
+    if (part > 1e-9) noteRelaxations(stretch, part * all, used);
   }
-  for (let v = 0; v < models; v++) if (outOfOrder(linear.segments, taken, v)) used.add("order");
+  if (limited) used.add("order");
   return {
     value: solution.ObjectiveValue * scale + dot(weights, linear.constant),
     plan,
     relaxations: [...used],
   };
+}
+
+/** Every kind of node by itself, with all its metrics: limits see more than the weighted sum. */
+function rawStretches(
+  linear: LinearEpoch,
+  weights: readonly number[],
+  beyondCapacity: boolean,
+): { stretch: PricedStretch; metrics: readonly number[] }[] {
+  return linear.segments
+    .filter((segment) => beyondCapacity || !segment.beyondCapacity)
+    .map((segment) => ({
+      stretch: { ...segment, cost: dot(weights, segment.metrics), mixed: false },
+      metrics: segment.metrics,
+    }));
 }
 
 type Term = readonly [coefficient: number, name: string];

@@ -9,7 +9,8 @@
  * - `boot`: nodes leave off, and cold nodes load, for nothing;
  * - `p-states`: a node half used takes less than half the power of a full one, and every node is taken for such;
  * - `spread`: without consolidation, the lower convex hull of power over load and the least latency of each piece;
- * - `order`: the optimum wants nodes of a site in another order than the one in which they are filled;
+ * - `order`: fast nodes of a site that are filled late count as if they were used evenly with those before them (the
+ *   lower convex hull of cost over requests), or, under limits, first;
  * - `fluid`: requests beyond rated capacity wait by the tangent of the fluid limit.
  */
 import type { CapacityCell, EpochModel } from "./epoch-model.ts";
@@ -132,41 +133,96 @@ export function boundByFilling(
   }
   checkWeights(weights);
   const linear = linearEpoch(model, state);
+  const stretches = pricedStretches(linear, weights, options.beyondCapacity ?? false);
   const means = model.meanNetworkSeconds;
   const plan = new Float64Array(model.planLength);
   const used = new Set<Relaxation>(linear.relaxations);
   let value = dot(weights, linear.constant);
   for (let v = 0; v < state.models; v++) {
     const all = state.expectedRequests[v];
-    const priced = linear.segments
-      .map((segment, place) => ({
-        segment,
-        place,
-        cost:
-          dot(weights, segment.metrics) +
-          (linear.requests > 0 ? (weights[0] * 2 * means[segment.site]) / linear.requests : 0),
-      }))
-      .filter(({ segment }) => segment.model === v && (options.beyondCapacity || !segment.beyondCapacity))
-      .sort((a, b) => a.cost - b.cost || a.place - b.place);
     if (all === 0) {
-      plan[v * state.sites + priced[0].segment.site] = 1;
+      plan[v * state.sites] = 1;
       continue;
     }
+    const network = (d: number) => (weights[0] * 2 * means[d]) / linear.requests;
+    const own = stretches
+      .filter((stretch) => stretch.model === v)
+      .map((stretch) => ({ ...stretch, cost: stretch.cost + network(stretch.site) }))
+      .sort((a, b) => a.cost - b.cost);
     let left = all;
-    const taken = new Float64Array(linear.segments.length);
-    for (const { segment, place, cost } of priced) {
-      const part = Math.min(left, segment.requests);
+    for (const stretch of own) {
+      const part = Math.min(left, stretch.requests);
       if (part === 0) continue;
-      taken[place] = part;
-      value += part * cost;
-      plan[v * state.sites + segment.site] += part / all;
+      value += part * stretch.cost;
+      plan[v * state.sites + stretch.site] += part / all;
       left -= part;
-      if (segment.beyondCapacity) used.add("fluid");
+      noteRelaxations(stretch, part, used);
     }
-    if (outOfOrder(linear.segments, taken, v)) used.add("order");
     if (left > 1e-9 * all) value = Number.POSITIVE_INFINITY;
   }
   return { value, plan, relaxations: [...used] };
+}
+
+/** Requests of a model at a site that cost alike, in order of growing cost. */
+export interface PricedStretch {
+  readonly site: number;
+  readonly model: number;
+  readonly requests: number;
+  /** Of a request, without the network. */
+  readonly cost: number;
+  /** Stands for nodes of different cost that are filled dearest first. */
+  readonly mixed: boolean;
+  readonly beyondCapacity: boolean;
+}
+
+/** The lower convex hull of every site's and model's cost over requests, under weights of the metrics. */
+export function pricedStretches(
+  linear: LinearEpoch,
+  weights: readonly number[],
+  beyondCapacity: boolean,
+): PricedStretch[] {
+  const out: PricedStretch[] = [];
+  let from = 0;
+  for (const [place, segment] of linear.segments.entries()) {
+    // Segments of a site and model stand together, the one beyond capacity last.
+    if (!segment.beyondCapacity) continue;
+    const limit = beyondCapacity ? dot(weights, segment.metrics) : Number.POSITIVE_INFINITY;
+    const hull: PricedStretch[] = [];
+    for (const inside of linear.segments.slice(from, place)) {
+      const { site, model, requests } = inside;
+      let next: PricedStretch = {
+        site,
+        model,
+        requests,
+        cost: dot(weights, inside.metrics),
+        mixed: false,
+        beyondCapacity: false,
+      };
+      for (let last = hull.at(-1); last !== undefined && last.cost > next.cost; last = hull.at(-1)) {
+        hull.pop();
+        const sum = last.requests + next.requests;
+        const cost = (last.requests * last.cost + next.requests * next.cost) / sum;
+        next = { ...next, requests: sum, cost, mixed: true };
+      }
+      hull.push(next);
+    }
+    for (const stretch of hull) {
+      out.push(stretch.cost > limit ? { ...stretch, cost: limit, mixed: true } : stretch);
+    }
+    if (beyondCapacity) {
+      const { site, model, requests } = segment;
+      out.push({ site, model, requests, cost: limit, mixed: false, beyondCapacity: true });
+    }
+    from = place + 1;
+  }
+  return out;
+}
+
+/** Adds what was relaxed in taking `part` of a stretch. */
+export function noteRelaxations(stretch: PricedStretch, part: number, used: Set<Relaxation>): void {
+  if (part <= 0) return;
+  if (stretch.beyondCapacity) used.add("fluid");
+  if (stretch.mixed && part < stretch.requests * (1 - 1e-9)) used.add("order");
 }
 
 interface Piece {
@@ -281,17 +337,6 @@ function latencyOf(model: EpochModel, cell: CapacityCell, load: number): number 
   latencyAt(cell.service, load, latency);
   const wait = latency.queueSeconds + latency.prefillSeconds;
   return model.world.ttft === "paper" ? wait / cell.service.outputTokens + latency.stepSeconds : wait;
-}
-
-/** Whether a later stretch of a site is used before an earlier one is full. */
-export function outOfOrder(segments: readonly BoundSegment[], taken: Float64Array, model: number): boolean {
-  const open = new Set<number>();
-  for (const [place, { site, model: v, requests }] of segments.entries()) {
-    if (v !== model) continue;
-    if (taken[place] > 0 && open.has(site)) return true;
-    if (taken[place] < requests * (1 - 1e-9)) open.add(site);
-  }
-  return false;
 }
 
 export function checkWeights(weights: readonly number[]): void {
