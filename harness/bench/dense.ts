@@ -15,7 +15,7 @@ import type { Dense } from "../../src/learning/dense/dense.ts";
 import { nativeDense } from "../../src/learning/dense/native-dense.ts";
 import { typescriptDense } from "../../src/learning/dense/typescript-dense.ts";
 import { Stream } from "../../src/numeric/random.ts";
-import { sacUpdate, UPDATE } from "./dense-update.ts";
+import { sacUpdate, UPDATE } from "./sac-update.ts";
 
 /** m, n, k of c [m, n] = a [m, k] b [k, n]. */
 const PRODUCTS = [
