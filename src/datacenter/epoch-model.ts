@@ -379,7 +379,7 @@ export class EpochModel {
       return;
     }
     for (let v = 0; v < state.models; v++) {
-      for (let d = 0; d < state.sites; d++) this.#spread(state, d, v, this.#demand[v * state.sites + d]);
+      for (let d = 0; d < state.sites; d++) this.#spread(state, d, v);
     }
   }
 
@@ -398,7 +398,12 @@ export class EpochModel {
         network += part * means[d];
       }
     }
-    this.#bookNetwork(requests, network);
+    // Written here and not in a function of its own: numbers passed to it would be boxed.
+    const sums = this.#sums;
+    sums[REQUESTS] = requests;
+    sums[NETWORK] = network;
+    sums[PAPER] = 2 * network;
+    sums[SIM] = 2 * network;
   }
 
   #demandOfOrigins(state: EpochState, plan: Float64Array): void {
@@ -420,14 +425,11 @@ export class EpochModel {
         }
       }
     }
-    this.#bookNetwork(requests, network);
-  }
-
-  #bookNetwork(requests: number, network: number): void {
-    this.#sums[REQUESTS] = requests;
-    this.#sums[NETWORK] = network;
-    this.#sums[PAPER] = 2 * network;
-    this.#sums[SIM] = 2 * network;
+    const sums = this.#sums;
+    sums[REQUESTS] = requests;
+    sums[NETWORK] = network;
+    sums[PAPER] = 2 * network;
+    sums[SIM] = 2 * network;
   }
 
   /**
@@ -545,7 +547,8 @@ export class EpochModel {
   }
 
   /** Spreads a model's requests over all its nodes at a site, each at the same load; none is off. */
-  #spread(state: EpochState, d: number, v: number, requests: number): void {
+  #spread(state: EpochState, d: number, v: number): void {
+    const requests = this.#demand[v * state.sites + d];
     const { power, fill } = this.world;
     const types = this.#types;
     const kinds = this.#kinds[v];

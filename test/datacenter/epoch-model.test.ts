@@ -73,10 +73,11 @@ describe("one site, ten nodes of 1 kW, 450 requests an epoch each, filled to 0.8
 
   test("both times to first token: two ways of a hop count on an empty network, service, a step", () => {
     const detail = model.detail(at(360), ALONE);
-    // Ten tokens of prompt and a budget of ten: one iteration a prompt; at load 0.8 of 0.5 a second the step is 1/6 s.
+    // At load 0.8 of 0.5 requests a second the step is 1/6 s.
     const step = 0.1 / (1 - 0.4);
     const decode = 0.1;
-    const wait = (0.5 * 0.4 * 1.1 * 1.1) / (1 - 0.44) + decode / 2;
+    // An iteration as an arrival sees it: 1/6 s and 0.4 s^2 / (1 - 0.16) of variance over mean; 0.5 + 0.4 of it.
+    const wait = 0.9 * (decode / 0.6 + 0.4 / 0.84);
     const running = 0.4 * 10 * step;
     const place = (10 * step * running) / (1 - running);
     expect(detail.networkSeconds).toBeCloseTo(0.001, 12);

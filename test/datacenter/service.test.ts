@@ -33,6 +33,19 @@ test("the KV cache limits the batch, and the batch the rate", () => {
   expect(serviceOf(LAW, 599, 400, 200, LIMITS)).toBeUndefined();
 });
 
+test("a small token budget limits the rate: decodes leave too little of it for prompts", () => {
+  const free = serviceOf(LAW, 1e9, 400, 200, LIMITS)!;
+  const tight = serviceOf(LAW, 1e9, 400, 200, { ...LIMITS, tokenBudget: 300 })!;
+  expect(tight.requestsPerSecond).toBeLessThan(0.9 * free.requestsPerSecond);
+  // At that rate prompts use what is left: in a second, (1 - work) / decode iterations of (300 - running) tokens.
+  const out = { queueSeconds: 0, prefillSeconds: 0, stepSeconds: 0 };
+  latencyAt(tight, 1, out);
+  const rate = tight.requestsPerSecond;
+  const running = rate * 200 * out.stepSeconds;
+  const decode = 0.01 + 1.5e-4 * running;
+  expect((((1 - rate * 0.05) / decode) * (300 - running)) / (rate * 400)).toBeCloseTo(1, 9);
+});
+
 test("a step at low load is the base, and at the sustainable rate the batch is full", () => {
   const service = someService();
   const out = { queueSeconds: 0, prefillSeconds: 0, stepSeconds: 0 };

@@ -59,7 +59,7 @@ export function roundWorld(options: Partial<WorldOptions> = {}): DatacenterWorld
     outputTokens: [10],
     memoryUse: 1,
     fill: 0.8,
-    limits: { maxBatch: 1, tokenBudget: 10, promptScv: 0 },
+    limits: { maxBatch: 1, tokenBudget: 1000, promptScv: 0 },
     ...options,
   });
 }
