@@ -30,7 +30,7 @@ const COMMANDS = [
   ["validate"],
   ["doctor"],
 ];
-const GROUPS = ["profile", "data", "signals"];
+const GROUPS = ["profile", "data", "signals", "predictor"];
 
 describe("help", () => {
   test.each(COMMANDS)("canopy %s %s", async (...words) => {
