@@ -51,3 +51,29 @@ export function actionsOfPlan(
     }
   }
 }
+
+/**
+ * Gradients by a plan's shares from gradients by the actions that {@link actionsOfPlan} gives for it. Shares below 1e-6
+ * have none, as the action does not see them move; the bound of +-2 is left out of account.
+ *
+ * @param actionGradients [rows, width]
+ * @param gradients [rows, width], filled
+ */
+export function planGradients(
+  plan: ArrayLike<number>,
+  actionGradients: ArrayLike<number>,
+  rows: number,
+  width: number,
+  gradients: Float64Array,
+  kappa = DEFAULT_KAPPA,
+): void {
+  for (let row = 0; row < rows; row++) {
+    const begin = row * width;
+    let sum = 0;
+    for (let i = begin; i < begin + width; i++) sum += actionGradients[i];
+    const mean = sum / width;
+    for (let i = begin; i < begin + width; i++) {
+      gradients[i] = plan[i] > SMALLEST_SHARE ? (actionGradients[i] - mean) / (kappa * plan[i]) : 0;
+    }
+  }
+}

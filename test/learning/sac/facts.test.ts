@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { typescriptDense } from "../../../src/learning/dense/typescript-dense.ts";
 import { Film } from "../../../src/learning/sac/film.ts";
 import { softTarget } from "../../../src/learning/sac/sac.ts";
-import { actionsOfPlan, planOfActions } from "../../../src/learning/sac/simplex-actions.ts";
+import { actionsOfPlan, planGradients, planOfActions } from "../../../src/learning/sac/simplex-actions.ts";
 import {
   drawActions,
   logSquashSlope,
@@ -131,5 +131,24 @@ describe("plans as actions", () => {
     actionsOfPlan([1, 0, 0, 0], 1, 4, actions);
     expect(actions[0]).toBe(2);
     expect(actions[1]).toBeCloseTo(-Math.log(1e6) / 12, 5);
+  });
+
+  test("gradients by shares equal central differences through the actions", () => {
+    const plan = [0.2, 0.5, 0.3, 0, 0.9, 0.1];
+    const weights = [0.3, -1, 2, 0.7, 0.1, -0.4];
+    const actions = new Float32Array(6);
+    const value = (moved: ArrayLike<number>) => {
+      const mean = (row: number) => [0, 1, 2].reduce((sum, i) => sum + logit(moved[3 * row + i]) / 3, 0);
+      return weights.reduce((sum, weight, i) => sum + weight * (logit(moved[i]) - mean(Math.floor(i / 3))), 0);
+    };
+    const logit = (share: number) => Math.log(Math.max(share, 1e-6)) / 3;
+    actionsOfPlan(plan, 2, 3, actions);
+    expect(weights.reduce((sum, weight, i) => sum + weight * actions[i], 0)).toBeCloseTo(value(plan), 5);
+    const gradients = new Float64Array(6);
+    planGradients(plan, weights, 2, 3, gradients);
+    plan.forEach((share, i) => {
+      const at = (by: number) => value(plan.map((other, k) => (k === i ? other + by : other)));
+      expect(gradients[i]).toBeCloseTo(share === 0 ? 0 : (at(1e-6) - at(-1e-6)) / 2e-6, 5);
+    });
   });
 });
