@@ -134,21 +134,27 @@ describe("plans as actions", () => {
   });
 
   test("gradients by shares equal central differences through the actions", () => {
-    const plan = [0.2, 0.5, 0.3, 0, 0.9, 0.1];
+    const plan = [0.2, 0.5, 0.3, 0.05, 0.85, 0.1];
     const weights = [0.3, -1, 2, 0.7, 0.1, -0.4];
     const actions = new Float32Array(6);
     const value = (moved: ArrayLike<number>) => {
       const mean = (row: number) => [0, 1, 2].reduce((sum, i) => sum + logit(moved[3 * row + i]) / 3, 0);
-      return weights.reduce((sum, weight, i) => sum + weight * (logit(moved[i]) - mean(Math.floor(i / 3))), 0);
+      return weights.reduce(
+        (sum, weight, i) => sum + weight * (logit(moved[i]) - mean(Math.floor(i / 3))),
+        0,
+      );
     };
     const logit = (share: number) => Math.log(Math.max(share, 1e-6)) / 3;
     actionsOfPlan(plan, 2, 3, actions);
     expect(weights.reduce((sum, weight, i) => sum + weight * actions[i], 0)).toBeCloseTo(value(plan), 5);
     const gradients = new Float64Array(6);
     planGradients(plan, weights, 2, 3, gradients);
-    plan.forEach((share, i) => {
+    plan.forEach((_, i) => {
       const at = (by: number) => value(plan.map((other, k) => (k === i ? other + by : other)));
-      expect(gradients[i]).toBeCloseTo(share === 0 ? 0 : (at(1e-6) - at(-1e-6)) / 2e-6, 5);
+      expect(gradients[i]).toBeCloseTo((at(1e-6) - at(-1e-6)) / 2e-6, 5);
     });
+    planGradients([0, 0.4, 0.6], [1, 2, 3], 1, 3, gradients);
+    expect(gradients[0]).toBe(0);
+    expect(gradients[2]).toBeCloseTo(1 / 1.8, 12);
   });
 });
