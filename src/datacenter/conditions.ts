@@ -27,6 +27,8 @@ export interface ConditionOptions {
   readonly epochSeconds?: number;
   /** COP and evaporation follow the wet bulb; without it they are the site's constants, as in the paper. */
   readonly weather?: WeatherParameters | boolean;
+  /** Water of the grid's technologies: medians of Macknick et al. (default), or with the paper's hydropower and wind. */
+  readonly waterFactors?: "macknick" | "paper";
 }
 
 /**
@@ -38,8 +40,9 @@ export interface ConditionOptions {
 export function makeConditions(
   sites: readonly SiteFacts[],
   series: readonly Partial<SiteSeries>[],
-  { startSeconds, epochs, epochSeconds = 900, weather = false }: ConditionOptions,
+  options: ConditionOptions,
 ): ConditionTable {
+  const { startSeconds, epochs, epochSeconds = 900, weather = false } = options;
   const count = sites.length;
   const column = () => new Float64Array(epochs * count);
   const table = {
@@ -65,7 +68,8 @@ export function makeConditions(
       const at = e * count + d;
       table.carbonKgPerKwh[at] = meanOver(carbon, from, from + epochSeconds) / 1000;
       table.usdPerKwh[at] = meanOver(price, from, from + epochSeconds);
-      table.waterLPerKwh[at] = site.waterLitresPerKwh;
+      table.waterLPerKwh[at] =
+        options.waterFactors === "paper" ? site.paperWaterLitresPerKwh : site.waterLitresPerKwh;
       table.cop[at] = site.cop;
       if (wetBulb === undefined || parameters === false) continue;
       const degrees = meanOver(wetBulb, from, from + epochSeconds);

@@ -107,7 +107,7 @@ export class EpochModel {
   readonly #prices: ItKwhPrices = { carbonKg: 0, waterLitres: 0, usd: 0 };
   readonly #latency: Latency = { queueSeconds: 0, prefillSeconds: 0, stepSeconds: 0 };
   /** Sums over the requests of the last run, see the constants below. */
-  readonly #sums = new Float64Array(8);
+  readonly #sums = new Float64Array(9);
 
   constructor(world: DatacenterWorld) {
     this.world = world;
@@ -190,13 +190,18 @@ export class EpochModel {
     out[1] = carbon;
     out[2] = water;
     out[3] = cost;
-    if (out.length > OFF_SHARE) out[OFF_SHARE] = this.#offShare(state);
+    if (out.length > OFF_SHARE) {
+      this.#countUsable(state);
+      const usable = sums[USABLE];
+      out[OFF_SHARE] = usable > 0 ? 1 - sums[ON] / usable : 0;
+    }
     if (out.length > EXCESS_SHARE) out[EXCESS_SHARE] = requests > 0 ? sums[EXCESS] / requests : 0;
   }
 
   /** Everything about the epoch, in new arrays. */
   detail(state: EpochState, plan: Float64Array): EpochDetail {
     this.#run(state, plan);
+    this.#countUsable(state);
     const { physics } = this.world;
     const sums = this.#sums;
     const mean = (sum: number) => (sums[REQUESTS] > 0 ? sum / sums[REQUESTS] : 0);
@@ -244,7 +249,7 @@ export class EpochModel {
       siteItKwh: this.#siteItKwh.slice(),
       loads: this.#loads(state),
       nodesOn: this.#nodesOn.slice(),
-      offShare: this.#offShare(state),
+      offShare: sums[USABLE] > 0 ? 1 - sums[ON] / sums[USABLE] : 0,
       excessRequests: sums[EXCESS],
       coldNodes: sums[COLD],
     };
@@ -307,7 +312,8 @@ export class EpochModel {
     return Math.floor(this.world.nodesOf[(d * state.models + v) * this.#types + k] * state.availability[d]);
   }
 
-  #offShare(state: EpochState): number {
+  /** Into the sums, not returned: a number that is would be boxed. */
+  #countUsable(state: EpochState): void {
     let usable = 0;
     for (let d = 0; d < state.sites; d++) {
       if (state.availability[d] === 1) {
@@ -318,7 +324,7 @@ export class EpochModel {
         for (let k = 0; k < this.#types; k++) usable += this.#nodes(state, d, v, k);
       }
     }
-    return usable > 0 ? 1 - this.#sums[ON] / usable : 0;
+    this.#sums[USABLE] = usable;
   }
 
   /** Rates and latencies for the mean lengths of the state. */
@@ -609,3 +615,4 @@ const EXCESS = 4;
 const COLD = 5;
 const BOOT_KWH = 6;
 const ON = 7;
+const USABLE = 8;

@@ -50,6 +50,7 @@ export interface SettingOptions {
   /** Utilisation of the busiest epoch (default 0.95). */
   readonly peak?: number;
   readonly weather?: WeatherParameters | boolean;
+  readonly waterFactors?: "macknick" | "paper";
   /** Further options of the world. */
   readonly world?: Partial<WorldOptions>;
 }
@@ -106,6 +107,7 @@ export async function makeSetting(options: SettingOptions): Promise<Setting> {
       epochs,
       epochSeconds: EPOCH_SECONDS,
       weather: options.weather ?? false,
+      waterFactors: options.waterFactors ?? "macknick",
     }),
     factor,
     firstEpoch,

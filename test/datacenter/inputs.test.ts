@@ -132,6 +132,24 @@ test("conditions are means over epochs, constants of the site without weather", 
   expect([state.cop[0], state.evaporation[0], state.waterLPerKwh[0]]).toEqual([SITES[0].cop, 1, 1.75]);
 });
 
+test("the paper's factors: hydropower takes four times the water, where there is any", async () => {
+  const series = await siteSeries(SITES, { seed: 4, startSeconds: START, endSeconds: START + DAY });
+  const options = { startSeconds: START, epochs: 1 };
+  const median = makeConditions(SITES, series, options).waterLPerKwh;
+  const paper = makeConditions(SITES, series, { ...options, waterFactors: "paper" }).waterLPerKwh;
+  const ratio = (name: string) => {
+    const d = SITES.findIndex((site) => site.name === name);
+    return paper[d] / median[d];
+  };
+  expect(ratio("sao-paulo")).toBeCloseTo(52.7 / 13.4, 12);
+  expect(ratio("singapore")).toBeLessThan(1.02);
+  for (const [d, site] of SITES.entries()) {
+    // Between no hydropower and nothing but that: 67 over 17.
+    expect(paper[d] / median[d], site.name).toBeGreaterThanOrEqual(1);
+    expect(paper[d] / median[d], site.name).toBeLessThan(67 / 17 + 0.01);
+  }
+});
+
 test("a site without a price, or with a series too short, is named", async () => {
   const [series] = await siteSeries([SITES[0]], { seed: 4, startSeconds: START, endSeconds: START + DAY });
   const options = { startSeconds: START, epochs: 96 };

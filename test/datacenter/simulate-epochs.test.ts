@@ -1,9 +1,10 @@
 import { beforeAll, describe, expect, test } from "vitest";
 import { type Arrivals, drawArrivals, sliceArrivals, syntheticShape } from "../../src/datacenter/arrivals.ts";
 import { boundByFilling } from "../../src/datacenter/bound.ts";
+import { boundOverEpochs } from "../../src/datacenter/bound-over-epochs.ts";
 import { checkPlan } from "../../src/datacenter/check-plan.ts";
 import { type ConditionTable, makeConditions, setConditions } from "../../src/datacenter/conditions.ts";
-import { EpochModel } from "../../src/datacenter/epoch-model.ts";
+import { EpochModel, METRICS } from "../../src/datacenter/epoch-model.ts";
 import { emptyState } from "../../src/datacenter/epoch-state.ts";
 import { REFERENCE_PLANNERS, referencePlanner } from "../../src/datacenter/reference-planners.ts";
 import { scaleToPeak } from "../../src/datacenter/scaling.ts";
@@ -84,6 +85,20 @@ describe("reference planners over a day", () => {
     }
     expect(result.totals.ttft).toBeLessThan(run(referencePlanner("nearest", world)).totals.ttft);
   });
+});
+
+test("the bound of a day: below every planner, near what its own plans reach", async () => {
+  const bound = await boundOverEpochs({ world, arrivals, conditions, history: HISTORY });
+  for (const kind of REFERENCE_PLANNERS) {
+    const { totals } = run(referencePlanner(kind, world), { forecast: "clairvoyant" });
+    for (const key of METRICS) expect(totals[key]).toBeGreaterThan(bound.least[key]);
+  }
+  for (const key of METRICS) {
+    expect(bound.reached[key]).toBeGreaterThanOrEqual(bound.least[key]);
+    expect(bound.reached[key] / bound.least[key]).toBeLessThan(1.03);
+  }
+  expect(bound.weighted).toBeLessThanOrEqual(bound.weightedReached);
+  expect(bound.weightedReached).toBeLessThan(1);
 });
 
 test("totals are those of the epochs, and the same run gives the same numbers", () => {
