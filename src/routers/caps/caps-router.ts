@@ -225,6 +225,7 @@ export class CapsRouter implements Router {
     if (this.#host.explaining) this.#explain(request, pool);
     const isGold = pool === LP && this.#rules.isGold[tier] === 1;
     if (isGold && this.#p.preempt === "late") this.#makeTime(request);
+    if (this.#queues.sendPast(request, slot, pool)) return;
     this.#enqueue(request, slot, pool);
     this.#queues.drain(pool);
     if (this.#notes.at[slot] !== AT.queued) return;
@@ -256,7 +257,7 @@ export class CapsRouter implements Router {
     }
     this.#costs.expect(request, tier, notes.outputs, slot);
     this.#evaluation.outputs[0] = notes.outputs[slot];
-    const pool = this.#evaluation.best(this.#candidate, needsLarge);
+    const pool = this.#evaluation.best(this.#candidate, needsLarge, this.#host.explaining);
     if (this.#costs.classifies) notes.risk[slot] = this.#evaluation.risk[pool];
     return pool;
   }

@@ -53,7 +53,9 @@ export class PoolEvaluation {
   readonly #intensity = new Float64Array(1);
   /** Highest rate of the pools asked about. */
   readonly #fastest = new Float64Array(1);
-  readonly #load: PoolLoads;
+  readonly #loads: readonly PoolLoads[];
+  /** Scores without risk. */
+  readonly #bound = new Float64Array(3);
 
   constructor(
     world: World,
@@ -73,31 +75,52 @@ export class PoolEvaluation {
     this.#service = service;
     this.#costs = costs;
     this.#p = p;
-    this.#load = new PoolLoads(world);
+    this.#loads = pools.map(() => new PoolLoads(world));
     this.#power = relativeWatts({ ...p, exponent: p.powerExponent }, POWER_STEPS);
     this.#batchPower[0] = this.#power[Math.round(p.batchUtilisation * POWER_STEPS)];
   }
 
   /**
-   * Pool of the highest score; ties go to the first. Allocates nothing.
+   * Pool of the highest score; ties go to the first. Allocates nothing. The risk is dear where it is learned: a pool
+   * whose score would not win without any is not asked for its own, and its score is NaN.
    *
    * @param candidate 1 for the pools asked about, each with an endpoint that is up and may serve the request
+   * @param all also where a pool cannot win
    */
-  best(candidate: Uint8Array, needsLarge: number): number {
+  best(candidate: Uint8Array, needsLarge: number, all: boolean): number {
+    const scores = this.score;
     this.#fastest[0] = 0;
     for (let pool = 0; pool < POOLS.length; pool++) {
+      scores[pool] = Number.NaN;
       if (candidate[pool] === 0) continue;
       this.#evaluate(pool, needsLarge);
       if (this.rate[pool] > this.#fastest[0]) this.#fastest[0] = this.rate[pool];
     }
+    const lead = this.#boundScores(candidate);
+    this.#weigh(lead);
     let best = -1;
     for (let pool = 0; pool < POOLS.length; pool++) {
-      this.score[pool] = Number.NaN;
       if (candidate[pool] === 0) continue;
-      this.#weigh(pool);
-      if (best < 0 || this.score[pool] > this.score[best]) best = pool;
+      if (pool !== lead) {
+        if (!all && this.#bound[pool] < scores[lead]) continue;
+        this.#weigh(pool);
+      }
+      if (best < 0 || scores[pool] > scores[best]) best = pool;
     }
     return best;
+  }
+
+  /** Writes each pool's score without risk, which no score exceeds: alpha and lambda are not negative. The highest. */
+  #boundScores(candidate: Uint8Array): number {
+    const bound = this.#bound;
+    let lead = -1;
+    for (let pool = 0; pool < POOLS.length; pool++) {
+      if (candidate[pool] === 0) continue;
+      const goodput = goodputTerm(this.rate[pool], this.#fastest[0], 0);
+      bound[pool] = score(goodput, this.carbon[pool], 0, this.#p);
+      if (lead < 0 || bound[pool] > bound[lead]) lead = pool;
+    }
+    return lead;
   }
 
   /**
@@ -118,17 +141,17 @@ export class PoolEvaluation {
   }
 
   #weigh(pool: number): void {
+    if (this.#costs.classifies) this.#costs.risk(this.#loads[pool], this.risk, pool);
     const goodput = goodputTerm(this.rate[pool], this.#fastest[0], this.risk[pool]);
     this.score[pool] = score(goodput, this.carbon[pool], this.risk[pool], this.#p);
   }
 
   #evaluate(pool: number, needsLarge: number): void {
-    this.#load.read(this.#pools[pool]);
+    this.#loads[pool].read(this.#pools[pool]);
     this.#time(pool, this.#rooms.leastOutstanding(this.#pools[pool], needsLarge, true));
     this.rate[pool] = this.outputs[0] / (this.#times[WAIT] + this.#times[ELAPSED]);
     this.#weighCarbon(pool);
-    if (this.#costs.classifies) this.#costs.risk(this.#load, this.risk, pool);
-    else this.#judgeLoad(pool);
+    if (!this.#costs.classifies) this.#judgeLoad(pool);
   }
 
   /** What the request takes at an endpoint of a pool. */
@@ -160,7 +183,7 @@ export class PoolEvaluation {
 
   #weighCarbon(pool: number): void {
     const gates = this.#gates;
-    const load = this.#load;
+    const load = this.#loads[pool];
     const times = this.#times;
     const used = load.places > 0 ? Math.min(1, (load.outstanding + 1) / load.places) : 1;
     const power = pool === BP ? this.#batchPower[0] : this.#power[Math.round(used * POWER_STEPS)];

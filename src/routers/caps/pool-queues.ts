@@ -64,12 +64,20 @@ export class PoolQueues {
     return Math.min(lanes[0].firstKey, lanes[1].firstKey);
   }
 
+  /**
+   * Sends a request past the queue of its pool: where nothing waits there, the pool lets requests go and an endpoint
+   * has room. As {@link push} and {@link drain} would, for less.
+   */
+  sendPast(request: number, slot: number, pool: number): boolean {
+    if (this.#open[pool] === 0 || this.#queues[pool].count > 0) return false;
+    return this.#place(request, slot, pool, this.#world.requests.needsLarge[request]);
+  }
+
   /** Puts a request into the queue of a pool, by its notes `key` and `latestSeconds`. */
   push(request: number, slot: number, pool: number): void {
     const notes = this.#notes;
     const needsLarge = this.#world.requests.needsLarge[request];
     notes.at[slot] = AT.queued;
-    notes.pool[slot] = pool;
     this.#queues[pool].push(slot, needsLarge, notes.key);
     if (pool !== LP) this.#due[pool].push(slot, needsLarge, notes.latestSeconds);
   }
@@ -110,15 +118,19 @@ export class PoolQueues {
     const heap = queue.lanes[lane];
     if (!heap.isDue(limit)) return false;
     const slot = heap.first;
-    const request = this.#notes.slots.requestOf[slot];
+    if (!this.#place(this.#notes.slots.requestOf[slot], slot, pool, lane)) return false;
+    this.#queues[pool].remove(slot);
+    this.#due[pool].remove(slot);
+    return true;
+  }
+
+  #place(request: number, slot: number, pool: number, needsLarge: number): boolean {
     for (;;) {
-      const endpoint = this.#rooms.leastOutstanding(this.#pools[pool], lane, false);
+      const endpoint = this.#rooms.leastOutstanding(this.#pools[pool], needsLarge, false);
       if (endpoint < 0) return false;
       // Whole numbers across calls: the tier says enough where an endpoint's order is by priority.
       const priority = 0 - this.#world.requests.tier[request];
       if (this.#host.place(request, endpoint, -1, priority)) {
-        this.#queues[pool].remove(slot);
-        this.#due[pool].remove(slot);
         this.#placed(request, slot, pool, endpoint);
         return true;
       }

@@ -15,7 +15,6 @@ export class RequestNotes {
   latestSeconds = new Float64Array(this.slots.capacity);
   /** Its place in the order of its pool's queue. */
   key = new Float64Array(this.slots.capacity);
-  pool = new Uint8Array(this.slots.capacity);
   at = new Uint8Array(this.slots.capacity);
   /** How often it was paused. */
   pauses = new Uint8Array(this.slots.capacity);
@@ -40,7 +39,6 @@ export class RequestNotes {
     this.eligibleSeconds = wider(this.eligibleSeconds, new Float64Array(capacity));
     this.latestSeconds = wider(this.latestSeconds, new Float64Array(capacity));
     this.key = wider(this.key, new Float64Array(capacity));
-    this.pool = wider(this.pool, new Uint8Array(capacity));
     this.at = wider(this.at, new Uint8Array(capacity));
     this.pauses = wider(this.pauses, new Uint8Array(capacity));
   }

@@ -35,10 +35,7 @@ export class CapsTrainingRouter extends SloAwareRouter implements LearningRouter
   }
 
   learned(): ReadonlyMap<string, Uint8Array> {
-    const trained = trainPredictor(this.#sample.rows(), {
-      source: "training run under slo-aware",
-      origin: "constructed",
-    });
+    const trained = trainPredictor(this.#sample.rows(), { source: "training run under slo-aware" });
     return new Map([[PREDICTOR, encodePredictor(trained)]]);
   }
 

@@ -151,6 +151,37 @@ describe("predicted costs", () => {
     });
   });
 
+  test("a pool that would not win without any risk is not asked for its own, unless reasons are kept", () => {
+    const asked: number[] = [];
+    const costs: CostModel = {
+      classifies: true,
+      expect: (_request, _tier, out, at) => {
+        out[at] = 100;
+      },
+      risk: (load, out, at) => {
+        asked.push(load.waiting);
+        out[at] = 0.01;
+      },
+      completed() {},
+    };
+    const host = new FakeHost({ endpoints: three, tiers });
+    const p = capsParameters.parse({ beta: 0, candidates: { silver: ["lp", "cp", "bp"] } });
+    host.start(new CapsRouter(p, { carbon: true, tenants: true, costs: () => costs }));
+    const { waiting, queuedPrefillTokens } = host.world.telemetry;
+    waiting.set([1, 2, 3]);
+    // 0.01 s ahead in the middle pool take little of its rate, 100 s in the last nearly all.
+    queuedPrefillTokens.set([0, 100, 1e6]);
+    host.arrive({ tier: SILVER, promptTokens: 1000 });
+    expect(asked).toEqual([1, 2]);
+    host.explaining = true;
+    waiting.set([1, 2, 3]);
+    queuedPrefillTokens.set([0, 100, 1e6]);
+    host.arrive({ tier: SILVER, promptTokens: 1000 });
+    expect(asked).toEqual([1, 2, 1, 2, 3]);
+    expect(chosen(host)).toEqual([LP0, LP0]);
+    expect(host.explanations[0].scores.every(Number.isFinite)).toBe(true);
+  });
+
   test("without a predictor the tenant's mean output is expected, before its first the workload's", () => {
     const host = started({ tau: "literal", beta: 0, lambda: 0 });
     host.explaining = true;
