@@ -46,7 +46,7 @@ test("training serves as slo-aware does, and its predictor knows lengths and ris
 
   const bytes = trainer.learned().get(PREDICTOR) as Uint8Array;
   const { predictor, training, quality } = decodePredictor(bytes, "learned", ["chat", "code"]);
-  expect(training).toMatchObject({ rows: 2500, offered: 3000 });
+  expect(training).toMatchObject({ origin: "unstated", rows: 2500, offered: 3000 });
   expect(quality.length.mape).toBeLessThan(0.1);
   expect(quality.risk?.auroc).toBeGreaterThan(0.8);
   expect(predictor.names.all).toContain("pool_outstanding_tokens");
