@@ -31,7 +31,7 @@ export class Forest {
   /** Cuts of each feature that the trees use, ascending, filled up with Infinity to a power of two less one. */
   readonly #cuts: readonly Float64Array[];
   /** [trees, 2^depth], slot 1 the root: feature << 8 | cut. A row goes right where it is above the cut. */
-  readonly #nodes: Uint16Array;
+  readonly #nodes: Uint16Array | Int32Array;
   /** [trees, 2^depth]. */
   readonly #leaves: Float64Array;
   /** For each feature: feature << 8 | cuts below the row's value. */
@@ -39,7 +39,7 @@ export class Forest {
   readonly #base: Float64Array;
   readonly #score = new Float64Array(1);
 
-  /** @throws RangeError for more than 256 features, or trees that need more than 255 cuts of one */
+  /** @throws RangeError for trees that need more than 255 cuts of a feature */
   constructor({ features, loss, base, depth, trees }: ForestParts) {
     this.features = features;
     this.loss = loss;
@@ -47,7 +47,6 @@ export class Forest {
     this.#base = Float64Array.of(base);
     this.depth = depth;
     this.trees = trees;
-    if (features.length > 256) throw new RangeError(`${features.length} features, at most 256 fit`);
     const thresholds = features.map(() => new Set<number>());
     for (const tree of trees)
       for (let slot = 1; slot < 2 ** depth; slot++)
@@ -60,7 +59,8 @@ export class Forest {
     });
     const padded = Math.ceil(trees.length / SIDE_BY_SIDE) * SIDE_BY_SIDE;
     const slots = 2 ** depth;
-    this.#nodes = new Uint16Array(padded * slots);
+    // Half the memory, so that more of it stays near, where the numbers of features allow it.
+    this.#nodes = new (features.length > 256 ? Int32Array : Uint16Array)(padded * slots);
     this.#leaves = new Float64Array(padded * slots);
     this.#place = new Int32Array(Math.max(1, features.length));
     for (const [t, tree] of trees.entries()) this.#lay(tree, t * slots);

@@ -230,7 +230,7 @@ export class CapsRouter implements Router {
     this.#queues.drain(pool);
     if (this.#notes.at[slot] !== AT.queued) return;
     if (isGold && this.#p.preempt !== "off") this.#makeRoom(request);
-    if (pool === BP || (pool === CP && this.#gates.open[CP] === 0)) this.#host.hold(request);
+    this.#queues.hold(request, slot, pool);
   }
 
   /** Writes what the evaluation has to know of a request. */
@@ -327,10 +327,7 @@ export class CapsRouter implements Router {
     const notes = this.#notes;
     notes.at[slot] = AT.placed;
     this.#placements[pool]++;
-    if (pool !== LP) {
-      notes.eligibleSeconds[slot] = this.#host.now;
-      return;
-    }
+    if (pool !== LP) return;
     const tier = this.#rules.countsAs[this.#world.requests.tier[request]];
     if (this.#rules.isGold[tier] === 0) this.#pausable.append(endpoint, slot);
   }

@@ -83,13 +83,8 @@ export class CarbonAwareRouter extends PullRouter {
     return 0;
   }
 
-  protected override enqueue(request: number): void {
-    super.enqueue(request);
-    if (this.#waits(request)) this.host.hold(request);
-  }
-
   protected override mayGo(request: number): boolean {
-    if (!this.#waits(request)) return true;
+    if (!this.waits(request)) return true;
     const until = this.world.requests.arrivalSeconds[request] + HOUR * this.#parameters.horizonHours;
     // Timers cannot be taken back: one that is set and not later serves this head too.
     if (!(this.#armedAt > this.host.now && this.#armedAt <= until)) {
@@ -100,7 +95,7 @@ export class CarbonAwareRouter extends PullRouter {
   }
 
   /** Whether a request is better sent later: it is too dirty now and an hour that it can wait for is cleaner. */
-  #waits(request: number): boolean {
+  protected override waits(request: number): boolean {
     if (!(this.#intensity > this.#window.threshold)) return false;
     const until = this.world.requests.arrivalSeconds[request] + HOUR * this.#parameters.horizonHours;
     if (this.host.now >= until) return false;

@@ -1,5 +1,6 @@
 import type { RouterHost, World } from "../contract.ts";
 import { LanedHeap } from "../ingress/laned-heap.ts";
+import { SlotHeap } from "../ingress/slot-heap.ts";
 import { BP, CP, LP, POOLS } from "./pools.ts";
 import { AT, type RequestNotes } from "./request-notes.ts";
 import type { Rooms } from "./rooms.ts";
@@ -24,6 +25,8 @@ export class PoolQueues {
   /** By the order in which they leave, and by the time at which they must. */
   readonly #queues = POOLS.map(() => new LanedHeap());
   readonly #due = POOLS.map(() => new LanedHeap());
+  /** Those that wait on purpose, by the time at which they may no longer. */
+  readonly #held = POOLS.map(() => new SlotHeap());
   readonly #now = new Float64Array(1);
 
   /**
@@ -82,20 +85,35 @@ export class PoolQueues {
     if (pool !== LP) this.#due[pool].push(slot, needsLarge, notes.latestSeconds);
   }
 
+  /** Holds a request in the queue of a pool on purpose where the pool is closed and the request may still wait. */
+  hold(request: number, slot: number, pool: number): void {
+    const { latestSeconds } = this.#notes;
+    if (this.#open[pool] === 1 || latestSeconds[slot] <= this.#host.now) return;
+    this.#host.hold(request);
+    this.#held[pool].push(slot, latestSeconds);
+  }
+
   /** Takes any request out of the queue of a pool: its slot, -1 for none. */
   take(pool: number): number {
     const slot = this.#queues[pool].pop();
     if (slot < 0) return -1;
     this.#due[pool].remove(slot);
+    if (this.#held[pool].remove(slot)) this.#release(slot);
     this.#notes.at[slot] = AT.router;
     return slot;
   }
 
-  /** Sends what a pool lets go to endpoints that have room. */
+  /** Sends what a pool lets go to endpoints that have room; what then stays waits for room, no longer on purpose. */
   drain(pool: number): void {
     if (this.#queues[pool].count === 0) return;
     this.#now[0] = this.#host.now;
     const isOpen = this.#open[pool] === 1;
+    this.#send(pool, isOpen);
+    const held = this.#held[pool];
+    while (held.isDue(isOpen ? NO_LIMIT : this.#now)) this.#release(held.pop());
+  }
+
+  #send(pool: number, isOpen: boolean): void {
     const due = this.#due[pool];
     const round = isOpen || (pool === BP && this.#dueStartsRound && due.isDue(this.#now));
     for (;;) {
@@ -106,6 +124,12 @@ export class PoolQueues {
         return;
       }
     }
+  }
+
+  /** The objective of a request counts from here. */
+  #release(slot: number): void {
+    this.#notes.eligibleSeconds[slot] = this.#host.now;
+    this.#host.release(this.#notes.slots.requestOf[slot]);
   }
 
   /** Sends the first of a queue whose key is at most `limit[0]`, or the first of its other lane. */
@@ -121,6 +145,7 @@ export class PoolQueues {
     if (!this.#place(this.#notes.slots.requestOf[slot], slot, pool, lane)) return false;
     this.#queues[pool].remove(slot);
     this.#due[pool].remove(slot);
+    if (this.#held[pool].remove(slot)) this.#notes.eligibleSeconds[slot] = this.#now[0];
     return true;
   }
 

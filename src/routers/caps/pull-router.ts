@@ -2,6 +2,7 @@ import { UserError } from "../../errors.ts";
 import type { FleetChange, ReturnReason, Router, RouterHost, World } from "../contract.ts";
 import { LanedHeap } from "../ingress/laned-heap.ts";
 import { RequestSlots } from "../ingress/request-slots.ts";
+import { SlotHeap } from "../ingress/slot-heap.ts";
 import { Rooms } from "./rooms.ts";
 
 /** Timer on which endpoints without a cap of their own are looked at again; others may use ids from 1. */
@@ -27,6 +28,8 @@ export abstract class PullRouter implements Router {
   protected pools!: readonly Int32Array[];
   #rooms!: Rooms;
   #queues!: readonly LanedHeap[];
+  /** Requests that wait on purpose, of all queues. */
+  #held!: SlotHeap;
   #slots!: RequestSlots;
   /** Key of each slot in its queue. */
   #keys!: Float64Array;
@@ -43,6 +46,7 @@ export abstract class PullRouter implements Router {
     this.pools = this.feeds();
     this.#rooms = new Rooms(world, (e) => world.endpoints.maxRequests[e]);
     this.#queues = this.pools.map(() => new LanedHeap());
+    this.#held = new SlotHeap();
     this.#slots = new RequestSlots();
     this.#keys = new Float64Array(this.#slots.capacity);
     this.#explained = new Float64Array(world.endpoints.count);
@@ -55,12 +59,12 @@ export abstract class PullRouter implements Router {
       this.host.reject(request, "needs the large model and no endpoint has it");
       return;
     }
-    this.enqueue(request);
+    this.#enqueue(request);
     this.drain();
   }
 
   returned(request: number, _reason: ReturnReason): void {
-    this.enqueue(request);
+    this.#enqueue(request);
     this.drain();
   }
 
@@ -94,6 +98,11 @@ export abstract class PullRouter implements Router {
     return true;
   }
 
+  /** Whether a request waits on purpose; of those that do, the first in order is the first that no longer does. */
+  protected waits(_request: number): boolean {
+    return false;
+  }
+
   /** Timers of the subclass, ids from 1. */
   protected tick(_id: number): void {}
 
@@ -122,6 +131,10 @@ export abstract class PullRouter implements Router {
       }
       left += queue.count;
     }
+    // What is left may merely lack room.
+    while (this.#held.count > 0 && !this.waits(this.#slots.requestOf[this.#held.first])) {
+      this.host.release(this.#slots.requestOf[this.#held.pop()]);
+    }
     this.host.watchCapacity(left > 0);
     if (left === 0) this.#rooms.forget();
   }
@@ -135,13 +148,16 @@ export abstract class PullRouter implements Router {
     return false;
   }
 
-  protected enqueue(request: number): void {
+  #enqueue(request: number): void {
     const { requests } = this.world;
     const slot = this.#slots.take(request);
     if (slot >= this.#keys.length) this.#growKeys();
     const column = this.#options.order === "edf" ? requests.deadlineSeconds : requests.arrivalSeconds;
     this.#keys[slot] = column[request];
     this.#queues[this.queueOf(request)].push(slot, requests.needsLarge[request], this.#keys);
+    if (!this.waits(request)) return;
+    this.host.hold(request);
+    this.#held.push(slot, this.#keys);
   }
 
   #sendHead(queue: number, lane: number): boolean {
@@ -155,7 +171,7 @@ export abstract class PullRouter implements Router {
       this.placing(request, queue);
       if (this.host.explaining) this.#explain(request, queue, lane, endpoint);
       if (this.host.place(request, endpoint, -1, 0)) {
-        heap.pop();
+        this.#held.remove(heap.pop());
         this.#slots.release(request);
         return true;
       }

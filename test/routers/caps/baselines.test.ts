@@ -102,6 +102,35 @@ describe("carbon-aware", () => {
     expect(order(host)).toEqual([first, ...waiting]);
   });
 
+  test("the wait on purpose ends with the cleaner hour or the horizon, not when there is room", () => {
+    const one = { endpoints: [{ maxOutstanding: 1 }], carbon: [200], forecast };
+    const host = started("carbon-aware", one);
+    host.fetch([400]);
+    const waiting = [host.arrive(), host.arrive(), host.arrive()];
+    host.now = 2 * HOUR;
+    host.fetch([150]);
+    expect(order(host)).toEqual(waiting.slice(0, 1));
+    expect(host.holds).toEqual(waiting);
+    expect(host.releases).toEqual(waiting.slice(1));
+    host.finish(waiting[0]);
+    expect(order(host)).toEqual(waiting.slice(0, 2));
+    expect(host.releases).toEqual(waiting.slice(1));
+
+    const never = started("carbon-aware", one, { horizonHours: 2.5 });
+    never.fetch([400]);
+    const [first, second] = [never.arrive(), never.arrive()];
+    never.advance(60);
+    const third = never.arrive();
+    never.advance(2.5 * HOUR);
+    expect([order(never), never.releases]).toEqual([[first], [second]]);
+    never.finish(first);
+    never.advance(2.5 * HOUR + 60);
+    expect([order(never), never.releases]).toEqual([
+      [first, second],
+      [second, third],
+    ]);
+  });
+
   test("does not wait where no hour within its horizon is cleaner", () => {
     const dirtier = (_region: number, at: number) => 400 + at / HOUR;
     const host = started("carbon-aware", { endpoints: [{}], carbon: [200], forecast: dirtier });

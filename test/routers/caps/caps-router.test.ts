@@ -219,6 +219,45 @@ describe("carbon gate", () => {
     expect(host.placements.map((p) => p.request)).toEqual(requests);
   });
 
+  test("the wait on purpose ends when the gate opens, not when there is room", () => {
+    const host = started(
+      { candidates: only },
+      { carbon: [200], endpoints: [three[0], { name: "cp-0", maxOutstanding: 1 }, three[2]] },
+    );
+    host.fetch([300]);
+    const requests = [1, 2, 3].map(() => host.arrive({ tier: SILVER }));
+    expect(host.holds).toEqual(requests);
+    host.now = 300;
+    host.fetch([150]);
+    expect(host.placements.map((p) => p.request)).toEqual(requests.slice(0, 1));
+    expect(host.releases).toEqual(requests.slice(1));
+    // What comes now waits for room alone, and what leaves was released already.
+    host.arrive({ tier: SILVER });
+    host.finish(requests[0]);
+    expect(host.placements).toHaveLength(2);
+    expect([host.holds, host.releases]).toEqual([requests, requests.slice(1)]);
+  });
+
+  test("the wait on purpose ends when the request may wait no longer, not when there is room", () => {
+    const host = started(
+      { candidates: only },
+      { carbon: [200], endpoints: [three[0], { name: "cp-0", maxOutstanding: 1 }, three[2]] },
+    );
+    const running = host.arrive({ tier: SILVER });
+    host.fetch([300]);
+    const first = host.arrive({ tier: SILVER });
+    host.advance(600);
+    const second = host.arrive({ tier: SILVER });
+    host.advance(1799);
+    expect(host.releases).toEqual([]);
+    host.advance(1800);
+    expect(host.releases).toEqual([first]);
+    host.finish(running);
+    host.advance(2400);
+    expect(host.placements.map((p) => p.request)).toEqual([running, first]);
+    expect(host.releases).toEqual([first, second]);
+  });
+
   test("nobody waits longer than 30 minutes, or than its tier may", () => {
     const host = started({ candidates: only }, { carbon: [200] });
     host.fetch([300]);
@@ -271,9 +310,13 @@ describe("delay-tolerant pool", () => {
     host.advance(2 * HOUR);
     const shortest = [...requests].reverse();
     expect(host.placements.map((p) => p.request)).toEqual(shortest.slice(0, 64));
+    expect([...host.releases].sort((a, b) => a - b)).toEqual(requests.slice(0, 36));
     host.finish(shortest[10]);
     expect(host.placements.at(-1)?.request).toBe(shortest[64]);
     expect(host.held).toBe(35);
+    // In a window a full pool is no reason to hold anybody.
+    const late = host.arrive({ tier: BRONZE, tenant: 0 });
+    expect(host.holds).not.toContain(late);
   });
 
   test("without a forecast of its own the signal stands for it, and nothing waits", () => {
