@@ -7,7 +7,7 @@ import { BP, POOLS } from "./pools.ts";
 import { relativeWatts } from "./power-curve.ts";
 import type { Clock } from "./prompt-row.ts";
 import type { Rooms } from "./rooms.ts";
-import { carbonTerm, goodputTerm, loadRisk, score } from "./score.ts";
+import { carbonTerm, loadRisk } from "./score.ts";
 import type { ServiceCosts } from "./service-costs.ts";
 
 /** Steps of the tabulated power curve. */
@@ -54,8 +54,11 @@ export class PoolEvaluation {
   /** Highest rate of the pools asked about. */
   readonly #fastest = new Float64Array(1);
   readonly #loads: readonly PoolLoads[];
-  /** Scores without risk. */
+  /** Scores without risk, which no score exceeds: alpha and lambda are not negative. */
   readonly #bound = new Float64Array(3);
+  /** alpha, beta, lambda. */
+  readonly #weights: Float64Array;
+  readonly #noRisk = new Float64Array(3);
 
   constructor(
     world: World,
@@ -75,6 +78,7 @@ export class PoolEvaluation {
     this.#service = service;
     this.#costs = costs;
     this.#p = p;
+    this.#weights = Float64Array.of(p.alpha, p.beta, p.lambda);
     this.#loads = pools.map(() => new PoolLoads(world));
     this.#power = relativeWatts({ ...p, exponent: p.powerExponent }, POWER_STEPS);
     this.#batchPower[0] = this.#power[Math.round(p.batchUtilisation * POWER_STEPS)];
@@ -96,31 +100,24 @@ export class PoolEvaluation {
       this.#evaluate(pool, needsLarge);
       if (this.rate[pool] > this.#fastest[0]) this.#fastest[0] = this.rate[pool];
     }
-    const lead = this.#boundScores(candidate);
-    this.#weigh(lead);
-    let best = -1;
-    for (let pool = 0; pool < POOLS.length; pool++) {
-      if (candidate[pool] === 0) continue;
-      if (pool !== lead) {
-        if (!all && this.#bound[pool] < scores[lead]) continue;
-        this.#weigh(pool);
-      }
-      if (best < 0 || scores[pool] > scores[best]) best = pool;
-    }
-    return best;
-  }
-
-  /** Writes each pool's score without risk, which no score exceeds: alpha and lambda are not negative. The highest. */
-  #boundScores(candidate: Uint8Array): number {
     const bound = this.#bound;
     let lead = -1;
     for (let pool = 0; pool < POOLS.length; pool++) {
       if (candidate[pool] === 0) continue;
-      const goodput = goodputTerm(this.rate[pool], this.#fastest[0], 0);
-      bound[pool] = score(goodput, this.carbon[pool], 0, this.#p);
+      this.#weigh(pool, this.#noRisk, bound);
       if (lead < 0 || bound[pool] > bound[lead]) lead = pool;
     }
-    return lead;
+    this.#judge(lead);
+    let best = -1;
+    for (let pool = 0; pool < POOLS.length; pool++) {
+      if (candidate[pool] === 0) continue;
+      if (pool !== lead) {
+        if (!all && bound[pool] < scores[lead]) continue;
+        this.#judge(pool);
+      }
+      if (best < 0 || scores[pool] > scores[best]) best = pool;
+    }
+    return best;
   }
 
   /**
@@ -140,10 +137,19 @@ export class PoolEvaluation {
     return wait + prefill + this.outputs[0] * steps[batch] * factor;
   }
 
-  #weigh(pool: number): void {
+  /** Writes a pool's score with its risk. */
+  #judge(pool: number): void {
     if (this.#costs.classifies) this.#costs.risk(this.#loads[pool], this.risk, pool);
-    const goodput = goodputTerm(this.rate[pool], this.#fastest[0], this.risk[pool]);
-    this.score[pool] = score(goodput, this.carbon[pool], this.risk[pool], this.#p);
+    this.#weigh(pool, this.risk, this.score);
+  }
+
+  #weigh(pool: number, risk: Float64Array, out: Float64Array): void {
+    // `score` of `goodputTerm`, written out: calls that are not inlined would box their fractions.
+    const weights = this.#weights;
+    const fastest = this.#fastest[0];
+    const share = fastest > 0 ? Math.min(1, this.rate[pool] / fastest) : 1;
+    out[pool] =
+      weights[0] * ((1 - risk[pool]) * share) - weights[1] * this.carbon[pool] - weights[2] * risk[pool];
   }
 
   #evaluate(pool: number, needsLarge: number): void {
