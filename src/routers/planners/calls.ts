@@ -1,9 +1,9 @@
-import { EXCESS_SHARE, METRICS } from "../../datacenter/epoch-model.ts";
+import { EXCESS_SHARE, METRICS, OFF_SHARE } from "../../datacenter/epoch-model.ts";
 import type { PlanBudget, PlannedPoint } from "../../datacenter/simulate-epochs.ts";
 
 /**
- * Calls of the model in an epoch that are the same for every planner: those of MARLIN's balanced plan, four agents
- * with 50 updates and a first plan each, and the blend.
+ * Calls of the model in an epoch that are the same for every planner: those of MARLIN's balanced plan, 50 steps and a
+ * final plan for each of four agents, and the consensus.
  */
 export const COMMON_CALLS = 205;
 
@@ -16,16 +16,30 @@ export interface Candidate extends PlannedPoint {
   readonly excess: number;
 }
 
-/** Judges plans while there are calls; undefined when there are none. The plan is kept as it is, not copied. */
-export type Judge = (plan: Float64Array) => Candidate | undefined;
+export interface JudgedPlan extends Candidate {
+  /** Share of nodes that are off. */
+  readonly off: number;
+}
 
-/** @param own calls that the planner would make by its own options */
+/** Judges plans while there are calls; undefined when there are none. The plan is kept as it is, not copied. */
+export type Judge = (plan: Float64Array) => JudgedPlan | undefined;
+
+/**
+ * Calls that a planner may make in the epoch that begins.
+ *
+ * @param own what it would make by its own options
+ */
+export function callsOf(budget: PlanBudget, calls: CallOption, own: number): number {
+  return Math.min(budget.left, calls === "own" ? own : calls);
+}
+
+/** @param own as in {@link callsOf} */
 export function makeJudge(budget: PlanBudget, calls: CallOption, own: number): Judge {
-  let left = calls === "own" ? own : calls;
+  let left = callsOf(budget, calls, own);
   const out = new Float64Array(EXCESS_SHARE + 1);
   return (plan) => {
     if (left <= 0 || !budget.evaluate(plan, out)) return undefined;
     left--;
-    return { plan, metrics: out.slice(0, METRICS.length), excess: out[EXCESS_SHARE] };
+    return { plan, metrics: out.slice(0, METRICS.length), excess: out[EXCESS_SHARE], off: out[OFF_SHARE] };
   };
 }

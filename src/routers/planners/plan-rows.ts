@@ -10,3 +10,10 @@ export function planOfGenome(genome: Float64Array, sites: number): Float64Array 
   }
   return plan;
 }
+
+/** Moves a share, as far as there is so much, from one place of a plan to another of the same row. */
+export function moveBetween(plan: Float64Array, from: number, to: number, share: number): void {
+  const part = Math.min(share, plan[from]);
+  plan[from] -= part;
+  plan[to] += part;
+}

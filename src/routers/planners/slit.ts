@@ -4,7 +4,7 @@ import { crossSbx, mutatePolynomial } from "../../numeric/genetic.ts";
 import { Stream } from "../../numeric/random.ts";
 import { type CallOption, type Candidate, COMMON_CALLS, makeJudge } from "./calls.ts";
 import { kneeOf, paretoSet, SAME_EXCESS } from "./choose-plan.ts";
-import { planOfGenome } from "./plan-rows.ts";
+import { moveBetween, planOfGenome } from "./plan-rows.ts";
 import { PlanSurrogate } from "./plan-surrogate.ts";
 import { nearestWeights, spreadWeights, tchebycheff } from "./tchebycheff.ts";
 
@@ -185,13 +185,6 @@ function searchLocally(
     least = value;
   }
   return best;
-}
-
-/** Moves a share, as far as there is so much, from one place of a plan to another of the same row. */
-export function moveBetween(plan: Float64Array, from: number, to: number, share: number): void {
-  const part = Math.min(share, plan[from]);
-  plan[from] -= part;
-  plan[to] += part;
 }
 
 function replaceNeighbours(

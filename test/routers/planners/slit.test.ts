@@ -1,8 +1,9 @@
 import { beforeAll, describe, expect, test } from "vitest";
 import { dominates } from "../../../src/numeric/pareto.ts";
 import { Stream } from "../../../src/numeric/random.ts";
+import { moveBetween } from "../../../src/routers/planners/plan-rows.ts";
 import { PlanSurrogate } from "../../../src/routers/planners/plan-surrogate.ts";
-import { moveBetween, slitPlanner } from "../../../src/routers/planners/slit.ts";
+import { slitPlanner } from "../../../src/routers/planners/slit.ts";
 import { nearestWeights, spreadWeights, tchebycheff } from "../../../src/routers/planners/tchebycheff.ts";
 import { expectSound, plannerRun } from "./planner-runs.ts";
 
