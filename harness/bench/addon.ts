@@ -9,6 +9,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { cpus, loadavg, tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { Worker } from "node:worker_threads";
 import type { NativeAddon } from "../../src/native/addon.ts";
 import type { Engine, StepLog } from "../../src/native/engine-addon.ts";
 import { loadAddon } from "../../src/native/load-addon.ts";
@@ -49,6 +50,7 @@ const sampler = {
   // The engine holds every core: the sampler has to take one from it.
   busy: await deadlines(addon, () => decode(engine, 8, { seconds: SAMPLER_SECONDS })),
 };
+const sleeper = await sleeperDeadlines();
 const decoding = await decodeAgainstStream(addon, engine);
 engine.close();
 const conditions = {
@@ -62,7 +64,7 @@ const conditions = {
   loadAverageAfter: loadavg()[0],
 };
 if (values.format === "json") {
-  process.stdout.write(`${JSON.stringify({ nodeApi, sampler, decoding, conditions })}\n`);
+  process.stdout.write(`${JSON.stringify({ nodeApi, sampler, sleeper, decoding, conditions })}\n`);
 } else {
   printTable();
 }
@@ -133,17 +135,44 @@ async function deadlines({ PowerSampler }: NativeAddon, work: () => Promise<unkn
     const errors = [...wakeErrorSeconds]
       .filter((seconds) => !Number.isNaN(seconds))
       .map((seconds) => 1e3 * seconds);
-    return {
-      periodMs: SAMPLER_PERIOD_MS,
-      samples: errors.length,
-      p50Ms: quantile(errors, 0.5),
-      p99Ms: quantile(errors, 0.99),
-      maxMs: quantile(errors, 1),
-      missedDeadlines,
-    };
+    return { ...deadlineErrors(errors), missedDeadlines };
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
+}
+
+/** The same of a thread that does nothing but sleep until each deadline: what the host itself adds. */
+async function sleeperDeadlines() {
+  const code = `
+    const { parentPort, workerData } = require("node:worker_threads");
+    const { periodMs, count } = workerData;
+    const cell = new Int32Array(new SharedArrayBuffer(4));
+    const errors = [];
+    const begin = performance.now();
+    for (let i = 1; i <= count; i++) {
+      const deadline = begin + i * periodMs;
+      const left = deadline - performance.now();
+      if (left > 0) Atomics.wait(cell, 0, 0, left);
+      errors.push(performance.now() - deadline);
+    }
+    parentPort.postMessage(errors);`;
+  const workerData = { periodMs: SAMPLER_PERIOD_MS, count: (1e3 * SAMPLER_SECONDS) / SAMPLER_PERIOD_MS };
+  const errors = await new Promise<number[]>((resolve, reject) => {
+    const worker = new Worker(code, { eval: true, workerData });
+    worker.once("message", resolve);
+    worker.once("error", reject);
+  });
+  return deadlineErrors(errors);
+}
+
+function deadlineErrors(errors: readonly number[]) {
+  return {
+    periodMs: SAMPLER_PERIOD_MS,
+    samples: errors.length,
+    p50Ms: quantile(errors, 0.5),
+    p99Ms: quantile(errors, 0.99),
+    maxMs: quantile(errors, 1),
+  };
 }
 
 async function decodingEngine({ Engine, presetShape }: NativeAddon, model: string): Promise<Engine> {
@@ -222,6 +251,7 @@ function printTable(): void {
       ([host, { p50Ms, p99Ms, maxMs, samples, missedDeadlines }]) =>
         `sampler at ${SAMPLER_PERIOD_MS} ms, ${host} host: deadline error p50 ${p50Ms.toFixed(3)}, p99 ${p99Ms.toFixed(3)}, most ${maxMs.toFixed(3)} ms of ${samples}; ${missedDeadlines} missed`,
     ),
+    `a thread that only sleeps, idle host: p50 ${sleeper.p50Ms.toFixed(3)}, p99 ${sleeper.p99Ms.toFixed(3)}, most ${sleeper.maxMs.toFixed(3)} ms of ${sleeper.samples}`,
     `stream: ${decoding.streamGigabytesPerSecond.toFixed(1)} GB/s`,
     ...decoding.rows.map(
       ({ batch, stepMs, tokensPerSecond, shareOfStream }) =>
