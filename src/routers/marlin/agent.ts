@@ -35,6 +35,7 @@ export class Agent {
   readonly #one: Batch;
   readonly #state: Float32Array;
   readonly #goal: Float32Array;
+  /** Last drawn, until `decide` or `value` writes there. */
   readonly #action: Float32Array;
   readonly #relative = new Float64Array(AGENTS.length);
   readonly #values: Required<LesserValues>;
@@ -141,7 +142,7 @@ export class Agent {
   }
 
   /**
-   * Takes note of how the plan last drawn did.
+   * Takes note of how the plan last drawn did, before anything else is asked, and makes an update.
    *
    * @param evaluation metrics, share of nodes off
    * @param uniform metrics of the uniform plan

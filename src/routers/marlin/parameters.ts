@@ -110,10 +110,21 @@ export function parseMarlinParameters(
   raw: Readonly<Record<string, unknown>>,
 ): MarlinParameters {
   const result = marlinParameters.safeParse(raw, { reportInput: true });
-  if (result.success) return result.data;
-  const names = Object.keys(marlinParameters.shape);
-  throw new UserError(
-    "CANOPY_ROUTER_PARAMETER",
-    `planner ${planner}: ${describeParameterIssue(result.error.issues[0], names)}`,
-  );
+  if (!result.success) {
+    const names = Object.keys(marlinParameters.shape);
+    throw parameterError(planner, describeParameterIssue(result.error.issues[0], names));
+  }
+  const { her, steps, herCopies, currentCapacity } = result.data;
+  const needed = steps * (1 + (her ? herCopies : 0));
+  if (needed > currentCapacity) {
+    throw parameterError(
+      planner,
+      `parameter currentCapacity is ${currentCapacity}, expected at least ${needed} for the transitions of ${steps} steps`,
+    );
+  }
+  return result.data;
+}
+
+function parameterError(planner: string, what: string): UserError {
+  return new UserError("CANOPY_ROUTER_PARAMETER", `planner ${planner}: ${what}`);
 }
