@@ -128,9 +128,9 @@ export function perllmPlanner(world: DatacenterWorld, given: Partial<PerllmOptio
   };
 }
 
-/** -E / E_ref + lambda f; the slack of what is violated counts as it is. */
+/** -E / E_ref + lambda f; the slack of what is violated counts as it is, and energy does not where no arm takes any. */
 export function csUcbReward(joules: number, reference: number, slack: number, lambda: number): number {
-  return -joules / reference + lambda * slack;
+  return (reference > 0 ? -joules / reference : 0) + lambda * slack;
 }
 
 /** What is left of a limit as a share of it, negative beyond; -1 where there is nothing at all. */
