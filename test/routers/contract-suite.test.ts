@@ -13,13 +13,10 @@ describe("a decision allocates nothing", () => {
     results = JSON.parse(stdout);
   }, 240_000);
 
-  test.each(listRouters().map((d) => d.id))(
-    "%s: warm decisions fill less than a byte each",
-    (id) => {
-      expect(results[id].held).toBe(0);
-      expect(results[id].bytesPerDecision).toBeLessThan(1);
-    },
-  );
+  test.each(listRouters().map((d) => d.id))("%s: warm decisions fill less than a byte each", (id) => {
+    expect(results[id].held).toBe(0);
+    expect(results[id].bytesPerDecision).toBeLessThan(1);
+  });
 });
 
 describe("definitions", () => {
