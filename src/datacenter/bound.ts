@@ -15,8 +15,9 @@
  */
 import type { CapacityCell, EpochModel } from "./epoch-model.ts";
 import type { EpochState } from "./epoch-state.ts";
-import { type ItKwhPrices, pricesOfItKwh } from "./physics.ts";
+import type { ItKwhPrices } from "./physics.ts";
 import { type Latency, latencyAt } from "./service.ts";
+import { pricesAtSite } from "./site-prices.ts";
 
 export type Relaxation = "whole-nodes" | "boot" | "p-states" | "spread" | "order" | "fluid";
 
@@ -66,15 +67,7 @@ export function linearEpoch(model: EpochModel, state: EpochState): LinearEpoch {
   const prices: ItKwhPrices = { carbonKg: 0, waterLitres: 0, usd: 0 };
   const cells = model.cells(state);
   for (let d = 0; d < state.sites; d++) {
-    pricesOfItKwh(
-      state.cop[d],
-      state.carbonKgPerKwh[d],
-      state.waterLPerKwh[d],
-      state.usdPerKwh[d],
-      state.evaporation[d],
-      world.physics,
-      prices,
-    );
+    pricesAtSite(state, d, world.physics, prices);
     if (prices.carbonKg < 0 || prices.waterLitres < 0 || prices.usd < 0) {
       throw new RangeError(`site ${world.sites[d].name}: no bound where energy has a negative price`);
     }

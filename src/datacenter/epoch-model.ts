@@ -6,9 +6,9 @@ import {
   type ItKwhPrices,
   itKwh,
   loadSeconds,
-  pricesOfItKwh,
 } from "./physics.ts";
 import { fluidWaitSeconds, type Latency, latencyAt, type Service, serviceOf } from "./service.ts";
+import { pricesAtSite } from "./site-prices.ts";
 import { type DatacenterWorld, planRowsOf } from "./world.ts";
 
 /** A plan's metrics, in the order of `out`: all are costs. */
@@ -171,15 +171,7 @@ export class EpochModel {
     let water = 0;
     let cost = 0;
     for (let d = 0; d < it.length; d++) {
-      pricesOfItKwh(
-        state.cop[d],
-        state.carbonKgPerKwh[d],
-        state.waterLPerKwh[d],
-        state.usdPerKwh[d],
-        state.evaporation[d],
-        physics,
-        prices,
-      );
+      pricesAtSite(state, d, physics, prices);
       carbon += it[d] * prices.carbonKg;
       water += it[d] * prices.waterLitres;
       cost += it[d] * prices.usd;
@@ -218,15 +210,7 @@ export class EpochModel {
     };
     for (const [d, it] of this.#siteItKwh.entries()) {
       const all = it * energyFactor(state.cop[d], physics);
-      pricesOfItKwh(
-        state.cop[d],
-        state.carbonKgPerKwh[d],
-        state.waterLPerKwh[d],
-        state.usdPerKwh[d],
-        state.evaporation[d],
-        physics,
-        this.#prices,
-      );
+      pricesAtSite(state, d, physics, this.#prices);
       total.itKwh += it;
       total.totalKwh += all;
       total.infrastructureKwh += it * physics.infrastructureFraction;

@@ -1,7 +1,8 @@
 import { EpochModel } from "./epoch-model.ts";
 import type { EpochState } from "./epoch-state.ts";
-import { type ItKwhPrices, pricesOfItKwh } from "./physics.ts";
+import type { ItKwhPrices } from "./physics.ts";
 import type { EpochPlanner, PlanBudget } from "./simulate-epochs.ts";
+import { pricesAtSite } from "./site-prices.ts";
 import { type DatacenterWorld, planRowsOf } from "./world.ts";
 
 /** Rows that any planner should beat. They never call the model. */
@@ -93,15 +94,7 @@ function sitePrice(
   state: EpochState,
   d: number,
 ): number {
-  pricesOfItKwh(
-    state.cop[d],
-    state.carbonKgPerKwh[d],
-    state.waterLPerKwh[d],
-    state.usdPerKwh[d],
-    state.evaporation[d],
-    world.physics,
-    prices,
-  );
+  pricesAtSite(state, d, world.physics, prices);
   if (kind === "greedy-carbon") return prices.carbonKg;
   return kind === "greedy-water" ? prices.waterLitres : prices.usd;
 }

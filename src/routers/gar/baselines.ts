@@ -119,7 +119,7 @@ export class CarbonGreedyRouter extends ColumnRouter {
   protected override pick(request: number): number {
     const candidates = this.candidatesOf(request);
     this.fillGrams(request, candidates, Math.round(this.world.meanOutputTokens));
-    return this.choice.leastCarbon(candidates);
+    return this.choice.lowest(candidates, this.choice.grams);
   }
 
   /** Marks the candidates and estimates their carbon for whole numbers of tokens. */
@@ -151,12 +151,12 @@ export class OracleRouter extends CarbonGreedyRouter {
     const { usable } = this.choice;
     const candidates = this.candidatesOf(request);
     this.fillGrams(request, candidates, Math.round(this.world.meanOutputTokens));
-    const fallback = this.choice.leastCarbon(candidates);
+    const fallback = this.choice.lowest(candidates, this.choice.grams);
     for (let i = 0; i < candidates.length; i++) {
       const e = candidates[i];
       if (usable[e] === 1 && !answersRightly(this.world, this.id, request, e)) usable[e] = 0;
     }
-    const right = this.choice.leastCarbon(candidates);
+    const right = this.choice.lowest(candidates, this.choice.grams);
     return right >= 0 ? right : fallback;
   }
 

@@ -7,6 +7,8 @@ export const CARBON_DUAL = 3;
 export const ACCURACY_DUAL = 4;
 export const LATENCY_DUAL = 5;
 const TERMS = 6;
+/** Value of a candidate that a choice may not take. */
+const NOT_OPEN = Number.NaN;
 
 /**
  * Estimates of one request at every endpoint, and the choices that GAR makes of them. Columns by endpoint; only those
@@ -25,6 +27,9 @@ export class Choice {
   /** Equal for endpoints of one model in one region, which the paper does not tell apart. */
   readonly twins: Int32Array;
   readonly terms = new Float64Array(TERMS);
+  /** What a choice goes by, lowest first. */
+  readonly #value: Float64Array;
+  readonly #second: Float64Array;
 
   constructor(endpoints: number) {
     this.accuracy = new Float64Array(endpoints);
@@ -32,6 +37,8 @@ export class Choice {
     this.seconds = new Float64Array(endpoints);
     this.usable = new Uint8Array(endpoints).fill(1);
     this.outstanding = new Float64Array(endpoints);
+    this.#value = new Float64Array(endpoints);
+    this.#second = new Float64Array(endpoints);
     this.twins = Int32Array.from({ length: endpoints }, (_, e) => e);
   }
 
@@ -53,159 +60,102 @@ export class Choice {
   /** Least carbon among those that meet floor and limit: ties to the higher accuracy, then the lower latency. */
   leastCarbonFeasible(candidates: Int32Array): number {
     const { accuracy, grams } = this;
-    let best = -1;
     for (let i = 0; i < candidates.length; i++) {
       const e = candidates[i];
-      if (this.usable[e] === 0 || !this.meets(e)) continue;
-      if (best >= 0) {
-        if (grams[e] > grams[best]) continue;
-        if (grams[e] === grams[best]) {
-          if (accuracy[e] < accuracy[best]) continue;
-          if (accuracy[e] === accuracy[best] && !this.#breaksTie(e, best)) continue;
-        }
-      }
-      best = e;
+      this.#value[e] = this.meets(e) ? grams[e] : NOT_OPEN;
+      this.#second[e] = -accuracy[e];
     }
-    return best;
+    return this.#least(candidates, this.#value, this.#second, true);
   }
 
   /** Least relative violation of floor and limit: max(0, A - a) / A + max(0, l - L) / L. Ties to the lower carbon. */
   leastViolation(candidates: Int32Array): number {
-    const { accuracy, grams, seconds, terms } = this;
+    const { accuracy, seconds, terms } = this;
     const floor = terms[FLOOR];
     const limit = terms[LIMIT];
-    let best = -1;
-    let least = Number.POSITIVE_INFINITY;
     for (let i = 0; i < candidates.length; i++) {
       const e = candidates[i];
-      if (this.usable[e] === 0) continue;
       const short = accuracy[e] < floor ? (floor - accuracy[e]) / floor : 0;
       const late = seconds[e] > limit ? (seconds[e] - limit) / limit : 0;
-      const violation = short + late;
-      if (best >= 0) {
-        if (violation > least) continue;
-        if (violation === least) {
-          if (grams[e] > grams[best]) continue;
-          if (grams[e] === grams[best] && !this.#breaksTie(e, best)) continue;
-        }
-      }
-      best = e;
-      least = violation;
+      this.#value[e] = short + late;
     }
-    return best;
+    return this.#least(candidates, this.#value, this.grams, true);
   }
 
-  /** GAR-PD, form U: the most accuracy less priced carbon among those that meet floor and limit. */
+  /**
+   * GAR-PD, form U: the most accuracy less priced carbon among those that meet floor and limit. Ties to the lower
+   * carbon.
+   */
   mostValueFeasible(candidates: Int32Array): number {
-    const { accuracy, grams, terms } = this;
-    const price = terms[CARBON_PRICE];
-    let best = -1;
-    let most = Number.NEGATIVE_INFINITY;
+    const { accuracy, grams } = this;
+    const price = this.terms[CARBON_PRICE];
     for (let i = 0; i < candidates.length; i++) {
       const e = candidates[i];
-      if (this.usable[e] === 0 || !this.meets(e)) continue;
-      const value = accuracy[e] - price * grams[e];
-      if (best >= 0) {
-        if (value < most) continue;
-        if (value === most) {
-          if (grams[e] > grams[best]) continue;
-          if (grams[e] === grams[best] && !this.#breaksTie(e, best)) continue;
-        }
-      }
-      best = e;
-      most = value;
+      this.#value[e] = this.meets(e) ? price * grams[e] - accuracy[e] : NOT_OPEN;
     }
-    return best;
+    return this.#least(candidates, this.#value, grams, true);
   }
 
   /**
    * GAR-PD, form L: the least (1 + carbon dual) c + accuracy dual max(0, A - a) + latency dual max(0, l / L - 1), with
-   * c over the reference carbon. No gate.
+   * c over the reference carbon. No gate. Ties to the lower carbon.
    */
   leastLagrangian(candidates: Int32Array, referenceGrams: Float64Array): number {
     const { accuracy, grams, seconds, terms } = this;
     const floor = terms[FLOOR];
     const limit = terms[LIMIT];
-    let best = -1;
-    let least = Number.POSITIVE_INFINITY;
     for (let i = 0; i < candidates.length; i++) {
       const e = candidates[i];
-      if (this.usable[e] === 0) continue;
       const short = accuracy[e] < floor ? floor - accuracy[e] : 0;
       const late = seconds[e] > limit ? seconds[e] / limit - 1 : 0;
-      const value =
+      this.#value[e] =
         (1 + terms[CARBON_DUAL]) * (grams[e] / referenceGrams[0]) +
         terms[ACCURACY_DUAL] * short +
         terms[LATENCY_DUAL] * late;
-      if (best >= 0) {
-        if (value > least) continue;
-        if (value === least) {
-          if (grams[e] > grams[best]) continue;
-          if (grams[e] === grams[best] && !this.#lessLoaded(e, best)) continue;
-        }
-      }
-      best = e;
-      least = value;
     }
-    return best;
-  }
-
-  /** Least carbon of all, without floor or limit. */
-  leastCarbon(candidates: Int32Array): number {
-    const { grams } = this;
-    let best = -1;
-    for (let i = 0; i < candidates.length; i++) {
-      const e = candidates[i];
-      if (this.usable[e] === 0) continue;
-      if (best >= 0) {
-        if (grams[e] > grams[best]) continue;
-        if (grams[e] === grams[best] && !this.#lessLoaded(e, best)) continue;
-      }
-      best = e;
-    }
-    return best;
+    return this.#least(candidates, this.#value, grams, false);
   }
 
   /** The lowest of a column among those that meet the floor. */
   lowestAbove(candidates: Int32Array, column: Float64Array): number {
-    let best = -1;
     for (let i = 0; i < candidates.length; i++) {
       const e = candidates[i];
-      if (this.usable[e] === 0 || this.accuracy[e] < this.terms[FLOOR]) continue;
-      if (best >= 0) {
-        if (column[e] > column[best]) continue;
-        if (column[e] === column[best] && !this.#lessLoaded(e, best)) continue;
-      }
-      best = e;
+      this.#value[e] = this.accuracy[e] < this.terms[FLOOR] ? NOT_OPEN : column[e];
     }
-    return best;
+    return this.lowest(candidates, this.#value);
   }
 
-  /** The lowest of a column. */
+  /** The lowest of a column, without floor or limit. */
   lowest(candidates: Int32Array, column: Float64Array): number {
-    let best = -1;
-    for (let i = 0; i < candidates.length; i++) {
-      const e = candidates[i];
-      if (this.usable[e] === 0) continue;
-      if (best >= 0) {
-        if (column[e] > column[best]) continue;
-        if (column[e] === column[best] && !this.#lessLoaded(e, best)) continue;
-      }
-      best = e;
-    }
-    return best;
+    return this.#least(candidates, column, column, false);
   }
 
   /** The highest accuracy among the candidates, among those within the limit if `withinLimit`. */
   mostAccurate(candidates: Int32Array, withinLimit: boolean): number {
-    const { accuracy, seconds } = this;
+    for (let i = 0; i < candidates.length; i++) {
+      const e = candidates[i];
+      this.#value[e] = withinLimit && this.seconds[e] > this.terms[LIMIT] ? NOT_OPEN : -this.accuracy[e];
+    }
+    return this.#least(candidates, this.#value, this.#value, true);
+  }
+
+  /** The usable candidate with the lowest value, then the lowest of the second column, then by latency or load alone. */
+  #least(
+    candidates: Int32Array,
+    value: Float64Array,
+    second: Float64Array,
+    latencyBreaksTies: boolean,
+  ): number {
     let best = -1;
     for (let i = 0; i < candidates.length; i++) {
       const e = candidates[i];
-      if (this.usable[e] === 0 || (withinLimit && seconds[e] > this.terms[LIMIT])) continue;
+      if (this.usable[e] === 0 || Number.isNaN(value[e])) continue;
       if (best >= 0) {
-        if (accuracy[e] < accuracy[best]) continue;
-        if (accuracy[e] === accuracy[best] && !this.#breaksTie(e, best)) continue;
+        if (value[e] > value[best]) continue;
+        if (value[e] === value[best]) {
+          if (second[e] > second[best]) continue;
+          if (second[e] === second[best] && !this.#breaksTie(e, best, latencyBreaksTies)) continue;
+        }
       }
       best = e;
     }
@@ -216,13 +166,9 @@ export class Choice {
    * The lower latency, then the lower load; else the lower index stays. Between twins the load alone: by a latency that
    * is known late they would be flooded in turn.
    */
-  #breaksTie(e: number, best: number): boolean {
-    if (this.twins[e] === this.twins[best]) return this.#lessLoaded(e, best);
-    if (this.seconds[e] !== this.seconds[best]) return this.seconds[e] < this.seconds[best];
-    return this.#lessLoaded(e, best);
-  }
-
-  #lessLoaded(e: number, best: number): boolean {
+  #breaksTie(e: number, best: number, latencyBreaksTies: boolean): boolean {
+    if (latencyBreaksTies && this.twins[e] !== this.twins[best] && this.seconds[e] !== this.seconds[best])
+      return this.seconds[e] < this.seconds[best];
     return this.outstanding[e] < this.outstanding[best];
   }
 }

@@ -86,31 +86,29 @@ export const garEps = defineRouter({
   create: (values: GarEpsParameters) => epsRouter("gar-eps", values),
 });
 
-export const garStrict = defineRouter({
-  id: "gar-strict",
-  family: "gar",
-  group: "system",
-  status: "reconstructed",
-  source:
-    "A preset of ours after the modes of a second source (Strict, Balanced, Green), which the paper's abstract lacks",
-  summary: "gar-eps with epsilon 0",
-  parameters: garStrictParameters,
-  training: calibrating("gar-strict"),
-  create: (values: GarEpsParameters) => epsRouter("gar-strict", values),
-});
+/** gar-eps with other defaults, under a name of its own. */
+function preset(id: string, summary: string, parameters: typeof garEpsParameters) {
+  return defineRouter({
+    id,
+    family: "gar",
+    group: "system",
+    status: "reconstructed",
+    source:
+      "A preset of ours after the modes of a second source (Strict, Balanced, Green), which the paper's abstract lacks",
+    summary,
+    parameters,
+    training: calibrating(id),
+    create: (values: GarEpsParameters) => epsRouter(id, values),
+  });
+}
 
-export const garGreen = defineRouter({
-  id: "gar-green",
-  family: "gar",
-  group: "system",
-  status: "reconstructed",
-  source:
-    "A preset of ours after the modes of a second source (Strict, Balanced, Green), which the paper's abstract lacks",
-  summary: "gar-eps with epsilon 0.05 and objectives a quarter longer",
-  parameters: garGreenParameters,
-  training: calibrating("gar-green"),
-  create: (values: GarEpsParameters) => epsRouter("gar-green", values),
-});
+export const garStrict = preset("gar-strict", "gar-eps with epsilon 0", garStrictParameters);
+
+export const garGreen = preset(
+  "gar-green",
+  "gar-eps with epsilon 0.05 and objectives a quarter longer",
+  garGreenParameters,
+);
 
 export const garTarget = defineRouter({
   id: "gar-target",

@@ -92,9 +92,11 @@ describe("the gate and the fallback", () => {
     choice.usable[MIDDLE] = 0;
     expect(choice.leastCarbonFeasible(all)).toBe(BIG);
     choice.usable.fill(0);
-    expect([choice.leastCarbonFeasible(all), choice.leastViolation(all), choice.leastCarbon(all)]).toEqual([
-      -1, -1, -1,
-    ]);
+    expect([
+      choice.leastCarbonFeasible(all),
+      choice.leastViolation(all),
+      choice.lowest(all, choice.grams),
+    ]).toEqual([-1, -1, -1]);
   });
 });
 
@@ -136,7 +138,7 @@ describe("form L", () => {
       choice.terms[LIMIT] = random.uniform();
       choice.terms[CARBON_DUAL] = 50 * random.uniform();
       reference[0] = 3 * random.uniform();
-      expect(choice.leastLagrangian(five, reference)).toBe(choice.leastCarbon(five));
+      expect(choice.leastLagrangian(five, reference)).toBe(choice.lowest(five, choice.grams));
     }
   });
 
