@@ -12,7 +12,7 @@ export function describeParameterIssue(issue: z.core.$ZodIssue, names: readonly 
     case "unrecognized_keys": {
       const inside = issue.path.length === 0 ? "" : ` of ${issue.path.join(".")}`;
       if (names.length === 0 && inside === "")
-        return `parameter "${issue.keys[0]}" is not known, the router has none`;
+        return `parameter "${issue.keys[0]}" is not known, there are none`;
       return `parameter "${issue.keys[0]}"${inside} is not known${inside === "" ? suggestion(issue.keys[0], names) : ""}`;
     }
     case "invalid_value": {

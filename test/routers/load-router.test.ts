@@ -48,7 +48,7 @@ describe("loadRouter", () => {
     host.arrive();
     expect(host.placements).toMatchObject([{ endpoint: 0 }]);
     expect(() => createRouter(definition, { a: 1 }, "x.yaml:2")).toThrow(
-      'x.yaml:2: router first: parameter "a" is not known, the router has none',
+      'x.yaml:2: router first: parameter "a" is not known, there are none',
     );
   });
 

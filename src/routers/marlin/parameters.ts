@@ -101,6 +101,31 @@ export const marlinParameters = z.strictObject({
 export type MarlinParameters = z.infer<typeof marlinParameters>;
 
 /**
+ * The schema of a variant: MARLIN's with other defaults.
+ *
+ * @param defaults what the variant changes
+ */
+export function marlinSchema(defaults: Readonly<Record<string, unknown>>): z.ZodType<MarlinParameters> {
+  const shape: Record<string, z.ZodType> = { ...marlinParameters.shape };
+  for (const [name, value] of Object.entries(defaults)) {
+    const own = marlinParameters.shape[name as keyof typeof marlinParameters.shape];
+    shape[name] = (own.unwrap() as z.ZodType).default(value).describe(own.description ?? "");
+  }
+  const schema = z.strictObject(shape).superRefine((given, context) => {
+    const { her, steps, herCopies, currentCapacity } = given as MarlinParameters;
+    const needed = steps * (1 + (her ? herCopies : 0));
+    if (needed <= currentCapacity) return;
+    context.addIssue({
+      code: "custom",
+      path: ["currentCapacity"],
+      input: currentCapacity,
+      message: `expected at least ${needed} for the transitions of ${steps} steps`,
+    });
+  });
+  return schema as unknown as z.ZodType<MarlinParameters>;
+}
+
+/**
  * Reads parameters as a user gave them, over those of a variant.
  *
  * @throws UserError CANOPY_ROUTER_PARAMETER: planner, parameter, what was expected, nearest name
@@ -109,22 +134,11 @@ export function parseMarlinParameters(
   planner: string,
   raw: Readonly<Record<string, unknown>>,
 ): MarlinParameters {
-  const result = marlinParameters.safeParse(raw, { reportInput: true });
-  if (!result.success) {
-    const names = Object.keys(marlinParameters.shape);
-    throw parameterError(planner, describeParameterIssue(result.error.issues[0], names));
-  }
-  const { her, steps, herCopies, currentCapacity } = result.data;
-  const needed = steps * (1 + (her ? herCopies : 0));
-  if (needed > currentCapacity) {
-    throw parameterError(
-      planner,
-      `parameter currentCapacity is ${currentCapacity}, expected at least ${needed} for the transitions of ${steps} steps`,
-    );
-  }
-  return result.data;
-}
-
-function parameterError(planner: string, what: string): UserError {
-  return new UserError("CANOPY_ROUTER_PARAMETER", `planner ${planner}: ${what}`);
+  const result = marlinSchema({}).safeParse(raw, { reportInput: true });
+  if (result.success) return result.data;
+  const names = Object.keys(marlinParameters.shape);
+  throw new UserError(
+    "CANOPY_ROUTER_PARAMETER",
+    `planner ${planner}: ${describeParameterIssue(result.error.issues[0], names)}`,
+  );
 }

@@ -1,13 +1,15 @@
 /** The baselines that MARLIN is compared with, by name. */
+import type { z } from "zod";
 import type { EpochPlanner } from "../../datacenter/simulate-epochs.ts";
 import type { DatacenterWorld } from "../../datacenter/world.ts";
 import { suggestion, UserError } from "../../errors.ts";
+import { describeParameterIssue } from "../parameter-message.ts";
 import { ACTOR_CRITIC, actorCriticPlanner } from "./actor-critic.ts";
 import { DDQN, ddqnPlanner } from "./ddqn.ts";
 import { HELIX, helixPlanner } from "./helix.ts";
 import { NSGA2, nsga2Planner } from "./nsga2.ts";
 import { PERLLM, perllmPlanner } from "./perllm.ts";
-import { checkPlannerOptions } from "./planner-options.ts";
+import { plannerSchema } from "./planner-options.ts";
 import { QLEARNING, qlearningPlanner } from "./qlearning.ts";
 import { SLIT, SLIT_VARIANTS, slitPlanner } from "./slit.ts";
 import { SPLITWISE, splitwisePlanner } from "./splitwise.ts";
@@ -58,11 +60,23 @@ export function baselinePlanner(
       `planner "${name}" is not known${suggestion(name, BASELINE_PLANNERS)}`,
     );
   }
-  checkPlannerOptions(found, BASELINE_DEFAULTS[found], parameters, {
-    words: { variant: SLIT_VARIANTS, choose: CHOICES[found] ?? [] },
-    optional: found === "nsga2" ? ["mutationProbability"] : [],
+  const schema = baselineSchema(found);
+  const read = schema.safeParse(parameters, { reportInput: true });
+  if (!read.success) {
+    throw new UserError(
+      "CANOPY_ROUTER_PARAMETER",
+      `planner ${found}: ${describeParameterIssue(read.error.issues[0], Object.keys(schema.shape))}`,
+    );
+  }
+  return MAKERS[found](world, seed, read.data);
+}
+
+/** The options of a baseline with their defaults. */
+export function baselineSchema(name: BaselinePlanner): z.ZodObject<Record<string, z.ZodType>> {
+  return plannerSchema(BASELINE_DEFAULTS[name], {
+    words: { variant: SLIT_VARIANTS, choose: CHOICES[name] ?? [] },
+    optional: name === "nsga2" ? ["mutationProbability"] : [],
   });
-  return MAKERS[found](world, seed, parameters);
 }
 
 const CHOICES: Partial<Record<BaselinePlanner, readonly string[]>> = {

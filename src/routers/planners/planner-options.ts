@@ -1,4 +1,4 @@
-import { suggestion, UserError } from "../../errors.ts";
+import { z } from "zod";
 
 /** Options that count something: whole numbers. */
 const WHOLE = new Set([
@@ -45,62 +45,30 @@ export interface OptionRules {
   readonly optional: readonly string[];
 }
 
-/**
- * Checks what a user gave for a planner against its defaults: names, kinds and ranges.
- *
- * @throws UserError CANOPY_ROUTER_PARAMETER: planner, option, what was expected
- */
-export function checkPlannerOptions(
-  planner: string,
+/** The schema of a planner's options, from their defaults: names, kinds and ranges. */
+export function plannerSchema(
   defaults: object,
-  given: Readonly<Record<string, unknown>>,
   { words, optional }: OptionRules,
-): void {
-  const known = new Map<string, unknown>([
-    ...Object.entries(defaults),
-    ...optional.map((name) => [name, 0] as const),
-  ]);
-  for (const [name, value] of Object.entries(given)) {
-    if (!known.has(name)) {
-      throw refuse(planner, `there is no parameter "${name}"${suggestion(name, [...known.keys()])}`);
-    }
-    const expected = expectation(name, known.get(name), value, words);
-    if (expected !== undefined) {
-      throw refuse(planner, `${name} is ${JSON.stringify(value)}, expected ${expected}`);
-    }
+): z.ZodObject<Record<string, z.ZodType>> {
+  const shape: Record<string, z.ZodType> = {};
+  for (const [name, standard] of Object.entries(defaults)) {
+    shape[name] = kindOf(name, standard, words).default(standard);
   }
+  for (const name of optional) shape[name] = kindOf(name, 0, words).optional();
+  return z.strictObject(shape);
 }
 
-/** What was expected instead of a value; undefined where it is right. */
-function expectation(
-  name: string,
-  standard: unknown,
-  value: unknown,
-  words: OptionRules["words"],
-): string | undefined {
+function kindOf(name: string, standard: unknown, words: OptionRules["words"]): z.ZodType {
   if (name === "calls") {
-    const right = value === "own" || (Number.isInteger(value) && Number(value) >= 0);
-    return right ? undefined : 'a whole number from 0 or "own"';
+    return z
+      .union([z.int().min(0), z.literal("own")])
+      .describe("Calls of the model in an epoch; own: what its other parameters ask for");
   }
-  if (words[name] !== undefined) {
-    const right = typeof value === "string" && words[name].includes(value);
-    return right ? undefined : `one of ${words[name].join(", ")}`;
-  }
-  if (typeof standard === "string") return typeof value === "string" ? undefined : "a word";
-  if (typeof standard === "boolean") return typeof value === "boolean" ? undefined : "true or false";
-  const least = standard === 0 ? 0 : 1;
-  const whole = (one: unknown) => Number.isInteger(one) && Number(one) >= least;
-  if (Array.isArray(standard)) {
-    return Array.isArray(value) && value.length > 0 && value.every(whole)
-      ? undefined
-      : "a list of whole numbers from 1";
-  }
-  if (WHOLE.has(name)) return whole(value) ? undefined : `a whole number from ${least}`;
-  const number = typeof value === "number" && Number.isFinite(value) && value >= 0;
-  if (SHARES.has(name)) return number && value <= 1 ? undefined : "0 to 1";
-  return number ? undefined : "a number from 0";
-}
-
-function refuse(planner: string, what: string): UserError {
-  return new UserError("CANOPY_ROUTER_PARAMETER", `planner ${planner}: ${what}`);
+  if (words[name] !== undefined) return z.enum(words[name]);
+  if (typeof standard === "string") return z.string();
+  if (typeof standard === "boolean") return z.boolean();
+  const whole = z.int().min(standard === 0 ? 0 : 1);
+  if (Array.isArray(standard)) return z.array(whole).min(1);
+  if (WHOLE.has(name)) return whole;
+  return SHARES.has(name) ? z.number().min(0).max(1) : z.number().min(0);
 }

@@ -149,7 +149,7 @@ describe("mistakes", () => {
     );
     expect(() => planner("marlin-balanced", { weights: [0, 0, 0, 0] })).toThrow(/expected one above 0/);
     expect(() => planner("marlin-balanced", { steps: 5000 })).toThrow(
-      "parameter currentCapacity is 20000, expected at least 25000 for the transitions of 5000 steps",
+      "parameter currentCapacity is 20000: expected at least 25000 for the transitions of 5000 steps",
     );
   });
 });
