@@ -6,6 +6,8 @@ export default defineConfig({
     include: ["test/**/*.test.ts"],
     exclude: ["test/suites/**"],
     pool: "threads",
+    // The default leaves one core to the terminal: half of two.
+    maxWorkers: "100%",
     testTimeout: 30_000,
   },
 });
