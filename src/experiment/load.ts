@@ -3,6 +3,7 @@ import { z } from "zod";
 import { UserError } from "../errors.ts";
 import { readTextFile } from "../files.ts";
 import { checkExperiment } from "./check-experiment.ts";
+import type { PointConfig } from "./head-schema.ts";
 import {
   isPlainObject,
   type LocatedTree,
@@ -16,7 +17,7 @@ import {
   removeAt,
 } from "./located-tree.ts";
 import { applyOverrides, type Override, parsePath, parseSet } from "./overrides.ts";
-import { type Experiment, experimentSchema, type PointConfig, pointExperimentSchema } from "./schema.ts";
+import { type Experiment, experimentSchema, pointExperimentSchema } from "./schema.ts";
 import { type Problem, schemaProblems } from "./schema-problems.ts";
 
 /** One point of an experiment: a variant and a value of each axis, every default filled in. */
@@ -43,6 +44,32 @@ export interface LoadOptions {
   readonly sets?: readonly string[];
 }
 
+/** What a sweep lays on an experiment: overrides after its points and axes, before those of the command line. */
+export interface Variant {
+  /** Added to those of the point. */
+  readonly labels: ExperimentPoint["labels"];
+  readonly overrides: readonly Override[];
+}
+
+export interface OpenOptions extends LoadOptions {
+  /** Overrides of every point: before points and axes, and not after them. */
+  readonly overrides?: readonly Override[];
+  /** Takes the place of the experiment's own points. */
+  readonly withoutPoints?: boolean;
+  /** Paths that variants set: axes of the experiment over them are left out. */
+  readonly varied?: readonly string[];
+}
+
+/** An experiment whose points are made one at a time. */
+export interface OpenExperiment {
+  readonly source: string;
+  readonly files: readonly string[];
+  /** Points of the file: its points times its axes. */
+  readonly count: number;
+  /** @throws UserError CANOPY_EXPERIMENT_* when that point is wrong */
+  point(index: number, variant?: Variant): ExperimentPoint;
+}
+
 /**
  * Reads an experiment file, follows `extends`, applies overrides, points and axes, and checks everything that can
  * be checked without opening other files.
@@ -54,6 +81,18 @@ export async function loadExperiment(path: string, options: LoadOptions = {}): P
   const files: string[] = [];
   const tree = await readTree(path, files, []);
   return pointsOf(tree, path, files, options);
+}
+
+/**
+ * As {@link loadExperiment}, with points that are made when they are asked for: for more of them than memory should
+ * hold.
+ *
+ * @throws UserError as {@link loadExperiment}, except for what is wrong with a point
+ */
+export async function openExperiment(path: string, options: OpenOptions = {}): Promise<OpenExperiment> {
+  const files: string[] = [];
+  const tree = await readTree(path, files, []);
+  return openTree(tree, path, files, options);
 }
 
 /** As {@link loadExperiment} for a text in memory; it may not extend other files. */
@@ -114,8 +153,20 @@ function pointsOf(
   files: readonly string[],
   options: LoadOptions,
 ): LoadedExperiment {
-  const sets = (options.sets ?? []).map((text) => parseSet(text, resolve(".")));
-  const tree = applyOverrides(fileTree, sets);
+  const open = openTree(fileTree, source, files, options);
+  const points = Array.from({ length: open.count }, (_, index) => open.point(index));
+  return { id: points[0].experiment.experiment, source, files, points };
+}
+
+function openTree(
+  fileTree: LocatedTree,
+  source: string,
+  files: readonly string[],
+  { sets: texts = [], overrides = [], withoutPoints = false, varied = [] }: OpenOptions,
+): OpenExperiment {
+  const sets = texts.map((text) => parseSet(text, resolve(".")));
+  const whole = applyOverrides(applyOverrides(fileTree, overrides), sets);
+  const tree = withoutPoints ? removeAt(whole, ["points"]) : whole;
   if (!isPlainObject(tree.value)) {
     throw new UserError(
       "CANOPY_EXPERIMENT_VALUE",
@@ -123,28 +174,46 @@ function pointsOf(
     );
   }
   const { points, axes } = readPoints(tree, tree.value);
+  checkNames(tree, points);
   // What concerns points and axes themselves has had its effect.
   const again = sets.filter(
     ({ path, origin }) => !["points", "axes"].includes(parsePath(path, origin.source)[0]),
   );
-  const setPaths = new Set(sets.map(({ path, origin }) => parsePath(path, origin.source).join("\u0000")));
-  const free = Object.entries(axes).filter(([path]) => !setPaths.has(parsePath(path, "axes").join("\u0000")));
+  const key = (path: string, where: string) => parsePath(path, where).join("\u0000");
+  const decided = new Set([
+    ...sets.map(({ path, origin }) => key(path, origin.source)),
+    ...varied.map((path) => key(path, "axes")),
+  ]);
+  const free = Object.entries(axes).filter(([path]) => !decided.has(key(path, "axes")));
+  const chosen = combinations(free);
   const onePoint = removeAt(removeAt(tree, ["points"]), ["axes"]);
-  const loaded: ExperimentPoint[] = [];
-  for (const [index, point] of (points.length === 0 ? [undefined] : points).entries()) {
-    for (const chosen of combinations(free)) {
-      const overrides: Override[] = Object.entries(point?.set ?? {}).map(([path, value]) => ({
+  return {
+    source,
+    files,
+    count: Math.max(1, points.length) * chosen.length,
+    point: (index, variant = { labels: {}, overrides: [] }) => {
+      const place = Math.floor(index / chosen.length);
+      const point: PointConfig | undefined = points[place];
+      const choice = chosen[index % chosen.length];
+      const own: Override[] = Object.entries(point?.set ?? {}).map(([path, value]) => ({
         path,
         value: value as PlainValue,
-        origin: originAt(tree, ["points", index, "set", path]),
+        origin: originAt(tree, ["points", place, "set", path]),
       }));
-      for (const [path, value] of chosen) {
-        const index = axes[path].indexOf(value);
-        overrides.push({ path, value, origin: originAt(tree, ["axes", path, index]) });
+      for (const [path, value] of choice) {
+        own.push({ path, value, origin: originAt(tree, ["axes", path, axes[path].indexOf(value)]) });
       }
-      loaded.push(validate(applyOverrides(onePoint, [...overrides, ...again]), point, chosen));
-    }
-  }
+      const labels = { ...labelsOf(point, choice), ...variant.labels };
+      return validate(
+        applyOverrides(onePoint, [...own, ...variant.overrides, ...again]),
+        point?.note,
+        labels,
+      );
+    },
+  };
+}
+
+function checkNames(tree: LocatedTree, points: readonly PointConfig[]): void {
   const names = new Set<string>();
   for (const [index, { name }] of points.entries()) {
     if (names.has(name)) {
@@ -154,7 +223,6 @@ function pointsOf(
     }
     names.add(name);
   }
-  return { id: loaded[0].experiment.experiment, source, files, points: loaded };
 }
 
 const pointKeysSchema = z.object({
@@ -181,20 +249,23 @@ function combinations(axes: readonly (readonly [string, readonly PlainValue[]])[
   return result;
 }
 
-function validate(tree: LocatedTree, point: PointConfig | undefined, chosen: Choice): ExperimentPoint {
+function labelsOf(point: PointConfig | undefined, chosen: Choice): Record<string, PlainValue> {
   const labels: Record<string, PlainValue> = {};
   if (point !== undefined) labels["point"] = point.name;
   for (const [path, value] of chosen) labels[path] = value;
+  return labels;
+}
+
+function validate(
+  tree: LocatedTree,
+  note: string | undefined,
+  labels: ExperimentPoint["labels"],
+): ExperimentPoint {
   const parsed = pointExperimentSchema.safeParse(tree.value);
   if (!parsed.success) return refuse(tree, schemaProblems(parsed.error.issues, tree.value), labels);
   const problems = checkExperiment(parsed.data);
   if (problems.length > 0) return refuse(tree, problems, labels);
-  return {
-    labels,
-    experiment: parsed.data,
-    tree,
-    note: point?.note,
-  };
+  return { labels, experiment: parsed.data, tree, note };
 }
 
 /** Reports problems of a point: the first in full, with how many more there are. */

@@ -12,72 +12,16 @@ import {
   networkSchema,
   regionsSchema,
 } from "./fleet-schema.ts";
-import { calibratedSchema, comparableSchema, outputsSchema, publishedSchema } from "./output-schema.ts";
-import { count, name, notNegative, positive, share } from "./schema-parts.ts";
+import { extendsKey, headKeys, pointKeys, resultKeys, routerSchema, seedsSchema } from "./head-schema.ts";
+import { notNegative, positive, share } from "./schema-parts.ts";
 import { signalsSchema, startsSchema } from "./signal-schema.ts";
 import { trainingSchema } from "./training-schema.ts";
 import { floorsSchema, tiersSchema, workloadSchema } from "./workload-schema.ts";
 
 export const EXPERIMENT_SCHEMA_ID = "canopy/experiment/1";
 
-const routerFields = z
-  .object({
-    router: name.describe("id in the registry, or path of a file that defines one"),
-    as: name.optional().describe("label in results; default: the id"),
-    artefacts: z
-      .record(name, name)
-      .optional()
-      .describe("files that training left, by the name the router asks for"),
-    parameters: z
-      .record(name, z.json())
-      .optional()
-      .describe("parameters, which may also stand beside router"),
-  })
-  .catchall(z.json())
-  .describe("a router and its parameters");
-
-const routerSchema = z.union([name, routerFields]).transform((given) => {
-  const { router, as, artefacts, parameters, ...more } =
-    typeof given === "string" ? { router: given } : given;
-  return {
-    router,
-    ...(as === undefined ? {} : { as }),
-    artefacts: artefacts ?? {},
-    parameters: { ...parameters, ...more },
-  };
-});
-export type RouterConfig = z.infer<typeof routerSchema>;
-
-const seedsSchema = z
-  .union([count, z.array(z.int().min(0)).min(1)])
-  .default(1)
-  .transform((seeds) => (typeof seeds === "number" ? Array.from({ length: seeds }, (_, i) => i + 1) : seeds))
-  .describe("how many seeds (1, 2, …), or a list of them");
-
-const pointSchema = z.strictObject({
-  name,
-  set: z.record(name, z.json()).default({}).describe("path: value; as --set"),
-  note: z.string().optional(),
-});
-export type PointConfig = z.infer<typeof pointSchema>;
-
-/** Keys that make several points of one file; the rest describes one point. */
-const pointKeys = {
-  points: z.array(pointSchema).default([]).describe("named variants"),
-  axes: z
-    .record(name, z.array(z.json()).min(1))
-    .default({})
-    .describe("path: values; every combination is run, for every point"),
-};
-
 const onePoint = {
-  $schema: z.string().optional().describe("for editors"),
-  experiment: z
-    .string()
-    .regex(/^[A-Za-z0-9][A-Za-z0-9._-]*$/, "expected letters, digits, dot, dash or underscore")
-    .describe("id, in results and file names"),
-  description: z.string().optional(),
-  paper: z.string().optional().describe("what it reproduces, e.g. cedar/table-1"),
+  ...headKeys,
 
   workload: workloadSchema,
   tiers: tiersSchema,
@@ -128,13 +72,7 @@ const onePoint = {
     .optional()
     .describe("requests at the start that latency and service level leave out; default: none"),
 
-  outputs: outputsSchema,
-  baseline: name
-    .optional()
-    .describe("label of the router that the others are compared with; default: the first"),
-  published: publishedSchema,
-  calibrated: calibratedSchema,
-  comparable: comparableSchema,
+  ...resultKeys,
 };
 
 /** A whole file, `extends` already followed. */
@@ -153,12 +91,7 @@ export function wantsTimeline({ outputs }: Experiment): boolean {
 /** What stands in one file: every key may also come from the files it extends. */
 export const experimentFileSchema = z
   .strictObject({
-    extends: z
-      .union([name, z.array(name).min(1)])
-      .optional()
-      .describe(
-        "files this one is laid on, later ones on earlier ones: maps merge, null removes, the rest replaces",
-      ),
+    extends: extendsKey,
     ...experimentSchema.shape,
   })
   .partial();
