@@ -19,7 +19,7 @@ const CAPS_POOLS = Object.fromEntries(
 /** What is measured. Trace: made beforehand, in memory; stream: generated while simulating, in constant memory. */
 const PLAN: readonly BenchRequest[] = [
   ...[10_000, 100_000, 1_000_000].flatMap((requests) =>
-    ["round-robin", "cedar"].map((router) => ({
+    ["round-robin", "cedar-heuristic"].map((router) => ({
       router,
       requests,
       replicas: 12,
@@ -28,7 +28,7 @@ const PLAN: readonly BenchRequest[] = [
     })),
   ),
   ...[1_000_000, 10_000_000].flatMap((requests) =>
-    ["round-robin", "cedar"].map((router) => ({
+    ["round-robin", "cedar-heuristic"].map((router) => ({
       router,
       requests,
       replicas: 12,
@@ -45,7 +45,7 @@ const PLAN: readonly BenchRequest[] = [
     ...(router === "caps" && { parameters: { pools: CAPS_POOLS } }),
   })),
   { router: "round-robin", requests: 1_000_000, replicas: 1000, ratePerSecond: 8000, source: "trace" },
-  { router: "cedar", requests: 200_000, replicas: 1000, ratePerSecond: 8000, source: "trace" },
+  { router: "cedar-heuristic", requests: 200_000, replicas: 1000, ratePerSecond: 8000, source: "trace" },
 ];
 const LONG: readonly BenchRequest[] = [
   { router: "round-robin", requests: 100_000_000, replicas: 12, ratePerSecond: 100, source: "stream" },

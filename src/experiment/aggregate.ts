@@ -15,6 +15,7 @@ import {
   RESULT_SCHEMA_ID,
   type ResultRow,
 } from "./result.ts";
+import { withRewards } from "./reward-rows.ts";
 import type { RouterSpec, RunResult, RunSpec } from "./run-spec.ts";
 import { standingValidation } from "./standing-validation.ts";
 
@@ -66,7 +67,7 @@ class PointRuns {
   readonly #planned: PlannedPoint;
   readonly #baseline: string;
   /** Runs of each router in the same order of seed and start; undefined where one is missing. */
-  readonly #byRouter = new Map<string, (RunResult | undefined)[]>();
+  readonly #byRouter: ReadonlyMap<string, readonly (RunResult | undefined)[]>;
   /** Seed and start at each place of these lists. */
   readonly #crossing: Crossing;
   readonly #summaries = new Map<string, Record<string, MetricSummary>>();
@@ -76,13 +77,23 @@ class PointRuns {
   constructor(planned: PlannedPoint, runs: readonly RunSpec[], results: ReadonlyMap<string, RunResult>) {
     this.#planned = planned;
     this.#baseline = baselineOf(planned);
+    const byRouter = new Map<string, (RunResult | undefined)[]>();
     for (const { label } of planned.routers) {
       const own = runs.filter((run) => run.router.label === label);
-      this.#byRouter.set(
+      byRouter.set(
         label,
         own.map((run) => results.get(run.key)),
       );
     }
+    const { outputs, tiers = [] } = planned.point.experiment;
+    this.#byRouter =
+      outputs.reward === undefined
+        ? byRouter
+        : withRewards(byRouter, outputs.reward, {
+            tiers: tiers.map(({ name }) => name),
+            windows: outputs.windows.map(({ name }) => name),
+            baseline: this.#baseline,
+          });
     const first = runs.filter((run) => run.router.label === planned.routers[0].label);
     this.#crossing = { seeds: first.map(({ seed }) => seed), starts: first.map(({ start }) => start) };
     for (const { label } of planned.routers) {
@@ -128,6 +139,7 @@ class PointRuns {
       notes: [...this.#notes(router), ...commonNotes(done)],
       percentiles: meanPercentiles(done),
       timeline: done[0]?.timeline ?? null,
+      ...(Object.keys(done[0]?.series ?? {}).length === 0 ? {} : { series: done[0].series }),
     };
   }
 

@@ -9,6 +9,7 @@ import { routerLabel } from "./router-label.ts";
 import type { Experiment } from "./schema.ts";
 import { parseInstant } from "./schema-parts.ts";
 import type { Problem } from "./schema-problems.ts";
+import type { RegimeConfig } from "./workload-schema.ts";
 
 type Add = (path: TreePath, message: string) => void;
 
@@ -29,7 +30,7 @@ export function checkExperiment(experiment: Experiment): Problem[] {
   return problems;
 }
 
-function checkWorkload({ workload, end, horizon }: Experiment, add: Add): void {
+function checkWorkload({ workload, end, horizon, tiers }: Experiment, add: Add): void {
   if (end === "cut" && horizon === "last-finish") {
     add(["horizon"], "is last-finish, expected seconds or auto: end cut needs a time to cut at");
   }
@@ -37,6 +38,7 @@ function checkWorkload({ workload, end, horizon }: Experiment, add: Add): void {
   if (workload.arrival.process === "gamma" && workload.arrival.cv === undefined) {
     add(["workload", "arrival"], "has no cv, expected one: process gamma needs it");
   }
+  if ("regimes" in workload) checkRegimes(workload.regimes, tiers, ["workload", "regimes"], add);
   const limited = workload.requests !== undefined || workload.durationS !== undefined;
   if ("sessions" in workload) {
     const { count, independent } = workload.sessions;
@@ -61,6 +63,25 @@ function checkWorkload({ workload, end, horizon }: Experiment, add: Add): void {
       ? given("prompt") && given("output")
       : workload.prompt === undefined && workload.output === undefined;
   if (!complete) add(["workload"], "expected its lengths as prompt and output, or as total alone");
+}
+
+/** Shares of the tiers by regime: of all tiers, of no others, sum 1. */
+function checkRegimes(
+  regimes: readonly RegimeConfig[] | undefined,
+  tiers: Experiment["tiers"],
+  path: TreePath,
+  add: Add,
+): void {
+  const names = (tiers ?? []).map(({ name }) => name);
+  for (const [i, { tierShares }] of (regimes ?? []).entries()) {
+    if (tierShares === undefined) continue;
+    const at = [...path, i, "tierShares"];
+    for (const name of Object.keys(tierShares)) {
+      if (!names.includes(name)) add([...at, name], `there is no tier "${name}"${hint(name, names)}`);
+    }
+    const sum = Object.values(tierShares).reduce((total, share) => total + share, 0);
+    if (Math.abs(sum - 1) > 1e-6) add(at, `sum to ${Number(sum.toPrecision(9))}, expected 1`);
+  }
 }
 
 function checkTiers({ tiers, workload }: Experiment, add: Add): void {
@@ -216,8 +237,18 @@ function checkRouters({ routers, seeds, baseline }: Experiment, add: Add): void 
   }
 }
 
-function checkTraining({ training, seeds, workload }: Experiment, add: Add): void {
+function checkTraining({ training, seeds, workload, tiers, fleet }: Experiment, add: Add): void {
   if (training === undefined) return;
+  checkRegimes(training.regimes, tiers, ["training", "regimes"], add);
+  if (training.regimes !== undefined && ("trace" in workload || "sessions" in workload)) {
+    add(["training", "regimes"], "are given, but only requests drawn from distributions have regimes");
+  }
+  const regions = [...new Set(fleet.map(({ region }) => region))];
+  for (const region of Object.keys(training.carbon ?? {})) {
+    if (!regions.includes(region)) {
+      add(["training", "carbon", region], `there is no region "${region}"${hint(region, regions)}`);
+    }
+  }
   const path = ["training"];
   if (seeds.includes(training.seed)) {
     add([...path, "seed"], `is ${training.seed}, a seed of the evaluated runs, expected another`);
@@ -247,6 +278,19 @@ function checkResults(experiment: Experiment, add: Add): void {
     }
     for (const [r, label] of (table.rows ?? []).entries()) router([...path, "rows", r], label);
     if (table.ratioTo !== undefined) router([...path, "ratioTo"], table.ratioTo);
+  }
+  unique(
+    outputs.windows.map(({ name }) => name),
+    (i) => ["outputs", "windows", i, "name"],
+    add,
+  );
+  for (const [w, { fromS, toS }] of outputs.windows.entries()) {
+    if (toS <= fromS) add(["outputs", "windows", w, "toS"], `is ${toS}, expected more than fromS, ${fromS}`);
+  }
+  if (outputs.reward !== undefined) {
+    router(["outputs", "reward", "reference"], outputs.reward.reference);
+    if (outputs.reward.regretTo !== undefined)
+      router(["outputs", "reward", "regretTo"], outputs.reward.regretTo);
   }
   for (const [f, figure] of outputs.figures.entries()) {
     const path = ["outputs", "figures", f];

@@ -6,6 +6,7 @@ import { type RunMetrics, runMetrics } from "../metrics/run-metrics.ts";
 import { SummarySink } from "../metrics/summary-sink.ts";
 import { TeeSink } from "../metrics/tee-sink.ts";
 import type { TimeBuckets } from "../metrics/time-buckets.ts";
+import { WindowBreakdown } from "../metrics/window-breakdown.ts";
 import type { QuantileStore } from "../numeric/quantile-store.ts";
 import { PROVENANCES, type Provenance, weakestProvenance } from "../profile/provenance.ts";
 import type { Explanation, RecordSink, RunTotals } from "../simulator/options.ts";
@@ -48,15 +49,18 @@ export async function executeRun(
   const breakdowns = run.inputs.experiment.outputs.breakdowns.map(
     ({ by }) => new CarbonBreakdown(by, { ...run, fleet, tiers: workload.tiers }),
   );
-  const sink = breakdowns.reduce<RecordSink>((all, one) => new TeeSink(all, one), summary);
+  const windows = windowsOf(run);
+  const parts = windows === undefined ? breakdowns : [...breakdowns, windows];
+  const sink = parts.reduce<RecordSink>((all, one) => new TeeSink(all, one), summary);
   const totals = simulateInto(run, sink, spec.router.label, options.recordsPath);
   summary.close(totals.horizonSeconds, totals.endSeconds);
   const known = withBreakdowns(runMetrics(totals, summary, run.metrics), breakdowns);
   const figures = figuresOf(run, spec);
+  const ofWindows = windowMetrics(windows, run);
   return {
     key: spec.key,
-    metrics: { ...known.metrics, ...figures.metrics },
-    reasons: { ...known.reasons, ...figures.reasons },
+    metrics: { ...known.metrics, ...ofWindows.metrics, ...figures.metrics },
+    reasons: { ...known.reasons, ...ofWindows.reasons, ...figures.reasons },
     percentiles: {
       quantiles: QUANTILES,
       ttft: percentilesOf(summary.ttft),
@@ -64,6 +68,7 @@ export async function executeRun(
     },
     placements: summary.placements.sketch(),
     timeline: summary.timeline === undefined ? null : timelineOf(run, summary.timeline, totals),
+    series: run.options.router.series?.() ?? {},
     provenance: provenanceOf(run, totals, known.metrics["outside_grid_fraction"] ?? 0),
     rejections: Object.fromEntries([...summary.rejections].sort(([a], [b]) => (a < b ? -1 : 1))),
     notes: notesOf(run, totals),
@@ -79,6 +84,38 @@ export async function executeRun(
 export async function explainRun(spec: RunSpec, shared: SharedInputs): Promise<readonly Explanation[]> {
   const { options } = await resolveRun(spec, shared);
   return simulate({ ...options, explain: true }, NO_RECORDS).explanations;
+}
+
+function windowsOf({ inputs, options }: ResolvedRun): WindowBreakdown | undefined {
+  const { windows } = inputs.experiment.outputs;
+  if (windows.length === 0) return undefined;
+  const { fleet, workload, latency } = options;
+  return new WindowBreakdown(
+    windows.map(({ name, fromS, toS }) => ({ name, fromSeconds: fromS, toSeconds: toS })),
+    {
+      tiers: workload.tiers,
+      latency,
+      groupOf: fleet.endpoints.map((endpoint) => endpoint.group),
+      groups: fleet.groups.length,
+    },
+  );
+}
+
+/** Metrics of the windows; cost and carbon are unknown where those of the run are. */
+function windowMetrics(windows: WindowBreakdown | undefined, { metrics: context }: ResolvedRun): RunMetrics {
+  const metrics: Record<string, number | null> = {};
+  const reasons: Record<string, string> = {};
+  for (const [name, value] of windows?.metrics() ?? []) {
+    const unknown = name.startsWith("window_cost")
+      ? context.unknown.price
+      : name.startsWith("window_carbon")
+        ? context.unknown.carbon
+        : undefined;
+    const isKnown = unknown === undefined && Number.isFinite(value);
+    metrics[name] = isKnown ? value : null;
+    if (!isKnown) reasons[name] = unknown ?? "nothing of it is in the window";
+  }
+  return { metrics, reasons };
 }
 
 /** Adds the metrics of the parts; unknown where those of the whole are. */
@@ -180,7 +217,7 @@ function provenanceOf({ options }: ResolvedRun, totals: RunTotals, outside: numb
 }
 
 function notesOf({ inputs, options, signalEndSeconds }: ResolvedRun, totals: RunTotals): string[] {
-  const notes = [...inputs.notes];
+  const notes = [...inputs.notes, ...(options.router.notes?.() ?? [])];
   if (totals.endSeconds > signalEndSeconds) {
     notes.push(
       `the signals end ${Math.round(signalEndSeconds)} s into the run, which lasts ${Math.round(totals.endSeconds)} s: their last values are held`,

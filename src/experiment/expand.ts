@@ -169,7 +169,8 @@ async function planTraining(
   const { training } = whole.experiment;
   if (training === undefined) throw new Error("the experiment has no training");
   const point = trainingPoint(whole, training);
-  const inputs: PointInputs = { ...evaluated, experiment: point.experiment };
+  const own = training.carbon === undefined ? {} : { carbon: await readSignals(point, "carbon", tables, []) };
+  const inputs: PointInputs = { ...evaluated, ...own, experiment: point.experiment };
   const key = hashOfJson(contentOf(inputs));
   tables.points[key] = inputs;
   const { seed } = training;
@@ -215,6 +216,7 @@ function contentOf({ experiment, profiles, carbon, price, answers, notes }: Poin
     warmup,
     timeline: wantsTimeline(experiment),
     breakdowns: experiment.outputs.breakdowns,
+    windows: experiment.outputs.windows,
     answers,
     notes,
   };
@@ -271,6 +273,7 @@ async function planRouter(
     parameters: parameters as Record<string, PlainValue>,
     artefacts: await readArtefacts(point, index, tables),
     training: null,
+    backend: definition.backend?.(parameters) ?? null,
     about: {
       family: definition.family,
       group: definition.group,
@@ -298,7 +301,7 @@ async function planRuns(
       const workload = await workloadKey(point, seed, start, tables);
       if (s === 0) await checkRun(point, inputs, { seed, start, workload }, tables, t === 0);
       for (const [r, router] of routers.entries()) {
-        const { id, parameters, artefacts, training } = router;
+        const { id, parameters, artefacts, training, backend } = router;
         const content = {
           key,
           workload,
@@ -308,6 +311,7 @@ async function planRuns(
           parameters,
           artefacts,
           training,
+          ...(backend === null ? {} : { backend }),
           code: files[r],
           environment,
         };

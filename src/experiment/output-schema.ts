@@ -1,7 +1,7 @@
 /** The keys of an experiment file that concern its results: `outputs`, `published`, `comparable`. */
 import { z } from "zod";
 import { BREAKDOWN_KEYS } from "../metrics/carbon-breakdown.ts";
-import { name } from "./schema-parts.ts";
+import { name, notNegative, positive } from "./schema-parts.ts";
 
 const column = z.union([
   name,
@@ -53,8 +53,52 @@ const figure = z.discriminatedUnion("kind", [
   z
     .strictObject({ kind: z.literal("timeline"), title: name, of: z.enum(["shares", "carbon"]) })
     .describe("shares of the groups, or intensity of the regions, over a run"),
+  z
+    .strictObject({
+      kind: z.literal("series"),
+      title: name,
+      of: name.describe("quantity that the router reports: reward_in_training of cedar and cedar-sac"),
+    })
+    .describe("lines that a router reports of itself, a figure for each that differs"),
 ]);
 export type FigureConfig = z.infer<typeof figure>;
+
+const windows = z
+  .array(
+    z.strictObject({
+      name: z
+        .string()
+        .regex(/^[A-Za-z0-9-]+$/, "expected letters, digits or dashes")
+        .describe("end of the metrics' names"),
+      fromS: notNegative,
+      toS: positive,
+    }),
+  )
+  .default([])
+  .describe(
+    "stretches of a run by time of arrival: window_slo_violation_NAME, window_cost_usd_per_request_NAME, …",
+  );
+
+const weight = notNegative;
+const reward = z
+  .strictObject({
+    reference: name.describe("label of the router by whose cost and carbon those of each are divided"),
+    regretTo: name
+      .exactOptional()
+      .describe("label of the router that regret is against; default: the baseline"),
+    violations: weight.default(1).describe("alpha"),
+    cost: weight.default(0.3).describe("beta"),
+    carbon: weight.default(0.3).describe("gamma"),
+    oscillation: weight.default(0.1).describe("eta, of oscillation_10s"),
+    violationWeights: z
+      .array(weight)
+      .min(1)
+      .default([3, 2, 1])
+      .describe("by tier, strictest first; the last value holds for all further tiers"),
+  })
+  .optional()
+  .describe("adds cedar_reward and cedar_regret (CEDAR eq. 2), of runs and of their windows; default: none");
+export type RewardConfig = NonNullable<z.infer<typeof reward>>;
 
 export const outputsSchema = z
   .strictObject({
@@ -75,6 +119,8 @@ export const outputsSchema = z
       .describe(
         "carbon_g_per_1k_tokens of parts of the requests, as metrics with the parts' names at their end",
       ),
+    windows,
+    reward,
   })
   .prefault({})
   .describe("tables and figures of the report; without tables one of the chief metrics is printed");

@@ -56,24 +56,29 @@ export function withoutTrainingPart(point: ExperimentPoint): ExperimentPoint {
  */
 export function trainingPoint(point: ExperimentPoint, training: TrainingConfig): ExperimentPoint {
   const { warmup: _, ...experiment } = point.experiment;
+  const { signals } = experiment;
   const changed: Experiment = {
     ...experiment,
     workload: trainingWorkload(experiment.workload, training),
+    signals: { ...signals, carbon: { ...signals.carbon, ...training.carbon } },
     end: "drain",
     horizon: "auto",
-    outputs: { ...experiment.outputs, figures: [] },
+    outputs: { ...experiment.outputs, figures: [], breakdowns: [], windows: [] },
   };
   return { ...point, experiment: changed };
 }
 
-function trainingWorkload(workload: WorkloadConfig, { durationS, requests }: TrainingConfig): WorkloadConfig {
+function trainingWorkload(
+  workload: WorkloadConfig,
+  { durationS, requests, regimes }: TrainingConfig,
+): WorkloadConfig {
   const { requests: _, durationS: __, ...rest } = workload;
   const length = {
     ...(durationS === undefined ? {} : { durationS }),
     ...(requests === undefined ? {} : { requests }),
   };
   if ("trace" in rest) return { ...rest, repeat: 1, ...length };
-  if (!("sessions" in rest)) return { ...rest, ...length };
+  if (!("sessions" in rest)) return { ...rest, ...length, ...(regimes === undefined ? {} : { regimes }) };
   const { count: ___, ...sessions } = rest.sessions;
   return { ...rest, ...length, sessions };
 }

@@ -4,8 +4,14 @@ import type { Floors, TierShare } from "../workload/classes.ts";
 import { CHUNK_ROWS } from "../workload/columns.ts";
 import type { Tier, Workload } from "../workload/requests.ts";
 import { type SessionParameters, SessionWorkload } from "../workload/sessions.ts";
-import { PURPOSES, type SyntheticParameters, SyntheticWorkload } from "../workload/synthetic.ts";
+import {
+  PURPOSES,
+  type SyntheticParameters,
+  SyntheticWorkload,
+  type TierMix,
+} from "../workload/synthetic.ts";
 import type {
+  RegimeConfig,
   SessionWorkloadConfig,
   SyntheticWorkloadConfig,
   TierConfig,
@@ -59,13 +65,28 @@ export function tierShares(tiers: readonly TierConfig[]): TierShare[] {
 }
 
 function syntheticParameters(config: SyntheticWorkloadConfig, context: WorkloadContext): SyntheticParameters {
-  const { durationS, arrival, ...same } = config;
+  const { durationS, arrival, regimes, ...same } = config;
+  const steps = regimes?.map(({ fromS, rateFactor }) => ({ fromSeconds: fromS, factor: rateFactor }));
   return {
     ...same,
     ...common(context),
-    ...given({ durationSeconds: durationS }),
-    arrival: arrivalParameters(arrival, context),
+    ...given({ durationSeconds: durationS, mixes: mixesOf(regimes, context) }),
+    arrival: { ...arrivalParameters(arrival, context), ...given({ steps }) },
   };
+}
+
+/** Shares of the tiers by regime; undefined where no regime changes them. */
+function mixesOf(
+  regimes: readonly RegimeConfig[] | undefined,
+  { tiers = [] }: WorkloadContext,
+): readonly TierMix[] | undefined {
+  if (regimes === undefined || regimes.every(({ tierShares }) => tierShares === undefined)) return undefined;
+  return regimes.map(({ fromS, tierShares }) => ({
+    fromSeconds: fromS,
+    shares: tiers.map(({ name, share }) =>
+      tierShares === undefined ? (share ?? 0) : (tierShares[name] ?? 0),
+    ),
+  }));
 }
 
 function sessionParameters(config: SessionWorkloadConfig, context: WorkloadContext): SessionParameters {

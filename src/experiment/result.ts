@@ -1,5 +1,6 @@
 /** What an experiment comes to: `canopy/result/1`, plain JSON. */
 import type { ComparisonRow, RankAgreement } from "../metrics/comparison.ts";
+import type { RouterSeries } from "../routers/contract.ts";
 import type { PlainValue } from "./located-tree.ts";
 import type { FigureConfig, TableConfig } from "./output-schema.ts";
 import type { RouterSpec, RunTimeline } from "./run-spec.ts";
@@ -57,6 +58,8 @@ export interface ResultRow {
   };
   /** Placements by group over time of the first run, where a figure asks for them. */
   readonly timeline: RunTimeline | null;
+  /** Lines that the router reported of itself in the first run; absent without any. */
+  readonly series?: RouterSeries;
 }
 
 /** How far paper and run agree on the order of the routers at a point. */

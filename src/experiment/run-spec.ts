@@ -1,5 +1,6 @@
 /** One run as plain data: what a worker is given beside the shared inputs, and what it gives back. */
 import type { PlacementSketch } from "../metrics/placement-sketch.ts";
+import type { RouterSeries } from "../routers/contract.ts";
 import type { PlainValue } from "./located-tree.ts";
 
 export interface RunSpec {
@@ -39,6 +40,8 @@ export interface RouterSpec {
   readonly artefacts: Readonly<Record<string, string>>;
   /** Key of the training that makes the artefacts which no file gives; null without one. */
   readonly training: string | null;
+  /** What of the machine its decisions depend on (`RouterDefinition.backend`); null for nothing. */
+  readonly backend: string | null;
   /** What the registry says of it; no part of a run's key. */
   readonly about: {
     readonly family: string;
@@ -67,6 +70,8 @@ export interface RunResult {
   readonly placements: PlacementSketch;
   /** Only where a figure asks for it. */
   readonly timeline: RunTimeline | null;
+  /** Lines that the router reports of itself; empty for most. */
+  readonly series: RouterSeries;
   /** Weakest provenance of the profiles used, `extrapolated` at best above 5 % outside the measured grid. */
   readonly provenance: string;
   /** Refusals by reason. */

@@ -1,6 +1,8 @@
 /** The `training` key of an experiment file. */
 import { z } from "zod";
-import { count, instant, positive } from "./schema-parts.ts";
+import { count, instant, name, positive } from "./schema-parts.ts";
+import { signalSource } from "./signal-schema.ts";
+import { regimesSchema } from "./workload-schema.ts";
 
 /** Far from the seeds of evaluated runs, which count from 1. */
 export const TRAINING_SEED = 1_000_003;
@@ -15,6 +17,11 @@ export const trainingSchema = z
     start: instant
       .exactOptional()
       .describe("time of the signals at which training begins; default: the first start"),
+    regimes: regimesSchema.describe("changes of load and mix in training; default: the workload's"),
+    carbon: z
+      .record(name, signalSource)
+      .exactOptional()
+      .describe("carbon intensity in training, by region; default: that of signals.carbon"),
   })
   .optional()
   .describe(

@@ -125,6 +125,27 @@ const nameOfWorkload = name
   .exactOptional()
   .describe("shown in tables; default: the kind of workload or the file");
 
+const regimes = z
+  .array(
+    z.strictObject({
+      fromS: notNegative.describe("seconds from the start of the run"),
+      rateFactor: positive.default(1).describe("multiplies the rate from then on"),
+      tierShares: z
+        .record(name, share)
+        .exactOptional()
+        .describe("shares of the tiers from then on, all of them; default: those of tiers"),
+    }),
+  )
+  .min(1)
+  .refine(
+    (list) => list.every(({ fromS }, i) => i === 0 || fromS > list[i - 1].fromS),
+    "expected times that increase",
+  );
+export const regimesSchema = regimes
+  .exactOptional()
+  .describe("changes of load and mix: each holds until the next, none of them before the first");
+export type RegimeConfig = z.infer<typeof regimes>[number];
+
 export const syntheticWorkloadSchema = z
   .strictObject({
     name: nameOfWorkload,
@@ -138,6 +159,7 @@ export const syntheticWorkloadSchema = z
     tenants,
     turns,
     outputFeatures,
+    regimes: regimesSchema,
   })
   .describe("requests drawn from distributions");
 

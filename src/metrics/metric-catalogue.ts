@@ -293,6 +293,75 @@ export const ROUTER_FIGURES: readonly MetricInfo[] = [
     better: neither,
     description: "share of control intervals that CEDAR spent in its fallback",
   },
+  ...(
+    [
+      [
+        "window_slo_violation_<window>",
+        "",
+        "share of the requests that arrived in the window above their objective",
+      ],
+      ["window_tier_violation_<tier and window>", "", "the same among those of the tier"],
+      [
+        "window_cost_usd_per_request_<window>",
+        "USD",
+        "cost by occupancy attributed to the requests that arrived in the window and finished, per request",
+      ],
+      ["window_carbon_g_per_request_<window>", "g", "carbon attributed to those requests, per request"],
+      ["window_oscillation_10s_<window>", "", "oscillation_10s of the placements in the window"],
+    ] as const
+  ).map(([name, unit, description]) => ({ name, unit, better: lower, description })),
+  {
+    name: "cedar_reward",
+    unit: "",
+    better: higher,
+    description:
+      "CEDAR eq. 2 over the run (outputs.reward): minus weighted violations, cost and carbon over the reference router's, and oscillation over control intervals",
+  },
+  {
+    name: "cedar_reward_<window>",
+    unit: "",
+    better: higher,
+    description: "the same over the requests that arrived in the window",
+  },
+  {
+    name: "cedar_regret",
+    unit: "",
+    better: lower,
+    description:
+      "cedar_reward of the router that regret is against, less the router's own; below 0 it is better",
+  },
+  {
+    name: "cedar_regret_<window>",
+    unit: "",
+    better: lower,
+    description: "the same over the requests that arrived in the window",
+  },
+  ...(
+    [
+      ["heuristic_decision_share", "placements that CEDAR's heuristic decided"],
+      ["sac_decision_share", "placements that CEDAR's learned policy decided"],
+      ["fallback_decision_share", "placements made in CEDAR's fallback"],
+    ] as const
+  ).map(([name, what]) => ({ name, unit: "", better: neither, description: `share of the ${what}` })),
+  {
+    name: "interval_reward",
+    unit: "",
+    better: higher,
+    description: "mean of the reward that CEDAR's learned policy gives control intervals with a placement",
+  },
+  {
+    name: "policy_updates",
+    unit: "",
+    better: neither,
+    description: "updates of the learned policy, training's included",
+  },
+  { name: "sac_takeovers", unit: "", better: neither, description: "times that SAC was put in charge" },
+  {
+    name: "sac_reverts",
+    unit: "",
+    better: neither,
+    description: "times that SAC gave back to the heuristic",
+  },
   {
     name: "coverage_capped",
     unit: "",
@@ -314,10 +383,12 @@ export const ROUTER_FIGURES: readonly MetricInfo[] = [
 ];
 
 const byName = new Map([...METRICS, ...ROUTER_FIGURES].map((metric) => [metric.name, metric]));
-const patterns = METRICS.filter((metric) => metric.name.includes("<")).map((metric) => ({
-  metric,
-  prefix: metric.name.slice(0, metric.name.indexOf("<")),
-}));
+const patterns = [...METRICS, ...ROUTER_FIGURES]
+  .filter((metric) => metric.name.includes("<"))
+  .map((metric) => ({
+    metric,
+    prefix: metric.name.slice(0, metric.name.indexOf("<")),
+  }));
 
 /** What a metric of a run is; undefined for a name that no run has. */
 export function metricInfo(name: string): MetricInfo | undefined {

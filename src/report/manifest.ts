@@ -43,6 +43,8 @@ export interface ManifestRun {
   readonly endedAt: Date;
   readonly requestsSimulated: number;
   readonly state: "complete" | "interrupted" | "failed";
+  /** Of routers that depend on the machine, by label: e.g. the kernels of a learned policy's networks. */
+  readonly backends?: Readonly<Record<string, string>>;
 }
 
 /** `manifest.json`, beside every result. */
@@ -59,6 +61,8 @@ export interface Manifest extends Environment {
   readonly endedAt: string;
   readonly requestsSimulated: number;
   readonly state: ManifestRun["state"];
+  /** Absent where no router depends on the machine. */
+  readonly backends?: Readonly<Record<string, string>>;
 }
 
 const PACKAGE = fileURLToPath(new URL("../../", import.meta.url));
@@ -127,6 +131,7 @@ export function createManifest(
     endedAt: run.endedAt.toISOString(),
     requestsSimulated: run.requestsSimulated,
     state: run.state,
+    ...(Object.keys(run.backends ?? {}).length === 0 ? {} : { backends: run.backends }),
     ...environment,
   };
 }

@@ -3,6 +3,7 @@ import type { FigureConfig } from "../experiment/output-schema.ts";
 import type { ExperimentResult, ResultRow } from "../experiment/result.ts";
 import { type Drawing, FigureContext, nameOf, scaled } from "./figure-context.ts";
 import { metricLabel, pointText } from "./result-names.ts";
+import { seriesFigures } from "./series-figures.ts";
 import { sweepFigures } from "./sweep-figures.ts";
 import { timelineFigures } from "./timeline-figures.ts";
 
@@ -47,6 +48,8 @@ function drawKind(config: FigureConfig, context: FigureContext): Promise<Drawing
       return sweepFigures(config, context);
     case "timeline":
       return timelineFigures(config, context);
+    case "series":
+      return seriesFigures(config, context);
   }
 }
 

@@ -70,6 +70,7 @@ export async function writeResult(
     seeds: [...new Set(plan.runs.map(({ seed }) => seed))],
     inputs: await inputsOf(plan),
     files,
+    backends: backendsOf(plan),
   });
   await writeManifest(folder, manifest);
   const kept = [...files, "manifest.json"];
@@ -132,6 +133,13 @@ function jsonText(value: unknown): string {
   return `${JSON.stringify(value, null, 2)}\n`;
 }
 
+function backendsOf({ points }: ExperimentPlan): Record<string, string> {
+  const routers = points.flatMap((point) => point.routers);
+  return Object.fromEntries(
+    routers.flatMap(({ label, backend }) => (backend === null ? [] : [[label, backend]])),
+  );
+}
+
 async function inputsOf({ loaded, inputs, points }: ExperimentPlan): Promise<ManifestInput[]> {
   const list: ManifestInput[] = [];
   for (const file of loaded.files) {
@@ -151,7 +159,9 @@ async function inputsOf({ loaded, inputs, points }: ExperimentPlan): Promise<Man
   for (const file of new Set(routers.map((router) => router.file).filter((file) => file !== null))) {
     list.push({ role: "router", name: file, sha256: await sha256OfFile(file) });
   }
-  for (const { label, artefacts } of routers) {
+  for (const { label, artefacts, training } of routers) {
+    // The key of a training is the hash of everything that what it leaves depends on.
+    if (training !== null) list.push({ role: "artefact", name: `${label}: trained`, sha256: training });
     for (const [name, sha256] of Object.entries(artefacts)) {
       list.push({ role: "artefact", name: `${label}: ${name}`, sha256 });
     }

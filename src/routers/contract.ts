@@ -264,7 +264,16 @@ export interface Router<W extends World = World> {
    * last, e.g. `fallback_fraction`.
    */
   figures?(): Readonly<Record<string, number>>;
+  /** What a reader of those figures has to know, read at the end of a run. */
+  notes?(): readonly string[];
+  /** Lines for figures, read at the end of a run. */
+  series?(): RouterSeries;
 }
+
+/** Lines by name of the figure's quantity, then of the line: x in hours, y in the quantity's unit. */
+export type RouterSeries = Readonly<
+  Record<string, Readonly<Record<string, { readonly x: readonly number[]; readonly y: readonly number[] }>>>
+>;
 
 /** A router that serves the training requests and learns meanwhile. */
 export interface LearningRouter extends Router<ClairvoyantWorld> {
@@ -325,6 +334,8 @@ export interface RouterDefinition<Parameters = unknown> {
   /** Every parameter with its default; a description per field is shown by `canopy routers`. */
   readonly parameters: z.ZodType<Parameters>;
   create(parameters: Parameters): Router | Router<ClairvoyantWorld>;
+  /** What of the machine its decisions depend on, e.g. the kernels of its networks; default: nothing. */
+  backend?(parameters: Parameters): string;
   /** Absent for routers that learn nothing beforehand. */
   readonly training?: RouterTraining<Parameters>;
 }

@@ -13,6 +13,7 @@ import { caps, capsNoCarbon, capsNoPredictor, capsNoTenant } from "./caps/defini
 import { edf } from "./caps/edf.ts";
 import { sloAware } from "./caps/slo-aware.ts";
 import { cedarHeuristic, cedarNoCarbon, cedarNoModel, cedarNoQueue } from "./cedar/definitions.ts";
+import { cedar, cedarSac } from "./cedar/sac-definitions.ts";
 import type { ClairvoyantWorld, Router, RouterDefinition } from "./contract.ts";
 import {
   accuracyMax,
@@ -35,7 +36,9 @@ import { describeParameterIssue } from "./parameter-message.ts";
 
 /** Every router that Canopy brings, in the order in which lists show them. */
 const definitions: readonly RouterDefinition[] = [
+  cedar,
   cedarHeuristic,
+  cedarSac,
   cedarNoCarbon,
   cedarNoQueue,
   cedarNoModel,

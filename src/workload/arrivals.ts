@@ -12,6 +12,12 @@ export interface Burst {
   readonly firstAtSeconds: number;
 }
 
+/** A factor of the rate from a time on. */
+export interface RateStep {
+  readonly fromSeconds: number;
+  readonly factor: number;
+}
+
 /** When requests arrive. All times are seconds from the start of the run. */
 export interface ArrivalParameters {
   /**
@@ -24,6 +30,8 @@ export interface ArrivalParameters {
   /** Coefficient of variation of the gaps; required by `gamma`. */
   readonly cv?: number;
   readonly burst?: Burst;
+  /** Times from which the rate is multiplied by a factor, until the next; they rise, and 1 holds before the first. */
+  readonly steps?: readonly RateStep[];
   /** 24 weights, one for each hour of the day from midnight; scaled to a mean of 1. */
   readonly dayShape?: readonly number[];
   /** Hour of the day at time 0, default 0; may have a fraction. */
@@ -53,6 +61,17 @@ export function checkArrivals(p: ArrivalParameters, where = "arrival"): void {
       period,
     );
   }
+  p.steps?.forEach(({ fromSeconds, factor }, i, steps) => {
+    expectNotNegative(fromSeconds, `${where}.steps[${i}].fromSeconds`);
+    expectPositive(factor, `${where}.steps[${i}].factor`);
+    const before = i === 0 ? -1 : steps[i - 1].fromSeconds;
+    expectParameter(
+      fromSeconds > before,
+      `${where}.steps[${i}].fromSeconds`,
+      `later than ${before}`,
+      fromSeconds,
+    );
+  });
   if (p.dayShape !== undefined) {
     expectParameter(p.dayShape.length === 24, `${where}.dayShape`, "24 hourly factors", p.dayShape.length);
     p.dayShape.forEach((factor, hour) => {
@@ -128,8 +147,11 @@ class PiecewiseRate {
   readonly #day: Float64Array | undefined;
   readonly #startHour: number;
   #hour: number;
+  readonly #steps: readonly RateStep[];
   #bursts = 0;
   #inBurst = false;
+  /** Steps that have begun. */
+  #step = 0;
 
   constructor(p: ArrivalParameters) {
     this.#base = p.ratePerSecond;
@@ -141,6 +163,8 @@ class PiecewiseRate {
       this.#day = Float64Array.from(p.dayShape, (factor) => factor / mean);
     }
     if (p.burst?.firstAtSeconds === 0) this.#inBurst = true;
+    this.#steps = p.steps ?? [];
+    if (this.#nextStep() === 0) this.#step++;
     this.#enter();
   }
 
@@ -152,6 +176,7 @@ class PiecewiseRate {
       if (this.#inBurst) this.#bursts++;
       this.#inBurst = !this.#inBurst;
     }
+    if (now === this.#nextStep()) this.#step++;
     // An edge can lie an ulp before the piece's start when a burst ends as the next begins.
     this.startSeconds = Math.max(this.startSeconds, now);
     this.startOperational = this.endOperational;
@@ -162,14 +187,19 @@ class PiecewiseRate {
     this.rate =
       this.#base *
       (this.#day === undefined ? 1 : this.#day[this.#hour % 24]) *
-      (this.#inBurst ? (this.#burst as Burst).factor : 1);
-    this.endSeconds = Math.min(this.#nextHour(), this.#nextBurstEdge());
+      (this.#inBurst ? (this.#burst as Burst).factor : 1) *
+      (this.#step === 0 ? 1 : this.#steps[this.#step - 1].factor);
+    this.endSeconds = Math.min(this.#nextHour(), this.#nextBurstEdge(), this.#nextStep());
     const length = Math.max(0, this.endSeconds - this.startSeconds);
     this.endOperational = this.startOperational + (this.rate === 0 ? 0 : this.rate * length);
   }
 
   #nextHour(): number {
     return this.#day === undefined ? Number.POSITIVE_INFINITY : (this.#hour + 1 - this.#startHour) * 3600;
+  }
+
+  #nextStep(): number {
+    return this.#step < this.#steps.length ? this.#steps[this.#step].fromSeconds : Number.POSITIVE_INFINITY;
   }
 
   #nextBurstEdge(): number {

@@ -125,6 +125,47 @@ export class ShareSampler {
   }
 }
 
+/** {@link ShareSampler} whose shares change at given times; one draw a request whatever they are. */
+export class ChangingShareSampler {
+  readonly #stream: Stream;
+  readonly #fromSeconds: readonly number[];
+  readonly #ends: readonly Float64Array[];
+  #piece = 0;
+
+  /** @param pieces shares from a time on, the first from 0; times rise */
+  constructor(
+    pieces: readonly { readonly fromSeconds: number; readonly shares: readonly number[] }[],
+    stream: Stream,
+  ) {
+    this.#stream = stream;
+    this.#fromSeconds = pieces.map(({ fromSeconds }) => fromSeconds);
+    this.#ends = pieces.map(({ shares }) => {
+      let total = 0;
+      const ends = Float64Array.from(shares, (share) => (total += share * 4294967296));
+      let last = shares.length - 1;
+      while (last > 0 && shares[last] === 0) last--;
+      return ends.fill(Number.POSITIVE_INFINITY, last);
+    });
+  }
+
+  /** @param arrivalSeconds of the requests, rising from call to call */
+  fill(out: Uint8Array, arrivalSeconds: Float64Array, count: number): void {
+    for (let i = 0; i < count; i++) {
+      while (
+        this.#piece + 1 < this.#fromSeconds.length &&
+        arrivalSeconds[i] >= this.#fromSeconds[this.#piece + 1]
+      ) {
+        this.#piece++;
+      }
+      const ends = this.#ends[this.#piece];
+      const draw = this.#stream.uint32();
+      let index = 0;
+      while (draw >= ends[index]) index++;
+      out[i] = index;
+    }
+  }
+}
+
 /** Draws whether a request needs a large model, given its tier: one draw a request whatever the shares. */
 export class FloorSampler {
   readonly #stream: Stream;

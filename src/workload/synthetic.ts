@@ -3,6 +3,7 @@ import { Stream } from "../numeric/random.ts";
 import { type ArrivalParameters, ArrivalProcess, checkArrivals } from "./arrivals.ts";
 import { expectCount, expectParameter, expectPositive, expectShares } from "./check.ts";
 import {
+  ChangingShareSampler,
   checkTiers,
   DEFAULT_TIER,
   FloorSampler,
@@ -37,12 +38,20 @@ export interface SyntheticParameters extends LengthParameters {
   /** One tier without an objective when absent. */
   readonly tiers?: readonly TierShare[];
   readonly floors?: Floors;
+  /** Times from which the tiers have other shares, by tier; those of {@link tiers} hold before the first. */
+  readonly mixes?: readonly TierMix[];
   /** Without it the workload has no task types. */
   readonly taskTypes?: readonly TaskTypeShare[];
   /** Without it the workload has no tenants. */
   readonly tenants?: TenantParameters;
   /** Without it every prompt is the first of its conversation. */
   readonly turns?: TurnParameters;
+}
+
+/** Shares of the tiers from a time on. */
+export interface TierMix {
+  readonly fromSeconds: number;
+  readonly shares: readonly number[];
 }
 
 /**
@@ -125,7 +134,22 @@ function checkSynthetic(p: SyntheticParameters): void {
   if (p.tenants !== undefined) checkTenants(p.tenants);
   if (p.turns !== undefined) checkTurns(p.turns);
   checkClasses(p);
+  checkMixes(p);
   checkLengths(p);
+}
+
+function checkMixes({ mixes, tiers, tenants }: SyntheticParameters): void {
+  if (mixes === undefined) return;
+  const names = tiers?.map((tier) => tier.name) ?? [];
+  expectParameter(names.length > 1, "mixes", "tiers whose shares may change", "none");
+  const drawn = tenants === undefined || tenants.tierPer === "request";
+  expectParameter(drawn, "mixes", "tiers that are drawn for each request", "tiers of tenants");
+  mixes.forEach(({ fromSeconds, shares }, i) => {
+    const before = i === 0 ? -1 : mixes[i - 1].fromSeconds;
+    const isLater = fromSeconds > before;
+    expectParameter(isLater, `mixes[${i}].fromSeconds`, `a time later than ${before}`, fromSeconds);
+    expectShares(shares, names, `mixes[${i}].shares`);
+  });
 }
 
 /** Checks what the generators share: tiers, floors and task types. */
@@ -163,6 +187,7 @@ class SyntheticCursor implements RequestCursor {
   readonly #arrivals: ArrivalProcess;
   readonly #lengths: readonly LengthSource[];
   readonly #tiers: ShareSampler | undefined;
+  readonly #mixes: ChangingShareSampler | undefined;
   /** Tier of each tenant, where it is the tenant's. */
   readonly #tierOf: Uint8Array | undefined;
   readonly #tenants: TenantSampler | undefined;
@@ -184,11 +209,12 @@ class SyntheticCursor implements RequestCursor {
       if (p.tenants.tierPer !== "request" && tiers.length > 1) this.#tierOf = tenantTiers(shares, tiers);
     }
     if (p.turns !== undefined) this.#turns = new TurnSampler(p.turns, new Stream(p.seed, PURPOSES.turns));
-    if (tiers.length > 1 && this.#tierOf === undefined)
-      this.#tiers = new ShareSampler(
-        tiers.map((tier) => tier.share),
-        new Stream(p.seed, PURPOSES.tiers),
-      );
+    if (tiers.length > 1 && this.#tierOf === undefined) {
+      const shares = tiers.map((tier) => tier.share);
+      const stream = new Stream(p.seed, PURPOSES.tiers);
+      if (p.mixes === undefined) this.#tiers = new ShareSampler(shares, stream);
+      else this.#mixes = new ChangingShareSampler([{ fromSeconds: 0, shares }, ...p.mixes], stream);
+    }
     this.#floors = new FloorSampler(
       resolveFloors(p.floors, p.tiers ?? [DEFAULT_TIER]),
       new Stream(p.seed, PURPOSES.floors),
@@ -219,6 +245,7 @@ class SyntheticCursor implements RequestCursor {
     this.#left = count < wanted ? 0 : this.#left - count;
     if (count === 0) return undefined;
     const { tenant, turns, taskType, tier } = chunk;
+    this.#mixes?.fill(tier, chunk.arrivalSeconds, count);
     if (tenant !== undefined) this.#tenants?.fill(tenant, count);
     if (turns !== undefined) this.#turns?.fill(turns, count);
     if (taskType !== undefined) this.#taskTypes?.fill(taskType, count);

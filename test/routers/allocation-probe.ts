@@ -8,6 +8,7 @@ import type { Router, RouterDefinition } from "../../src/routers/contract.ts";
 import { createRouter, listRouters } from "../../src/routers/registry.ts";
 import { simulate } from "../../src/simulator/simulate.ts";
 import { FakeHost } from "./fake-host.ts";
+import { suiteEndpoints } from "./suite-rows.ts";
 import { suiteSettingOf } from "./suite-settings.ts";
 import { trainedFor } from "./trained.ts";
 
@@ -41,7 +42,8 @@ function probe(definition: RouterDefinition): ProbeResult {
     carbon: [400, 300, 50],
     requestCapacity: REQUESTS,
     latency: "e2e",
-    // Names of the contract suite, on whose rows routers are trained.
+    // Groups and names of the contract suite, on whose rows routers are trained.
+    groups: suiteEndpoints.length,
     models: ["large", "small"],
     taskTypes: ["any"],
     artefacts: trainedFor(definition, simulate),

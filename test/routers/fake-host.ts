@@ -50,6 +50,8 @@ export interface FakeWorldOptions {
   readonly meanOutputTokens?: number;
   readonly seed?: number;
   readonly taskTypes?: readonly string[];
+  /** How many groups there are at least, used or not. */
+  readonly groups?: number;
   /** Names by model number. */
   readonly models?: readonly string[];
   readonly startHour?: number;
@@ -105,7 +107,7 @@ function makeWorld(options: FakeWorldOptions, clock: { readonly now: number }) {
   const floats = (f: (e: FakeEndpoint, i: number) => number) => Float64Array.from(list, f);
   const bytes = (f: (e: FakeEndpoint, i: number) => number) => Uint8Array.from(list, f);
   const models = 1 + Math.max(...list.map((e) => e.model ?? 0));
-  const groups = 1 + Math.max(...list.map((e, i) => e.group ?? i));
+  const groups = Math.max(options.groups ?? 0, 1 + Math.max(...list.map((e, i) => e.group ?? i)));
   const regions = options.regions ?? [...new Set(list.map((e) => e.region ?? 0))].sort().map((r) => `r${r}`);
   const capacity = options.requestCapacity ?? 64;
   const world = {

@@ -11,7 +11,25 @@ const caps: SuiteSetting = {
   blindParameters: { pools, preempt: "off" },
 };
 
+/** A policy that can be trained on the suite's 20 s of requests. */
+const cedar: SuiteSetting = {
+  parameters: {
+    controlSeconds: 1,
+    referenceIntervals: 2,
+    minBuffer: 4,
+    rampIntervals: 8,
+    blockIntervals: 2,
+    settleIntervals: 0,
+    keepTransitions: 16,
+    batch: 8,
+    hidden: [8],
+    dense: "typescript",
+  },
+};
+
 const settings: Readonly<Record<string, SuiteSetting>> = {
+  cedar,
+  "cedar-sac": cedar,
   caps,
   "caps-no-carbon": caps,
   "caps-no-tenant": caps,

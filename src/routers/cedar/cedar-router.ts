@@ -3,16 +3,23 @@ import { leastLoadedOf, loadColumn } from "../least-load.ts";
 import { PlacingRouter } from "../placing-router.ts";
 import { RandomIndex } from "../random-index.ts";
 import { EndpointChoice } from "./choice.ts";
-import { ROW, WAIT } from "./coefficients.ts";
+import { FIXED, PROMPT, ROW, STEP, WAIT } from "./coefficients.ts";
 import { WeightController } from "./controller.ts";
 import { ServiceEstimate } from "./estimate.ts";
 import type { CedarParameters } from "./parameters.ts";
+import { FALLBACK, HEURISTIC, LEARNED, type MakePilot, type Pilot, ROUND_ROBIN } from "./pilot.ts";
 import { RealisedShares } from "./realised-shares.ts";
 import { ReplicaScaling } from "./scaling.ts";
 import { BUDGET, EndpointScore, OUTPUTS, type ScoreOptions, TOKENS } from "./score.ts";
 import { ViolationWindow } from "./violation-window.ts";
 
 const CONTROL_TIMER = 1;
+
+/** Seconds of a bucket of realised shares, of a full queue, between dispatches; weight h. */
+const BUCKET = 0;
+const FULL = 1;
+const DISPATCH = 2;
+const STEADY = 3;
 
 /** What an ablation takes away. */
 export interface CedarVariant {
@@ -22,6 +29,8 @@ export interface CedarVariant {
   readonly meanModel: boolean;
   /** With `meanModel`: draw the model uniformly among those of the chosen region. */
   readonly uniformWithinRegion: boolean;
+  /** Another policy that may act in the heuristic's place. */
+  readonly pilot?: MakePilot;
 }
 
 /**
@@ -43,14 +52,18 @@ export class CedarRouter extends PlacingRouter {
   #violations!: ViolationWindow;
   #controller!: WeightController;
   #scaling: ReplicaScaling | undefined;
-  /** Seconds per bucket of the realised shares. */
-  #bucketSeconds = 1;
+  /**
+   * At {@link BUCKET}, {@link FULL}, {@link DISPATCH} and {@link STEADY}: what decisions read, in an array because a
+   * field that two kinds of objects hold as a number gets boxed when read.
+   */
+  readonly #numbers = new Float64Array(4);
   /** Best endpoint of each model in a region, and its score. */
   #bestOfModel!: Int32Array;
   #leastOfModel!: Float64Array;
   #random!: RandomIndex;
   #intervals = 0;
   #fallbackIntervals = 0;
+  #pilot: Pilot | undefined;
 
   constructor(parameters: CedarParameters, variant: CedarVariant) {
     super({
@@ -64,7 +77,14 @@ export class CedarRouter extends PlacingRouter {
 
   /** `fallback_fraction`: share of the control intervals that began in fallback; 0 before the first. */
   figures(): Readonly<Record<string, number>> {
-    return { fallback_fraction: this.#intervals === 0 ? 0 : this.#fallbackIntervals / this.#intervals };
+    return {
+      fallback_fraction: this.#intervals === 0 ? 0 : this.#fallbackIntervals / this.#intervals,
+      ...this.#pilot?.figures(),
+    };
+  }
+
+  notes(): readonly string[] {
+    return this.#pilot?.notes() ?? [];
   }
 
   protected override prepare(): void {
@@ -77,7 +97,12 @@ export class CedarRouter extends PlacingRouter {
     this.#choice = new EndpointChoice(this.#score);
     this.#controller = new WeightController(world, this.#score, [this.all, this.large], p);
     const buckets = Math.max(1, Math.round(p.shareWindowSeconds / p.dispatchSeconds));
-    this.#bucketSeconds = p.shareWindowSeconds / buckets;
+    this.#numbers.set([
+      p.shareWindowSeconds / buckets,
+      p.queueFullSeconds,
+      p.dispatchSeconds,
+      p.oscillationWeight,
+    ]);
     this.#shares = new RealisedShares(world.tiers.length, world.groups.length, buckets);
     this.#violations = new ViolationWindow(
       world.tiers.length,
@@ -92,12 +117,22 @@ export class CedarRouter extends PlacingRouter {
     this.#leastOfModel = new Float64Array(models);
     this.#intervals = 0;
     this.#fallbackIntervals = 0;
+    this.#pilot = this.#variant.pilot?.({
+      world,
+      host,
+      score: this.#score,
+      controller: this.#controller,
+      violations: this.#violations,
+      blocked: this.blocked,
+      queued: (tier) => this.queues.countOf(tier),
+    });
     host.every(CONTROL_TIMER, p.controlSeconds);
   }
 
   completion(request: number): void {
     this.#estimate.completed();
     this.#violations.record(this.world.requests.tier[request], this.world.completed.sloMet);
+    this.#pilot?.completed(this.world.requests.tier[request]);
   }
 
   signal(_region: number): void {
@@ -116,7 +151,13 @@ export class CedarRouter extends PlacingRouter {
     const { tier, needsLarge } = this.world.requests;
     this.#estimate.refresh();
     this.#ask(request);
-    if (this.#violations.active) {
+    const pilot = this.#pilot;
+    pilot?.asks(needsLarge[request]);
+    const by = this.#placesNow();
+    if (pilot !== undefined && by !== HEURISTIC && by !== FALLBACK) {
+      return pilot.pick(request, this.candidatesOf(request));
+    }
+    if (by === FALLBACK) {
       const candidates = this.candidatesOf(request);
       return leastLoadedOf(this.world.telemetry, this.#parameters.fallbackBy, candidates, this.blocked);
     }
@@ -138,17 +179,25 @@ export class CedarRouter extends PlacingRouter {
     if (!this.#variant.queue) return false;
     const { requests, tiers, telemetry } = this.world;
     if (!tiers[requests.tier[request]].deferrable) return false;
-    const { queueFullSeconds, dispatchSeconds } = this.#parameters;
-    const waitSeconds = telemetry.queuedPrefillTokens[endpoint] * this.#estimate.table[ROW * endpoint + WAIT];
-    if (waitSeconds <= queueFullSeconds) return false;
-    const seconds = this.#score.estimateOf(endpoint);
-    return this.host.now + dispatchSeconds + seconds <= requests.deadlineSeconds[request];
+    const numbers = this.#numbers;
+    const { table, query } = this.#score;
+    const row = ROW * endpoint;
+    const waitSeconds = telemetry.queuedPrefillTokens[endpoint] * table[row + WAIT];
+    if (waitSeconds <= numbers[FULL]) return false;
+    // The estimate, written out: a call that is not inlined would box its result.
+    const seconds =
+      table[row + FIXED] +
+      waitSeconds +
+      query[TOKENS] * table[row + PROMPT] +
+      query[OUTPUTS] * table[row + STEP];
+    return this.host.now + numbers[DISPATCH] + seconds <= requests.deadlineSeconds[request];
   }
 
   protected override placed(tier: number, endpoint: number): void {
     this.#score.classes.update(endpoint);
-    this.#shares.advanceTo(Math.floor(this.host.now / this.#bucketSeconds));
+    this.#shares.advanceTo(Math.floor(this.host.now / this.#numbers[BUCKET]));
     this.#shares.add(tier, this.world.endpoints.group[endpoint]);
+    this.#pilot?.placed(tier, endpoint, this.#placesNow());
   }
 
   protected override tick(_id: number): void {
@@ -157,7 +206,10 @@ export class CedarRouter extends PlacingRouter {
     if (this.#violations.active) this.#fallbackIntervals++;
     this.#violations.close();
     this.#estimate.refreshAll();
-    this.#controller.update(this.#estimate.meanOutput[0], this.#violations.active);
+    const pilot = this.#pilot;
+    pilot?.close(this.#violations.active);
+    if (pilot !== undefined && this.#placesNow() === LEARNED) pilot.steer();
+    else this.#controller.update(this.#estimate.meanOutput[0], this.#violations.active);
     for (let tier = 0; tier < this.world.tiers.length; tier++) {
       this.host.setWeights(tier, this.#controller.targets[tier]);
     }
@@ -169,6 +221,10 @@ export class CedarRouter extends PlacingRouter {
     const { rivals, rivalCount } = this.#score;
     const { fallbackBy } = this.#parameters;
     const name = endpoints.names[endpoint];
+    const by = this.#placesNow();
+    if (this.#pilot !== undefined && by !== HEURISTIC && by !== FALLBACK) {
+      return this.#pilot.reason(endpoint, this.explained);
+    }
     if (!this.#violations.active && rivalCount > 0) {
       for (let i = 0; i < rivalCount; i++) this.explained[rivals[i]] = this.#score.scoreOf(i);
       return `lowest score at ${name}`;
@@ -181,6 +237,12 @@ export class CedarRouter extends PlacingRouter {
     return this.#violations.active
       ? `fallback, a tier is beyond epsilon: least ${fallbackBy} at ${name}`
       : `no endpoint leaves the slack: lowest estimate in seconds at ${name}`;
+  }
+
+  /** Whose choice a placement is at present. */
+  #placesNow(): number {
+    const acting = this.#pilot?.acting ?? HEURISTIC;
+    return this.#violations.active && acting !== ROUND_ROBIN ? FALLBACK : acting;
   }
 
   /** Writes the question about a request that {@link EndpointScore.rank} answers. */
@@ -197,8 +259,8 @@ export class CedarRouter extends PlacingRouter {
   #penalise(tier: number): void {
     const { penalty } = this.#score;
     const { counts, totals, groups } = this.#shares;
-    this.#shares.advanceTo(Math.floor(this.host.now / this.#bucketSeconds));
-    const h = this.#parameters.oscillationWeight;
+    this.#shares.advanceTo(Math.floor(this.host.now / this.#numbers[BUCKET]));
+    const h = this.#numbers[STEADY];
     const target = this.#controller.targets[tier];
     const total = totals[tier];
     for (let g = 0; g < groups; g++) {

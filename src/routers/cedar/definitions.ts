@@ -7,7 +7,6 @@ const full = { queue: true, meanModel: false, uniformWithinRegion: false };
 
 export const cedarHeuristic = defineRouter({
   id: "cedar-heuristic",
-  aliases: ["cedar"],
   family: "cedar",
   group: "system",
   status: "adapted",

@@ -121,20 +121,24 @@ export class EndpointClasses {
     const place = this.#placeOf[e];
     if (place < 0) return;
     const before = this.wait[place];
-    const now = this.#waitOf(e);
+    this.#setWait(place);
+    const now = this.wait[place];
     if (now === before) return;
-    this.wait[place] = now;
     if (now === Number.POSITIVE_INFINITY) this.admissible[this.classOf[e]]--;
     else if (before === Number.POSITIVE_INFINITY) this.admissible[this.classOf[e]]++;
     const block = this.#blockOf[e];
-    this.leastWait[block] = leastOf(this.wait, this.firstPlace[block], this.firstPlace[block + 1]);
+    setLeast(this.leastWait, block, this.wait, this.firstPlace[block], this.firstPlace[block + 1]);
   }
 
-  #waitOf(e: number): number {
+  /** Nothing is returned: a call that is not inlined would box it. */
+  #setWait(place: number): void {
+    const e = this.endpoint[place];
     const { up, queuedPrefillTokens } = this.#world.telemetry;
-    if (up[e] === 0 || this.#blocked[e] === 1) return Number.POSITIVE_INFINITY;
     const { table } = this.#estimate;
-    return table[ROW * e + FIXED] + queuedPrefillTokens[e] * table[ROW * e + WAIT];
+    this.wait[place] =
+      up[e] === 0 || this.#blocked[e] === 1
+        ? Number.POSITIVE_INFINITY
+        : table[ROW * e + FIXED] + queuedPrefillTokens[e] * table[ROW * e + WAIT];
   }
 
   #fill(): void {
@@ -145,24 +149,24 @@ export class EndpointClasses {
     this.admissible.fill(0);
     for (let place = 0; place < this.endpoint.length; place++) {
       const e = this.endpoint[place];
-      const wait = this.#waitOf(e);
-      if (wait < Number.POSITIVE_INFINITY) this.admissible[this.classOf[e]]++;
-      this.wait[place] = wait;
+      this.#setWait(place);
+      if (this.wait[place] < Number.POSITIVE_INFINITY) this.admissible[this.classOf[e]]++;
       this.prompt[place] = table[ROW * e + PROMPT];
       this.step[place] = table[ROW * e + STEP];
     }
     for (let block = 0; block < this.leastWait.length; block++) {
       const first = this.firstPlace[block];
       const end = this.firstPlace[block + 1];
-      this.leastWait[block] = leastOf(this.wait, first, end);
-      this.leastPrompt[block] = leastOf(this.prompt, first, end);
-      this.leastStep[block] = leastOf(this.step, first, end);
+      setLeast(this.leastWait, block, this.wait, first, end);
+      setLeast(this.leastPrompt, block, this.prompt, first, end);
+      setLeast(this.leastStep, block, this.step, first, end);
     }
   }
 }
 
-function leastOf(column: Float64Array, first: number, end: number): number {
+/** Writes the least of a part of a column into a place of another. */
+function setLeast(to: Float64Array, at: number, column: Float64Array, first: number, end: number): void {
   let least = column[first];
   for (let i = first + 1; i < end; i++) if (column[i] < least) least = column[i];
-  return least;
+  to[at] = least;
 }

@@ -6,6 +6,8 @@
 export class ViolationWindow {
   /** Whether the fallback is in force. */
   active = false;
+  /** Whether a tier was beyond its budget when the last interval ended. */
+  broken = false;
   readonly #tiers: number;
   readonly #intervals: number;
   readonly #budget: number;
@@ -57,6 +59,7 @@ export class ViolationWindow {
   close(): void {
     let broken = false;
     for (let tier = 0; tier < this.#tiers; tier++) broken ||= this.rate(tier) > this.#budget;
+    this.broken = broken;
     // Intervals in a row that speak against the present state.
     this.#inARow = broken === this.active ? 0 : this.#inARow + 1;
     if (this.#inARow >= (this.active ? this.#leaveAfter : this.#enterAfter)) {

@@ -25,7 +25,7 @@ const priced: FakeWorldOptions = {
 
 describe("score", () => {
   test("is the weighted sum of latency, cost and carbon above the minimum over the mean", () => {
-    const host = started("cedar", {}, priced);
+    const host = started("cedar-heuristic", {}, priced);
     host.explaining = true;
     host.arrive({ tier: LOW, promptTokens: 1000 });
     // est 0.1 s of 5 s. Cost 1.625e-4 and 3.25e-4, mean 2.4375e-4. CO2 in the ratio 4 : 1, mean 2.5.
@@ -50,21 +50,21 @@ describe("score", () => {
       ],
       carbon: [400, 50],
     };
-    const host = started("cedar", {}, options);
+    const host = started("cedar-heuristic", {}, options);
     host.arrive({ tier: HIGH });
     host.arrive({ tier: LOW });
     expect(chosen(host)).toEqual([0, 1]);
   });
 
   test("ties go to the lower index", () => {
-    const host = started("cedar", {}, { endpoints: [{}, {}, {}] });
+    const host = started("cedar-heuristic", {}, { endpoints: [{}, {}, {}] });
     host.arrive({ tier: LOW });
     expect(chosen(host)).toEqual([0]);
   });
 
   test("unknown power switches the carbon term off for the whole fleet", () => {
     const host = started(
-      "cedar",
+      "cedar-heuristic",
       {},
       { ...priced, endpoints: [{ ...priced.endpoints[0], watts: null }, priced.endpoints[1]] },
     );
@@ -73,7 +73,11 @@ describe("score", () => {
   });
 
   test("a share above the target costs h times the excess", () => {
-    const host = started("cedar", {}, { endpoints: [{ region: 0 }, { region: 1 }], carbon: [400, 400] });
+    const host = started(
+      "cedar-heuristic",
+      {},
+      { endpoints: [{ region: 0 }, { region: 1 }], carbon: [400, 400] },
+    );
     host.explaining = true;
     host.arrive({ tier: LOW });
     host.arrive({ tier: LOW });
@@ -90,7 +94,7 @@ describe("score", () => {
         { prefillSecondsPerToken: 5e-4 },
       ],
     };
-    const host = started("cedar", {}, options);
+    const host = started("cedar-heuristic", {}, options);
     host.explaining = true;
     host.arrive({ tier: HIGH, promptTokens: 1000 });
     expect(host.explanations[0]).toMatchObject({
@@ -101,7 +105,7 @@ describe("score", () => {
 
   test("the margin of a tenth of the objective and the network count against the slack", () => {
     const slackOf = (roundTripSeconds: number) => {
-      const host = started("cedar", {}, { endpoints: [{ roundTripSeconds }] });
+      const host = started("cedar-heuristic", {}, { endpoints: [{ roundTripSeconds }] });
       host.explaining = true;
       host.arrive({ tier: HIGH, promptTokens: 1000 });
       return host.explanations[0].reason.startsWith("lowest score");
@@ -115,7 +119,7 @@ describe("score", () => {
 describe("estimate", () => {
   const firstScore = (options: FakeWorldOptions, set: (host: FakeHost) => void = () => undefined) => {
     const host = started(
-      "cedar",
+      "cedar-heuristic",
       { latencyWeights: [1], costWeights: [0], carbonWeights: [0], epsilon: "off", controlSeconds: 1000 },
       options,
     );
@@ -158,7 +162,7 @@ describe("estimate", () => {
 
   test("a request that came back computes prompt and outputs anew", () => {
     const host = started(
-      "cedar",
+      "cedar-heuristic",
       { latencyWeights: [1], costWeights: [0], carbonWeights: [0] },
       { endpoints: [{}] },
     );
@@ -233,7 +237,7 @@ describe("ablations", () => {
 describe("deferral (specification, section 10)", () => {
   /** A LOW request with deadline 5 at time 1, on an endpoint whose estimate is `est`, of which 0.1 s its own. */
   const at = (est: number, fields: { tier?: number } = {}, parameters = {}) => {
-    const host = started("cedar", parameters, { endpoints: [{}] });
+    const host = started("cedar-heuristic", parameters, { endpoints: [{}] });
     host.now = 1;
     host.world.telemetry.queuedPrefillTokens[0] = (est - 0.1) * 10_000;
     host.arrive({ tier: LOW, deadlineSeconds: 5, ...fields });
@@ -270,7 +274,7 @@ describe("deferral (specification, section 10)", () => {
 
 describe("dispatch", () => {
   test("goes by strict tiers and hands the order on as a priority", () => {
-    const host = started("cedar", {}, { endpoints: [{}] });
+    const host = started("cedar-heuristic", {}, { endpoints: [{}] });
     host.world.telemetry.up[0] = 0;
     const low = host.arrive({ tier: LOW, deadlineSeconds: 1 });
     const late = host.arrive({ tier: HIGH, deadlineSeconds: 9 });
@@ -286,7 +290,7 @@ describe("dispatch", () => {
 
 describe("controller", () => {
   test("moves the target weights of every tier by at most 0.2 each ten seconds, on the simplex", () => {
-    const host = started("cedar", {}, { ...priced, carbon: [400, 4] });
+    const host = started("cedar-heuristic", {}, { ...priced, carbon: [400, 4] });
     host.advance(60);
     for (const requestClass of [0, 1, 2]) {
       const rows = host.weights.filter((w) => w.requestClass === requestClass);
@@ -306,7 +310,7 @@ describe("controller", () => {
   });
 
   test("a tier whose requests all need the large model gets no weight elsewhere", () => {
-    const host = started("cedar", {}, { endpoints: [{ large: false }, {}, {}] });
+    const host = started("cedar-heuristic", {}, { endpoints: [{ large: false }, {}, {}] });
     for (let i = 0; i < 4; i++) host.arrive({ tier: HIGH, needsLarge: true, promptTokens: 10 });
     host.world.telemetry.queuedPrefillTokens.fill(0);
     host.advance(30);
@@ -317,7 +321,7 @@ describe("controller", () => {
 
 describe("fallback", () => {
   test("enters after two intervals beyond epsilon and leaves after three inside", () => {
-    const host = started("cedar", { violationWindowSeconds: 10 }, priced);
+    const host = started("cedar-heuristic", { violationWindowSeconds: 10 }, priced);
     host.explaining = true;
     const states = [0.2, 0.1, 0.2, 0.2, 0.1, 0.1, 0.2, 0.1, 0.1, 0.1].map((share, i) => {
       for (let k = 0; k < 20; k++) host.complete(0, { sloMet: k >= 20 * share });
@@ -333,7 +337,7 @@ describe("fallback", () => {
       [0.15, 1],
       ["off", 0],
     ] as const) {
-      const host = started("cedar", { epsilon, carbonWeights: [0] }, priced);
+      const host = started("cedar-heuristic", { epsilon, carbonWeights: [0] }, priced);
       host.world.telemetry.outstanding.set([3, 1]);
       for (const until of [10, 20]) {
         host.complete(0, { sloMet: false });
@@ -345,7 +349,7 @@ describe("fallback", () => {
   });
 
   test("violations count over the last 60 s", () => {
-    const host = started("cedar", {}, priced);
+    const host = started("cedar-heuristic", {}, priced);
     host.explaining = true;
     for (let k = 0; k < 4; k++) host.complete(0, { sloMet: k > 0 });
     const states = Array.from({ length: 10 }, (_, i) => {
@@ -360,14 +364,14 @@ describe("fallback", () => {
 
 describe("scaling", () => {
   test("is off by default", () => {
-    const host = started("cedar", {}, { endpoints: [{}] });
+    const host = started("cedar-heuristic", {}, { endpoints: [{}] });
     host.world.telemetry.queuedPrefillTokens[0] = 1e6;
     host.advance(200);
     expect(host.replicaOrders).toEqual([]);
   });
 
   test("adds a replica after two intervals of long waits, releases one after six idle ones", () => {
-    const host = started("cedar", { scaling: true }, { endpoints: [{ replicas: 2 }] });
+    const host = started("cedar-heuristic", { scaling: true }, { endpoints: [{ replicas: 2 }] });
     const { telemetry } = host.world;
     telemetry.utilisation[0] = 0.9;
     // Slack of HIGH: 0.5 - 0.1 s; half of it is 0.2 s, 4,000 tokens on two replicas.

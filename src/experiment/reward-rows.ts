@@ -1,0 +1,97 @@
+/** CEDAR's reward (eq. 2) of whole runs and of their windows, and the regret against a router: `outputs.reward`. */
+import type { RewardConfig } from "./output-schema.ts";
+import type { RunResult } from "./run-spec.ts";
+
+type Runs = readonly (RunResult | undefined)[];
+
+interface Part {
+  /** End of the metrics' names: empty for the whole run. */
+  readonly suffix: string;
+  readonly violations: readonly string[];
+  readonly cost: string;
+  readonly carbon: string;
+  readonly oscillation: string;
+}
+
+/**
+ * Adds `cedar_reward` and `cedar_regret` to the metrics of runs, each once for the whole run and once for each window:
+ *
+ *     R = -alpha sum of weighted violation fractions - beta cost / reference's - gamma CO2 / reference's - eta Osc
+ *
+ * with the reference router's cost and carbon per request of the same seed, start and window. The regret is the
+ * reward of `regretTo` less the router's own.
+ *
+ * @param byRouter runs by label, in the same order of seed and start
+ * @param baseline label of the router that regret is against unless the experiment says
+ */
+export function withRewards(
+  byRouter: ReadonlyMap<string, Runs>,
+  config: RewardConfig,
+  context: {
+    readonly tiers: readonly string[];
+    readonly windows: readonly string[];
+    readonly baseline: string;
+  },
+): Map<string, Runs> {
+  const { tiers, windows, baseline } = context;
+  const parts: readonly Part[] = [
+    {
+      suffix: "",
+      violations: tiers.map((tier) => `slo_violation_${tier}`),
+      cost: "cost_usd_per_request",
+      carbon: "carbon_g_per_request",
+      oscillation: "oscillation_10s",
+    },
+    ...windows.map((window) => ({
+      suffix: `_${window}`,
+      violations: tiers.map((tier) => `window_tier_violation_${tier}_${window}`),
+      cost: `window_cost_usd_per_request_${window}`,
+      carbon: `window_carbon_g_per_request_${window}`,
+      oscillation: `window_oscillation_10s_${window}`,
+    })),
+  ];
+  const reference = byRouter.get(config.reference) ?? [];
+  const against = byRouter.get(config.regretTo ?? baseline) ?? [];
+  const result = new Map<string, Runs>();
+  for (const [label, runs] of byRouter) {
+    result.set(
+      label,
+      runs.map((run, i) => {
+        if (run === undefined) return undefined;
+        const metrics: Record<string, number | null> = { ...run.metrics };
+        const reasons: Record<string, string> = { ...run.reasons };
+        const put = (name: string, value: number) => {
+          metrics[name] = Number.isFinite(value) ? value : null;
+          if (!Number.isFinite(value)) reasons[name] = "a part of the reward is not known";
+        };
+        for (const part of parts) {
+          const own = rewardOfPart(run, reference[i], part, config);
+          put(`cedar_reward${part.suffix}`, own);
+          put(`cedar_regret${part.suffix}`, rewardOfPart(against[i], reference[i], part, config) - own);
+        }
+        return { ...run, metrics, reasons };
+      }),
+    );
+  }
+  return result;
+}
+
+function rewardOfPart(
+  run: RunResult | undefined,
+  reference: RunResult | undefined,
+  part: Part,
+  config: RewardConfig,
+): number {
+  const of = (from: RunResult | undefined, metric: string) => from?.metrics[metric] ?? Number.NaN;
+  const { violationWeights } = config;
+  let violations = 0;
+  for (const [q, metric] of part.violations.entries()) {
+    violations += violationWeights[Math.min(q, violationWeights.length - 1)] * of(run, metric);
+  }
+  return (
+    -config.violations * violations -
+    (config.cost * of(run, part.cost)) / of(reference, part.cost) -
+    (config.carbon * of(run, part.carbon)) / of(reference, part.carbon) -
+    config.oscillation * of(run, part.oscillation)
+  );
+}
