@@ -66,18 +66,27 @@ export async function readProfiles(point: ExperimentPoint, tables: InputTables):
   const inputs: ProfileInput[] = [];
   for (const [i, { profile: named }] of point.experiment.fleet.entries()) {
     const path = ["fleet", i, "profile"];
-    const profile =
-      typeof named === "string"
-        ? await at(point, path, async () => {
-            const { profile } = await resolveProfile(named, { directory: directoryOf(point, path) });
-            return profile;
-          })
-        : named;
-    const key = hashOfJson(profile);
-    tables.profiles[key] = profile;
+    const key = await at(point, path, () => profileKey(named, directoryOf(point, path), tables));
+    const profile = tables.profiles[key];
     inputs.push({ key, profile });
   }
   return inputs;
+}
+
+async function profileKey(
+  named: string | InlineProfile,
+  directory: string,
+  tables: InputTables,
+): Promise<string> {
+  const keep = (profile: Profile | InlineProfile) => {
+    const key = hashOfJson(profile);
+    tables.profiles[key] = profile;
+    return key;
+  };
+  if (typeof named !== "string") return keep(named);
+  return once(tables.seen, `profile ${directory} ${named}`, async () =>
+    keep((await resolveProfile(named, { directory })).profile),
+  );
 }
 
 /** The signals of the fleet's regions under `signals.carbon` or `signals.price`; empty when none are given. */

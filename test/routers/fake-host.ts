@@ -142,6 +142,11 @@ function makeWorld(options: FakeWorldOptions, clock: { readonly now: number }) {
       roundTripSeconds: floats((e) => e.roundTripSeconds ?? 0),
       law: list.map(fakeLaw),
     },
+    regions: {
+      pue: new Float64Array(regions.length).fill(1),
+      siteLitresPerItKwh: new Float64Array(regions.length).fill(Number.NaN),
+      gridLitresPerKwh: new Float64Array(regions.length).fill(Number.NaN),
+    },
     telemetry: {
       takenAtSeconds: 0,
       up: new Uint8Array(n).fill(1),
