@@ -54,8 +54,8 @@ export interface SimulateEpochsOptions {
   readonly arrivals: Arrivals;
   readonly conditions: ConditionTable;
   readonly history?: number;
-  /** Default: level and slope. `clairvoyant` forecasts the truth. */
-  readonly forecast?: "ewma-slope" | "persistence" | "clairvoyant";
+  /** Default: level and slope. `clairvoyant` forecasts the truth; a function makes a predictor for each model. */
+  readonly forecast?: "ewma-slope" | "persistence" | "clairvoyant" | (() => Predictor);
   readonly ewma?: EwmaSlopeParameters;
   /** Calls of the model that a planner may make in an epoch; without it any number. */
   readonly callLimit?: number;
@@ -176,6 +176,7 @@ function observeCounts(predictors: readonly Predictor[], arrivals: Arrivals, epo
 }
 
 function makePredictor(options: SimulateEpochsOptions): Predictor {
+  if (typeof options.forecast === "function") return options.forecast();
   if (options.forecast === "persistence") return new PersistencePredictor();
   return new EwmaSlopePredictor(options.ewma ?? EWMA_SLOPE);
 }
