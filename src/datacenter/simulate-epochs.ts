@@ -114,7 +114,7 @@ export function simulateEpochs(options: SimulateEpochsOptions): EpochsResult {
   const truth = emptyState(world, arrivals.epochSeconds);
   const predictors = Array.from({ length: models }, () => makePredictor(options));
   for (let e = 0; e < history; e++) observeCounts(predictors, arrivals, e);
-  const budget = new Budget(model, options.callLimit ?? Number.POSITIVE_INFINITY, state);
+  const budget = new EpochBudget(model, options.callLimit ?? Number.POSITIVE_INFINITY, state);
   const plan = new Float64Array(model.planLength);
   const nodesOn = new Float64Array(world.nodesOf.length);
   const nodesNext = new Float64Array(world.nodesOf.length);
@@ -210,7 +210,8 @@ function summary(planner: string, epochs: readonly EpochRecord[]): EpochsResult 
   };
 }
 
-class Budget implements PlanBudget {
+/** The budget of this loop, for loops of others: `begin` opens an epoch with the state as it is then. */
+export class EpochBudget implements PlanBudget {
   readonly capacity: Float64Array;
   readonly uniform = new Float64Array(METRICS.length);
   readonly #model: EpochModel;

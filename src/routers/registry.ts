@@ -14,6 +14,9 @@ import { edf } from "./caps/edf.ts";
 import { sloAware } from "./caps/slo-aware.ts";
 import { cedarHeuristic, cedarNoCarbon, cedarNoModel, cedarNoQueue } from "./cedar/definitions.ts";
 import type { ClairvoyantWorld, Router, RouterDefinition } from "./contract.ts";
+import { helix } from "./disaggregated/helix-router.ts";
+import { splitwise } from "./disaggregated/splitwise-router.ts";
+import { epochRouters } from "./epochs/definitions.ts";
 import {
   accuracyMax,
   carbonGreedy,
@@ -69,6 +72,9 @@ const definitions: readonly RouterDefinition[] = [
   carbonGreedy,
   threshold,
   oracle,
+  splitwise,
+  helix,
+  ...epochRouters,
 ];
 
 /** All registered routers, in a stable order. */

@@ -206,7 +206,13 @@ export class FakeHost implements RouterHost {
   readonly world: FakeWorld;
   readonly timers: Timer[] = [];
   /** Endpoints of the placements in order, and the request of each. */
-  readonly placements: { request: number; endpoint: number; priority: number; atSeconds: number }[] = [];
+  readonly placements: {
+    request: number;
+    endpoint: number;
+    decodeAt: number;
+    priority: number;
+    atSeconds: number;
+  }[] = [];
   readonly holds: number[] = [];
   readonly releases: number[] = [];
   readonly rejections: { request: number; reason: string }[] = [];
@@ -353,7 +359,7 @@ export class FakeHost implements RouterHost {
     return endpoint;
   }
 
-  place(request: number, endpoint: number, _decodeAt = -1, priority = 0): boolean {
+  place(request: number, endpoint: number, decodeAt = -1, priority = 0): boolean {
     const { telemetry, requests, endpoints } = this.world;
     if (requests.needsLarge[request] === 1 && endpoints.large[endpoint] === 0) {
       throw new Error(`request ${request} needs the large model, endpoint ${endpoint} has the small one`);
@@ -368,7 +374,7 @@ export class FakeHost implements RouterHost {
     this.held--;
     this.placedCount++;
     if (this.recording) this.#at.set(request, endpoint);
-    if (this.recording) this.placements.push({ request, endpoint, priority, atSeconds: this.now });
+    if (this.recording) this.placements.push({ request, endpoint, decodeAt, priority, atSeconds: this.now });
     return true;
   }
 
