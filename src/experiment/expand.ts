@@ -18,6 +18,7 @@ import {
   trainingStart,
   withoutTrainingPart,
 } from "./plan-training.ts";
+import { pointProvenance } from "./point-provenance.ts";
 import { readAccuracy } from "./read-accuracy.ts";
 import {
   at,
@@ -27,6 +28,7 @@ import {
   readArtefacts,
   readProfiles,
   readSignals,
+  sharedInputs,
 } from "./read-inputs.ts";
 import {
   type ProfileInput,
@@ -38,6 +40,7 @@ import {
 import { trackOf, UNKNOWN_SIGNAL } from "./resolve-signals.ts";
 import { arrivalSpan, generatedParameters, generatedWorkload } from "./resolve-workload.ts";
 import { routerLabel } from "./router-label.ts";
+import type { PlanPoint, RunEnvironment, RunPlan } from "./run-plan.ts";
 import type { RouterSpec, RunSpec, TrainingSpec } from "./run-spec.ts";
 import { startsOf } from "./run-starts.ts";
 import { wantsTimeline } from "./schema.ts";
@@ -46,33 +49,17 @@ import { spanOf, workloadOf } from "./shared-workload.ts";
 import { readTraceWorkload, traceFile } from "./trace-workload.ts";
 
 /** A point of the plan. */
-export interface PlannedPoint {
-  /** Key of its content in {@link SharedInputs.points}. */
-  readonly key: string;
+export interface PlannedPoint extends PlanPoint {
   readonly point: ExperimentPoint;
   readonly inputs: PointInputs;
-  /** In the order of the file. */
-  readonly routers: readonly RouterSpec[];
 }
 
-export interface ExperimentPlan {
-  readonly loaded: LoadedExperiment;
+export interface ExperimentPlan extends RunPlan {
+  readonly kind: "requests";
   readonly points: readonly PlannedPoint[];
-  /** By point, then seed and start, then router: runs that share requests stand together. */
-  readonly runs: readonly RunSpec[];
-  /** What has to be trained before the runs that need it, each once. */
-  readonly trainings: readonly TrainingSpec[];
-  readonly inputs: SharedInputs;
-  readonly environment: RunEnvironment;
 }
 
 type TrainingRequests = Pick<TrainingSpec, "point" | "workload" | "seed" | "start">;
-
-/** What a result depends on beside its inputs. */
-export interface RunEnvironment {
-  readonly code: string;
-  readonly node: string;
-}
 
 export interface ExpandOptions {
   /** Default: this package's code and this Node. */
@@ -107,8 +94,7 @@ export function createPlanner(options: ExpandOptions = {}): Planner {
       return [...trainings.values()];
     },
     get inputs() {
-      const { points, profiles, series, workloads, artefacts, trained } = tables;
-      return { points, profiles, series, workloads, artefacts, trained };
+      return sharedInputs(tables);
     },
     plan: async (point, place) => {
       const planned = await planPoint(point, tables, environment, trainings);
@@ -135,7 +121,8 @@ export async function expandExperiment(
     runs.push(...own);
   }
   const { trainings, inputs, environment } = planner;
-  return { loaded, points, runs, trainings, inputs, environment };
+  const provenance = points.map((planned) => pointProvenance(planned, { runs, inputs }));
+  return { kind: "requests", loaded, points, runs, trainings, inputs, environment, provenance };
 }
 
 async function planPoint(
@@ -307,7 +294,7 @@ async function planRouter(
     id: definition.id,
     file,
     parameters: parameters as Record<string, PlainValue>,
-    artefacts: await readArtefacts(point, index, tables),
+    artefacts: await readArtefacts(point, path, config.artefacts, tables),
     training: null,
     about: {
       family: definition.family,

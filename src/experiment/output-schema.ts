@@ -53,6 +53,16 @@ const figure = z.discriminatedUnion("kind", [
   z
     .strictObject({ kind: z.literal("timeline"), title: name, of: z.enum(["shares", "carbon"]) })
     .describe("shares of the groups, or intensity of the regions, over a run"),
+  z
+    .strictObject({
+      kind: z.literal("epochs"),
+      title: name,
+      of: z.enum(["objective", "ttft", "carbon", "water", "cost"]),
+    })
+    .describe("what the plans of each epoch come to over those of even shares, a line for each planner"),
+  z
+    .strictObject({ kind: z.literal("arrivals"), title: name })
+    .describe("requests of each epoch over the whole trace, a line for each model"),
 ]);
 export type FigureConfig = z.infer<typeof figure>;
 

@@ -46,10 +46,10 @@ const stepsSource = z.strictObject({
     .describe("[seconds from the start of the run, value]; each holds until the next, the last for ever"),
 });
 
-const source = z
+export const signalSource = z
   .union([name, z.number(), presetSource, fileSource, stepsSource])
   .describe("a preset's name, a constant, {preset}, {path, column} or {steps}");
-export type SignalSource = z.infer<typeof source>;
+export type SignalSource = z.infer<typeof signalSource>;
 export type SignalFileSource = z.infer<typeof fileSource>;
 
 export const signalsSchema = z
@@ -59,8 +59,8 @@ export const signalsSchema = z
       .default("average")
       .describe("which series these are; printed everywhere"),
     refreshS: positive.default(300).describe("seconds between the gateway's fetches"),
-    carbon: z.record(name, source).default({}).describe("carbon intensity in g/kWh, by region"),
-    price: z.record(name, source).default({}).describe("electricity price in USD/kWh, by region"),
+    carbon: z.record(name, signalSource).default({}).describe("carbon intensity in g/kWh, by region"),
+    price: z.record(name, signalSource).default({}).describe("electricity price in USD/kWh, by region"),
     forecast: z
       .union([
         z.enum(["perfect", "persistence"]),

@@ -1,6 +1,7 @@
 /** From a result to the figures that its experiment asks for, as SVG. Plot is loaded only when one is drawn. */
 import type { FigureConfig } from "../experiment/output-schema.ts";
 import type { ExperimentResult, ResultRow } from "../experiment/result.ts";
+import { arrivalFigures, epochFigures } from "./epoch-figures.ts";
 import { type Drawing, FigureContext, nameOf, scaled } from "./figure-context.ts";
 import { metricLabel, pointText } from "./result-names.ts";
 import { sweepFigures } from "./sweep-figures.ts";
@@ -47,6 +48,10 @@ function drawKind(config: FigureConfig, context: FigureContext): Promise<Drawing
       return sweepFigures(config, context);
     case "timeline":
       return timelineFigures(config, context);
+    case "epochs":
+      return epochFigures(config, context);
+    case "arrivals":
+      return arrivalFigures(config, context);
   }
 }
 

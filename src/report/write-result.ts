@@ -2,8 +2,8 @@
 import { readFile, rm } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { UserError } from "../errors.ts";
-import type { ExperimentPlan } from "../experiment/expand.ts";
 import { type ExperimentResult, RESULT_SCHEMA_ID } from "../experiment/result.ts";
+import type { RunPlan } from "../experiment/run-plan.ts";
 import { readTextFile, sha256OfFile, sha256OfText, writeFileAtomically } from "../files.ts";
 import { svgToPng } from "./figures/png.ts";
 import {
@@ -43,7 +43,7 @@ export interface WriteResultOptions {
 export async function writeResult(
   folder: string,
   result: ExperimentResult,
-  plan: ExperimentPlan,
+  plan: RunPlan,
   origin: ResultOrigin,
   { formats = FORMATS }: WriteResultOptions = {},
 ): Promise<string[]> {
@@ -105,7 +105,7 @@ export async function readResult(folder: string): Promise<ExperimentResult> {
 }
 
 /** The experiment at each point with every default and override filled in. */
-function resolvedText({ loaded, points }: ExperimentPlan): string {
+function resolvedText({ loaded, points }: RunPlan): string {
   return jsonText({
     schema: "canopy/resolved/1",
     experiment: loaded.id,
@@ -132,7 +132,7 @@ function jsonText(value: unknown): string {
   return `${JSON.stringify(value, null, 2)}\n`;
 }
 
-async function inputsOf({ loaded, inputs, points }: ExperimentPlan): Promise<ManifestInput[]> {
+async function inputsOf({ loaded, inputs, points }: RunPlan): Promise<ManifestInput[]> {
   const list: ManifestInput[] = [];
   for (const file of loaded.files) {
     list.push({ role: "experiment", name: file, sha256: await sha256OfFile(file) });
