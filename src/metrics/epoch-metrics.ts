@@ -16,6 +16,7 @@ const BOUNDED = [
 export const EPOCH_METRICS: readonly MetricInfo[] = [
   {
     name: "ttft_plan_s",
+    label: "TTFT",
     unit: "s",
     better: lower,
     description:
@@ -23,20 +24,35 @@ export const EPOCH_METRICS: readonly MetricInfo[] = [
   },
   {
     name: "ttft_paper_s",
+    label: "TTFT, equation 3",
     unit: "s",
     better: lower,
     description: "mean of MARLIN's equation 3, which is nearer to the time per token",
   },
   {
     name: "ttft_simulated_s",
+    label: "TTFT, simulated",
     unit: "s",
     better: lower,
     description: "mean of wait, prefill and twice the network",
   },
-  { name: "carbon_kg", unit: "kg", better: lower, description: "carbon of the horizon (equation 10)" },
-  { name: "water_l", unit: "L", better: lower, description: "water of the horizon (equation 8)" },
+  {
+    name: "carbon_kg",
+    label: "carbon",
+    unit: "kg",
+    better: lower,
+    description: "carbon of the horizon (equation 10)",
+  },
+  {
+    name: "water_l",
+    label: "water",
+    unit: "L",
+    better: lower,
+    description: "water of the horizon (equation 8)",
+  },
   {
     name: "cost_usd",
+    label: "cost",
     unit: "USD",
     better: lower,
     description: "energy times the price of the epoch, over the horizon (equation 7)",
@@ -50,12 +66,14 @@ export const EPOCH_METRICS: readonly MetricInfo[] = [
   },
   ...BOUNDED.map(([name, , , of]) => ({
     name: `${name}_above_bound_fraction`,
+    label: `${name === "ttft" ? "TTFT" : name} above bound`,
     unit: "",
     better: lower,
     description: `${of} over its clairvoyant bound, less 1`,
   })),
   ...BOUNDED.map(([name, word, unit, of]) => ({
     name: word === "" ? `${name}_bound` : `${name}_bound_${word}`,
+    label: `bound of ${name === "ttft" ? "TTFT" : name}`,
     unit,
     better: neither,
     description: `clairvoyant bound of ${of}: least sum over epochs that no plan is below`,
@@ -100,6 +118,7 @@ export const EPOCH_METRICS: readonly MetricInfo[] = [
   },
   {
     name: "planning_s_per_epoch",
+    label: "planning per epoch",
     unit: "s",
     better: lower,
     description: "time to plan on this machine: not the same from run to run",
@@ -117,9 +136,16 @@ export const EPOCH_METRICS: readonly MetricInfo[] = [
     better: lower,
     description: "sum of the forecast's absolute errors over the sum of the requests (WAPE)",
   },
-  { name: "energy_kwh", unit: "kWh", better: lower, description: "energy of the sites over the horizon" },
+  {
+    name: "energy_kwh",
+    label: "energy",
+    unit: "kWh",
+    better: lower,
+    description: "energy of the sites over the horizon",
+  },
   {
     name: "wue_l_per_kwh",
+    label: "WUE",
     unit: "L/kWh",
     better: lower,
     description: "evaporation and blowdown over IT energy",

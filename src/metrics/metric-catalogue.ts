@@ -9,6 +9,8 @@ export interface MetricInfo {
   readonly unit: string;
   readonly better: "lower" | "higher" | "neither";
   readonly description: string;
+  /** Name for people, where the name itself does not read as one. */
+  readonly label?: string;
 }
 
 const lower = "lower" as const;
