@@ -8,6 +8,7 @@ import { addProfileCommands } from "./commands/profiles.ts";
 import { addRoutersCommand } from "./commands/routers.ts";
 import { addRunCommand } from "./commands/run.ts";
 import { addSignalsCommands } from "./commands/signals.ts";
+import { addSweepCommands } from "./commands/sweep.ts";
 import { addValidateCommand } from "./commands/validate.ts";
 import { examples } from "./output.ts";
 
@@ -31,6 +32,7 @@ export function createProgram(): Command {
       ]),
     );
   addRunCommand(program);
+  addSweepCommands(program);
   addRoutersCommand(program);
   addProfileCommands(program);
   addDataCommands(program);

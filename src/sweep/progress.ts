@@ -111,7 +111,7 @@ function count(value: number): string {
 }
 
 /** 0.4 s, 12 s, 3 min 5 s, 2 h 10 min */
-function duration(seconds: number): string {
+export function duration(seconds: number): string {
   if (seconds < 9.95) return `${seconds.toFixed(1)} s`;
   const whole = Math.round(seconds);
   if (whole < 60) return `${whole} s`;
