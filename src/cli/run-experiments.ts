@@ -18,6 +18,7 @@ import type { RunCommandOptions } from "./commands/run.ts";
 import { print, renderTable, writeOut } from "./output.ts";
 import { ExitWith } from "./print-error.ts";
 import { withoutOption, words } from "./shell-words.ts";
+import { trainingFacts, trainingTable } from "./training-facts.ts";
 
 /** Digits of a run's key that name it on the command line. */
 const KEY_DIGITS = 12;
@@ -156,6 +157,7 @@ async function printResults(
       startedAt,
       endedAt: new Date(),
       requestsSimulated: outcome.requestsSimulated,
+      trainings: trainingFacts(plan, join(storeFolder(plan, options.out), "trained")),
       state: failed.length === 0 ? "complete" : "failed",
     });
     say(options, `${folder}: ${files.join(", ")}`);
@@ -230,6 +232,8 @@ async function printPlans(plans: readonly RunPlan[], options: RunCommandOptions)
     });
   });
   const whole = (key: string, header: string) => ({ key, header, format: "integer" as const });
+  const trainings = plans.flatMap((plan) => trainingFacts(plan, null));
+  const trained = trainingTable(trainings);
   await print(options.format, {
     tables: [
       {
@@ -248,8 +252,9 @@ async function printPlans(plans: readonly RunPlan[], options: RunCommandOptions)
         })),
         notes: [],
       },
+      ...(trained === undefined ? [] : [trained]),
     ],
-    json: { schema: "canopy/plan/1", points: rows },
+    json: { schema: "canopy/plan/1", points: rows, trainings },
   });
 }
 

@@ -61,7 +61,7 @@ export function trainingPoint(point: ExperimentPoint, training: TrainingConfig):
     workload: trainingWorkload(experiment.workload, training),
     end: "drain",
     horizon: "auto",
-    outputs: { ...experiment.outputs, figures: [] },
+    outputs: { ...experiment.outputs, figures: [], breakdowns: [] },
   };
   return { ...point, experiment: changed };
 }

@@ -28,6 +28,28 @@ export interface ManifestInput {
   readonly sha256: string;
 }
 
+/** A training that runs of the result rest on, and what it left. */
+export interface ManifestTraining {
+  /** Key of the training: equal keys leave equal artefacts. */
+  readonly key: string;
+  /** Labels of the routers that use it. */
+  readonly routers: readonly string[];
+  /** Labels of the point that it was first made for. */
+  readonly point: Readonly<Record<string, unknown>>;
+  readonly seed: number;
+  /** ISO 8601, UTC; null without a calendar. */
+  readonly start: string | null;
+  /** Length of the training requests in seconds and in requests; null where only the other is given. */
+  readonly durationS: number | null;
+  readonly requests: number | null;
+  /** Null: not known, e.g. nothing was run, or the artefact names no rows. */
+  readonly artefacts: readonly {
+    readonly name: string;
+    readonly sha256: string | null;
+    readonly rows: number | null;
+  }[];
+}
+
 /** What the maker of a result knows about it. */
 export interface ManifestRun {
   /** The command line that makes the result again, without the interpreter: `["canopy", "run", …]`. */
@@ -37,6 +59,8 @@ export interface ManifestRun {
   readonly resolvedSha256: string;
   readonly seeds: readonly (number | string)[];
   readonly inputs: readonly ManifestInput[];
+  /** Default none. */
+  readonly trainings?: readonly ManifestTraining[];
   /** Names of the files of the result, beside the manifest itself. */
   readonly files: readonly string[];
   readonly startedAt: Date;
@@ -53,6 +77,8 @@ export interface Manifest extends Environment {
   readonly command: readonly string[];
   readonly seeds: readonly (number | string)[];
   readonly inputs: readonly ManifestInput[];
+  /** Only where something was trained. */
+  readonly trainings?: readonly ManifestTraining[];
   readonly files: readonly string[];
   /** ISO 8601, UTC. */
   readonly startedAt: string;
@@ -122,6 +148,7 @@ export function createManifest(
     command: run.command.map((word) => withoutPlace(word, folder)),
     seeds: run.seeds,
     inputs,
+    ...(run.trainings === undefined || run.trainings.length === 0 ? {} : { trainings: run.trainings }),
     files: run.files,
     startedAt: run.startedAt.toISOString(),
     endedAt: run.endedAt.toISOString(),

@@ -21,7 +21,7 @@ import { TABLE_FORMATS, writeTables } from "./write-tables.ts";
 /** What the manifest says beside what the plan knows. */
 export type ResultOrigin = Pick<
   ManifestRun,
-  "command" | "startedAt" | "endedAt" | "requestsSimulated" | "state"
+  "command" | "startedAt" | "endedAt" | "requestsSimulated" | "state" | "trainings"
 >;
 
 const FORMATS = [...TABLE_FORMATS, "svg", "png"] as const;
