@@ -3,6 +3,7 @@ import { Command } from "commander";
 import { addDataCommands } from "./commands/data.ts";
 import { addDoctorCommand } from "./commands/doctor.ts";
 import { addInitCommand } from "./commands/init.ts";
+import { addOverheadCommand } from "./commands/overhead.ts";
 import { addPredictorCommands } from "./commands/predictor.ts";
 import { addProfileCommands } from "./commands/profiles.ts";
 import { addRoutersCommand } from "./commands/routers.ts";
@@ -40,6 +41,7 @@ export function createProgram(): Command {
   addPredictorCommands(program);
   addInitCommand(program);
   addValidateCommand(program);
+  addOverheadCommand(program);
   addDoctorCommand(program);
   return program;
 }
