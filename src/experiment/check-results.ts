@@ -54,6 +54,7 @@ export function checkResults(experiment: ResultHead, { key, labels }: Contenders
       metric([...path, "x"], figure.x);
       metric([...path, "y"], figure.y);
     } else if (figure.kind === "bars" || figure.kind === "sweep") metric([...path, "metric"], figure.metric);
+    if ("ratioTo" in figure && figure.ratioTo !== undefined) router([...path, "ratioTo"], figure.ratioTo);
   }
   for (const [p, value] of published.entries()) {
     router(["published", p, "router"], value.router);

@@ -41,7 +41,14 @@ const figure = z.discriminatedUnion("kind", [
       of: z.enum(["ttft", "e2e"]).describe("the latency whose percentiles are drawn"),
     })
     .describe("latency at p50, p90, p95, p99, p99.9, a line for each router"),
-  z.strictObject({ kind: z.literal("bars"), title: name, metric: name }).describe("a bar for each router"),
+  z
+    .strictObject({
+      kind: z.literal("bars"),
+      title: name,
+      metric: name,
+      ratioTo: name.optional().describe("label of the router whose value the others are divided by"),
+    })
+    .describe("a bar for each router"),
   z
     .strictObject({
       kind: z.literal("sweep"),

@@ -158,6 +158,16 @@ export const EPOCH_METRICS: readonly MetricInfo[] = [
   },
 ];
 
+/** Figures that planners of Canopy report of themselves. */
+export const PLANNER_FIGURES: readonly MetricInfo[] = [
+  {
+    name: "vetoes_per_epoch",
+    unit: "",
+    better: neither,
+    description: "vetoes of MARLIN's agents, of four at most",
+  },
+];
+
 const names = new Set(EPOCH_METRICS.map(({ name }) => name));
 
 export function isEpochMetric(name: string): boolean {

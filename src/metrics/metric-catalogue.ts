@@ -1,6 +1,6 @@
 /** Every metric of a run: its unit, what it is, which way is better, and where it is defined. */
 import { nearest } from "../errors.ts";
-import { EPOCH_METRICS } from "./epoch-metrics.ts";
+import { EPOCH_METRICS, PLANNER_FIGURES } from "./epoch-metrics.ts";
 
 export interface MetricInfo {
   /** Snake case, unit last; `<tier>`, `<model>`, `<group>`, `<region>` stand for a name of the experiment. */
@@ -345,7 +345,10 @@ export const ROUTER_FIGURES: readonly MetricInfo[] = [
 ];
 
 const byName = new Map(
-  [...METRICS, ...EPOCH_METRICS, ...ROUTER_FIGURES].map((metric) => [metric.name, metric]),
+  [...METRICS, ...EPOCH_METRICS, ...ROUTER_FIGURES, ...PLANNER_FIGURES].map((metric) => [
+    metric.name,
+    metric,
+  ]),
 );
 const patterns = METRICS.filter((metric) => metric.name.includes("<")).map((metric) => ({
   metric,
