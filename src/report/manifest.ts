@@ -50,6 +50,12 @@ export interface ManifestTraining {
   }[];
 }
 
+/** Dense kernels: rows of learned planners are the same bytes on the same backend and instruction set alone. */
+export interface ManifestDense {
+  readonly backend: "native" | "typescript";
+  readonly isa: string;
+}
+
 /** What the maker of a result knows about it. */
 export interface ManifestRun {
   /** The command line that makes the result again, without the interpreter: `["canopy", "run", …]`. */
@@ -61,6 +67,8 @@ export interface ManifestRun {
   readonly inputs: readonly ManifestInput[];
   /** Default none. */
   readonly trainings?: readonly ManifestTraining[];
+  /** Kernels that learned planners ran on; default none. */
+  readonly dense?: ManifestDense;
   /** Names of the files of the result, beside the manifest itself. */
   readonly files: readonly string[];
   readonly startedAt: Date;
@@ -80,6 +88,8 @@ export interface Manifest extends Environment {
   /** Only where something was trained. */
   readonly trainings?: readonly ManifestTraining[];
   readonly files: readonly string[];
+  /** Only where something learned on dense kernels. */
+  readonly dense?: ManifestDense;
   /** ISO 8601, UTC. */
   readonly startedAt: string;
   readonly endedAt: string;
@@ -149,6 +159,7 @@ export function createManifest(
     seeds: run.seeds,
     inputs,
     ...(run.trainings === undefined || run.trainings.length === 0 ? {} : { trainings: run.trainings }),
+    ...(run.dense === undefined ? {} : { dense: run.dense }),
     files: run.files,
     startedAt: run.startedAt.toISOString(),
     endedAt: run.endedAt.toISOString(),

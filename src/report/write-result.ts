@@ -69,6 +69,7 @@ export async function writeResult(
     resolvedSha256: sha256OfText(resolved),
     seeds: [...new Set(plan.runs.map(({ seed }) => seed))],
     inputs: await inputsOf(plan),
+    ...(plan.dense === undefined ? {} : { dense: plan.dense }),
     files,
   });
   await writeManifest(folder, manifest);
