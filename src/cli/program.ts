@@ -6,6 +6,7 @@ import { addInitCommand } from "./commands/init.ts";
 import { addOverheadCommand } from "./commands/overhead.ts";
 import { addPredictorCommands } from "./commands/predictor.ts";
 import { addProfileCommands } from "./commands/profiles.ts";
+import { addReportCommand } from "./commands/report.ts";
 import { addRoutersCommand } from "./commands/routers.ts";
 import { addRunCommand } from "./commands/run.ts";
 import { addSignalsCommands } from "./commands/signals.ts";
@@ -34,6 +35,7 @@ export function createProgram(): Command {
     );
   addRunCommand(program);
   addSweepCommands(program);
+  addReportCommand(program);
   addRoutersCommand(program);
   addProfileCommands(program);
   addDataCommands(program);
