@@ -372,7 +372,7 @@ async function printEstimate(
   const printed = planTable(plan, finished);
   const [table] = printed.tables;
   if (pending.length === 0) table.notes.push("Nothing is left to do.");
-  else if (seconds === null) table.notes.push("No estimate: none of the runs that were tried ended in 10 s.");
+  else if (seconds === null) table.notes.push("No estimate: none of the runs that were tried ended in 30 s.");
   else {
     table.notes.push(
       `${pending.length} runs take about ${duration(seconds)} on ${workers} workers here: from ${sampled} runs that were done for this and not kept.`,

@@ -92,7 +92,8 @@ export class Progress implements ProgressListener {
     if (this.#done > 0 && seconds > 0) {
       const perSecond = this.#done / seconds;
       facts.push(`${count(perSecond)} runs/s`);
-      facts.push(`${count(this.#requests / seconds)} requests/s`);
+      // Runs of planners have epochs, no requests.
+      if (this.#requests > 0) facts.push(`${count(this.#requests / seconds)} requests/s`);
       const steady = this.#now() - this.#firstEnded;
       if (this.#done > 1 && steady > 0) {
         facts.push(`${duration(((this.#total - this.#done) * steady) / (this.#done - 1) / 1000)} left`);

@@ -23,7 +23,7 @@ const MOST_SAMPLES = 24;
 export async function estimateSweep(
   runs: readonly RunSpec[],
   inputs: CellInputs,
-  { workers, limitSeconds = 10, folder }: { workers: number; limitSeconds?: number; folder: string },
+  { workers, limitSeconds = 30, folder }: { workers: number; limitSeconds?: number; folder: string },
 ): Promise<SweepEstimate> {
   const byRouter = new Map<string, RunSpec[]>();
   let untrained = 0;

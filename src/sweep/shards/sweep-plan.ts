@@ -102,7 +102,8 @@ export function shardsOf(
     groups[i] = last;
   }
   const together = last + 1 >= GROUPS_PER_SHARD * shards;
-  return groups.map((group, i) => (together ? group : group + i) % shards);
+  // Another first shard in each round, or a number of routers that divides the shards would part them by router.
+  return groups.map((group, i) => (together ? group : i + Math.floor(i / shards)) % shards);
 }
 
 /** `3/16`, shards counted from 0. */
