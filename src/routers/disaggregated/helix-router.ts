@@ -47,6 +47,8 @@ class HelixRouter extends PlacingRouter {
   /** Turns at the gateway, over endpoints; and at each prefill endpoint, over its partners. */
   #gateway!: InterleavedWeightedRoundRobin;
   #onward!: readonly InterleavedWeightedRoundRobin[];
+  /** 1 for endpoints that any request, or one that needs the large model, may go to by the flow to them. */
+  #strong!: readonly [Uint8Array, Uint8Array];
   #open!: Uint8Array;
   #openPartners!: readonly Uint8Array[];
   /** Of the placement in hand: tokens, and the place of the decode endpoint among the partners. */
@@ -66,14 +68,18 @@ class HelixRouter extends PlacingRouter {
     const { endpoints } = this.world;
     this.#partners = decodePartners("helix", endpoints);
     const { gateway, onward } = tokenFlows(this.world, this.#partners);
-    const kept = (flows: Float64Array) => {
-      const sum = flows.reduce((total, flow) => total + flow, 0);
-      const strong = flows.map((flow) => (flow >= this.#options.leastLinkShare * sum ? flow : 0));
-      // So many links that each is too weak: then all are used.
-      return new InterleavedWeightedRoundRobin(strong.some((flow) => flow > 0) ? strong : flows);
-    };
-    this.#gateway = kept(gateway);
-    this.#onward = onward.map(kept);
+    const { leastLinkShare } = this.#options;
+    this.#gateway = new InterleavedWeightedRoundRobin(gateway);
+    this.#onward = onward.map((flows) => {
+      const strong = strongLinks(flows, leastLinkShare);
+      return new InterleavedWeightedRoundRobin(flows.map((flow, i) => flow * strong[i]));
+    });
+    // Apart: all links to large models together may be weak.
+    const only = (candidates: Int32Array) => gateway.map((flow, e) => (candidates.includes(e) ? flow : 0));
+    this.#strong = [
+      strongLinks(only(this.all), leastLinkShare),
+      strongLinks(only(this.large), leastLinkShare),
+    ];
     this.#open = new Uint8Array(endpoints.count);
     this.#openPartners = this.#partners.map((partners) => new Uint8Array(partners.length));
   }
@@ -82,10 +88,11 @@ class HelixRouter extends PlacingRouter {
     const { requests, endpoints, meanOutputTokens } = this.world;
     this.#tokens = requests.promptTokens[request] + Math.round(meanOutputTokens);
     const candidates = this.candidatesOf(request);
+    const strong = this.#strong[requests.needsLarge[request]];
     this.#open.fill(0);
     for (let i = 0; i < candidates.length; i++) {
       const e = candidates[i];
-      if (this.blocked[e] === 1 || !this.#takes(request, e)) continue;
+      if (strong[e] === 0 || this.blocked[e] === 1 || !this.#takes(request, e)) continue;
       if (endpoints.role[e] === ROLE.prefill && this.#nextAfter(request, e) < 0) continue;
       this.#open[e] = 1;
     }
@@ -129,6 +136,13 @@ class HelixRouter extends PlacingRouter {
     const room = highWaterMark * endpoints.kvTokens[e] * telemetry.replicas[e];
     return telemetry.outstandingTokens[e] + expected <= room;
   }
+}
+
+/** 1 for links with at least this share of the flow of all; for all where they are so many that each is weaker. */
+function strongLinks(flows: Float64Array, leastShare: number): Uint8Array {
+  const sum = flows.reduce((total, flow) => total + flow, 0);
+  const strong = Uint8Array.from(flows, (flow) => (flow > 0 && flow >= leastShare * sum ? 1 : 0));
+  return strong.includes(1) ? strong : strong.fill(1);
 }
 
 /**

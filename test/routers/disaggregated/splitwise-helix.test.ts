@@ -110,6 +110,18 @@ describe("helix", () => {
     expect(host.placements.every((p) => p.endpoint === 0)).toBe(true);
   });
 
+  test("weak links to the large model are used by what needs it, and by nothing else", () => {
+    const engine = { maxRequests: 1, prefillSecondsPerToken: 1e-12 };
+    const host = started("helix", [
+      { ...engine, stepSeconds: 0.001, large: false, model: 1 },
+      { ...engine, stepSeconds: 0.04 },
+      { ...engine, stepSeconds: 0.04 },
+    ]);
+    for (let i = 0; i < 60; i++) host.arrive({ promptTokens: 1, needsLarge: i % 10 === 0 });
+    const counts = [0, 1, 2].map((e) => host.placements.filter((p) => p.endpoint === e).length);
+    expect(counts).toEqual([54, 3, 3]);
+  });
+
   test("an endpoint that would be filled above the mark is passed over; where all are, the request waits", () => {
     const host = started("helix", [{}, {}]);
     host.world.telemetry.outstanding.set([5, 5]);
