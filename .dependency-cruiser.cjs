@@ -17,7 +17,7 @@ const siblings = {
   experiment: ["metrics"],
   sweep: ["experiment", "metrics"],
   report: ["experiment", "metrics", "sweep"],
-  overhead: ["experiment", "metrics", "sweep"],
+  overhead: ["experiment", "metrics", "report", "sweep"],
   validation: ["report"],
 };
 

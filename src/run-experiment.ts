@@ -22,11 +22,10 @@ export async function runExperiment(
   file: string,
   options: RunExperimentOptions = {},
 ): Promise<{ readonly result: ExperimentResult; readonly failed: readonly FailedRun[] }> {
-  const { loadExperiment } = await import("./experiment/load.ts");
-  const { expandExperiment } = await import("./experiment/expand.ts");
+  const { planExperiment } = await import("./experiment/plan-experiment.ts");
   const { aggregate } = await import("./experiment/aggregate.ts");
   const { runPlans } = await import("./sweep/run-plans.ts");
-  const plan = await expandExperiment(await loadExperiment(file, { sets: options.sets ?? [] }));
+  const plan = await planExperiment(file, { sets: options.sets ?? [] });
   const { results, failed } = await runPlans([{ plan, store: null }], {
     workers: options.workers ?? 0,
     signal: options.signal,

@@ -172,6 +172,7 @@ function benchFleet(replicas: number): Fleet {
     carbon: hourly(mean, day),
     energyPrice: null,
     pue: 1,
+    water: null,
   }));
   return {
     regions,

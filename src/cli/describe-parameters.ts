@@ -11,7 +11,7 @@ export interface ParameterInfo {
 }
 
 interface SchemaNode {
-  readonly type?: string;
+  readonly type?: string | readonly string[];
   readonly const?: unknown;
   readonly enum?: readonly unknown[];
   readonly anyOf?: readonly SchemaNode[];
@@ -58,7 +58,7 @@ function valuesOf(node: SchemaNode): string {
         ? `map of ${valuesOf(node.additionalProperties)}`
         : `{ ${Object.keys(node.properties ?? {}).join(", ")} }`;
     default:
-      return node.type ?? "any";
+      return typeof node.type === "string" ? node.type : (node.type?.join(" | ") ?? "any");
   }
 }
 

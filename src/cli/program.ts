@@ -3,11 +3,14 @@ import { Command } from "commander";
 import { addDataCommands } from "./commands/data.ts";
 import { addDoctorCommand } from "./commands/doctor.ts";
 import { addInitCommand } from "./commands/init.ts";
+import { addOverheadCommand } from "./commands/overhead.ts";
 import { addPredictorCommands } from "./commands/predictor.ts";
 import { addProfileCommands } from "./commands/profiles.ts";
+import { addReportCommand } from "./commands/report.ts";
 import { addRoutersCommand } from "./commands/routers.ts";
 import { addRunCommand } from "./commands/run.ts";
 import { addSignalsCommands } from "./commands/signals.ts";
+import { addSweepCommands } from "./commands/sweep.ts";
 import { addValidateCommand } from "./commands/validate.ts";
 import { examples } from "./output.ts";
 
@@ -31,6 +34,8 @@ export function createProgram(): Command {
       ]),
     );
   addRunCommand(program);
+  addSweepCommands(program);
+  addReportCommand(program);
   addRoutersCommand(program);
   addProfileCommands(program);
   addDataCommands(program);
@@ -38,6 +43,7 @@ export function createProgram(): Command {
   addPredictorCommands(program);
   addInitCommand(program);
   addValidateCommand(program);
+  addOverheadCommand(program);
   addDoctorCommand(program);
   return program;
 }

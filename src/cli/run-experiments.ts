@@ -3,9 +3,9 @@ import { availableParallelism } from "node:os";
 import { dirname, join, relative } from "node:path";
 import { UserError } from "../errors.ts";
 import { aggregate } from "../experiment/aggregate.ts";
-import { type ExperimentPlan, expandExperiment } from "../experiment/expand.ts";
-import { loadExperiment } from "../experiment/load.ts";
+import { planExperiment } from "../experiment/plan-experiment.ts";
 import type { ExperimentResult } from "../experiment/result.ts";
+import type { RunPlan } from "../experiment/run-plan.ts";
 import type { RunResult, RunSpec } from "../experiment/run-spec.ts";
 import { resultTables } from "../report/result-table.ts";
 import type { Table } from "../report/table.ts";
@@ -18,6 +18,7 @@ import type { RunCommandOptions } from "./commands/run.ts";
 import { print, renderTable, writeOut } from "./output.ts";
 import { ExitWith } from "./print-error.ts";
 import { withoutOption, words } from "./shell-words.ts";
+import { trainingFacts, trainingTable } from "./training-facts.ts";
 
 /** Digits of a run's key that name it on the command line. */
 const KEY_DIGITS = 12;
@@ -46,11 +47,11 @@ export async function runExperiments(files: readonly string[], options: RunComma
   }
 }
 
-async function makePlans(files: readonly string[], options: RunCommandOptions): Promise<ExperimentPlan[]> {
+async function makePlans(files: readonly string[], options: RunCommandOptions): Promise<RunPlan[]> {
   const sets = [...options.set, ...(options.seeds === undefined ? [] : [`seeds=${options.seeds}`])];
-  const plans: ExperimentPlan[] = [];
+  const plans: RunPlan[] = [];
   for (const file of files) {
-    const plan = await expandExperiment(await loadExperiment(file, { sets }));
+    const plan = await planExperiment(file, { sets });
     const twin = plans.find(({ loaded }) => loaded.id === plan.loaded.id);
     if (twin !== undefined) {
       throw new UserError(
@@ -64,7 +65,7 @@ async function makePlans(files: readonly string[], options: RunCommandOptions): 
 }
 
 /** The plan that has the run, with that run alone. */
-function selectRun(plans: readonly ExperimentPlan[], key: string): ExperimentPlan[] {
+function selectRun(plans: readonly RunPlan[], key: string): RunPlan[] {
   const selected = plans.flatMap((plan) => {
     const runs = plan.runs.filter((run) => run.key.startsWith(key));
     return runs.length === 0 ? [] : [{ ...plan, runs }];
@@ -81,7 +82,7 @@ function selectRun(plans: readonly ExperimentPlan[], key: string): ExperimentPla
 
 type OpenPlan = StoredPlan & { readonly store: RunStore<RunResult> };
 
-function openStores(plans: readonly ExperimentPlan[], { out, fresh }: RunCommandOptions): OpenPlan[] {
+function openStores(plans: readonly RunPlan[], { out, fresh }: RunCommandOptions): OpenPlan[] {
   const opened: OpenPlan[] = [];
   try {
     for (const plan of plans) {
@@ -95,7 +96,7 @@ function openStores(plans: readonly ExperimentPlan[], { out, fresh }: RunCommand
   return opened;
 }
 
-function storeFolder({ loaded }: ExperimentPlan, out: string | undefined): string {
+function storeFolder({ loaded }: RunPlan, out: string | undefined): string {
   return join(out ?? ".", ".canopy", "store", loaded.id);
 }
 
@@ -137,7 +138,7 @@ async function runInterruptibly(
 }
 
 async function printResults(
-  plans: readonly ExperimentPlan[],
+  plans: readonly RunPlan[],
   outcome: PlansOutcome,
   { startedAt, options }: { startedAt: Date; options: RunCommandOptions },
 ): Promise<void> {
@@ -156,6 +157,7 @@ async function printResults(
       startedAt,
       endedAt: new Date(),
       requestsSimulated: outcome.requestsSimulated,
+      trainings: trainingFacts(plan, join(storeFolder(plan, options.out), "trained")),
       state: failed.length === 0 ? "complete" : "failed",
     });
     say(options, `${folder}: ${files.join(", ")}`);
@@ -184,7 +186,7 @@ async function printResults(
 
 function describeFailure(
   { spec, failure }: FailedRun,
-  plans: readonly ExperimentPlan[],
+  plans: readonly RunPlan[],
   { set, seeds }: RunCommandOptions,
 ) {
   const plan = plans.find(({ runs }) => runs.some(({ key }) => key === spec.key));
@@ -206,12 +208,12 @@ function describeFailure(
 }
 
 /** Runs of the plans in their order, each once, without those that failed. */
-function distinctRuns(plans: readonly ExperimentPlan[], { results }: PlansOutcome): RunSpec[] {
+function distinctRuns(plans: readonly RunPlan[], { results }: PlansOutcome): RunSpec[] {
   const runs = new Map(plans.flatMap((plan) => plan.runs.map((run) => [run.key, run] as const)));
   return [...runs.values()].filter(({ key }) => results.has(key));
 }
 
-async function printPlans(plans: readonly ExperimentPlan[], options: RunCommandOptions): Promise<void> {
+async function printPlans(plans: readonly RunPlan[], options: RunCommandOptions): Promise<void> {
   const rows = plans.flatMap((plan) => {
     const done = options.fresh === true ? new Set() : finishedKeys(storeFolder(plan, options.out));
     return plan.points.map(({ point, routers, inputs }, index) => {
@@ -230,6 +232,8 @@ async function printPlans(plans: readonly ExperimentPlan[], options: RunCommandO
     });
   });
   const whole = (key: string, header: string) => ({ key, header, format: "integer" as const });
+  const trainings = plans.flatMap((plan) => trainingFacts(plan, null));
+  const trained = trainingTable(trainings);
   await print(options.format, {
     tables: [
       {
@@ -248,8 +252,9 @@ async function printPlans(plans: readonly ExperimentPlan[], options: RunCommandO
         })),
         notes: [],
       },
+      ...(trained === undefined ? [] : [trained]),
     ],
-    json: { schema: "canopy/plan/1", points: rows },
+    json: { schema: "canopy/plan/1", points: rows, trainings },
   });
 }
 

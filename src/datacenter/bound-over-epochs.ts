@@ -13,6 +13,8 @@ export interface BoundOverEpochs {
   /** Mean over epochs of the weighted sum of metrics over those of the uniform plan. */
   readonly weighted: number;
   readonly weightedReached: number;
+  /** Metrics of the uniform plan with nothing to boot, index epoch * 4 + metric: what `weighted` is relative to. */
+  readonly uniform: Float64Array;
   /** All that was relaxed in some epoch. */
   readonly relaxations: readonly Relaxation[];
 }
@@ -42,6 +44,7 @@ export async function boundOverEpochs(
   let weightedReached = 0;
   let requests = 0;
   const epochs = arrivals.epochs - history;
+  const relativeTo = new Float64Array(epochs * METRICS.length);
   const bound = (weights: readonly number[]) =>
     world.planRows === "models"
       ? boundByFilling(model, state, weights, options)
@@ -63,6 +66,7 @@ export async function boundOverEpochs(
       reached[j] += scale * metrics[j];
     }
     model.evaluate(state, uniform, metrics);
+    relativeTo.set(metrics, e * METRICS.length);
     // An epoch without requests has no metrics to compare with.
     const weights = shares.map((share, j) => (metrics[j] > 0 ? share / metrics[j] : 0));
     const all = await bound(weights);
@@ -82,6 +86,7 @@ export async function boundOverEpochs(
     reached: named(reached),
     weighted,
     weightedReached,
+    uniform: relativeTo,
     relaxations: [...relaxations],
   };
 }

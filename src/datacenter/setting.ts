@@ -1,4 +1,5 @@
 import {
+  type ArrivalShape,
   type Arrivals,
   BURSTGPT_TOKENS,
   drawArrivals,
@@ -9,8 +10,8 @@ import {
 import { type ConditionTable, makeConditions } from "./conditions.ts";
 import { NODE_TYPES } from "./node-types.ts";
 import { scaleToPeak } from "./scaling.ts";
-import { siteSeries } from "./site-series.ts";
-import { SITES } from "./sites.ts";
+import { type SiteSeries, siteSeries } from "./site-series.ts";
+import { SITES, type SiteFacts } from "./sites.ts";
 import type { WeatherParameters } from "./weather.ts";
 import { type DatacenterWorld, expectValue, makeWorld, type WorldOptions } from "./world.ts";
 
@@ -55,36 +56,69 @@ export interface SettingOptions {
   readonly world?: Partial<WorldOptions>;
 }
 
-const EPOCH_SECONDS = 900;
+export const EPOCH_SECONDS = 900;
 const EPOCHS_PER_DAY = 96;
+/** The 7B in the place of GPT-3.5, the 70B of GPT-4. */
+const DEFAULT_MIX: readonly number[] = [0.8, 0.2];
+const DEFAULT_START = Date.UTC(2024, 6, 1) / 1000;
+
+/** What a setting is made of once its files are read. */
+export interface SettingInputs {
+  readonly sites: readonly SiteFacts[];
+  /** Nodes of each type by site; default: {@link SettingOptions.nodesPerSite} in equal shares of the types. */
+  readonly nodes?: readonly (readonly number[])[];
+  /** A shape to draw counts from, or counts to be scaled. */
+  readonly requests: ArrivalShape | Arrivals;
+  /** By site; carbon and price have to be there, the wet bulb under weather. */
+  readonly series: readonly Partial<SiteSeries>[];
+}
 
 /**
  * @throws UserError CANOPY_DATACENTER_VALUE for a number of sites or a horizon that there is not, and what reading the
  *   files throws
  */
 export async function makeSetting(options: SettingOptions): Promise<Setting> {
-  const { sites: count = 8, seed, dataRoot, epochs = EPOCHS_PER_DAY, mix = [0.8, 0.2] } = options;
+  const { sites: count = 8, seed, dataRoot, epochs = EPOCHS_PER_DAY } = options;
+  const sites = firstSites(count);
+  const requests = dataRoot === undefined ? syntheticShape(seed) : await readBurstGptShape(dataRoot);
+  const startSeconds = options.startSeconds ?? DEFAULT_START;
+  const endSeconds = startSeconds + epochs * EPOCH_SECONDS;
+  const series = await siteSeries(sites, { dataRoot, seed, startSeconds, endSeconds });
+  return settingFrom({ sites, requests, series }, options);
+}
+
+/** The first `count` of {@link SITES}. @throws UserError CANOPY_DATACENTER_VALUE */
+export function firstSites(count: number): readonly SiteFacts[] {
   expectValue(
     Number.isInteger(count) && count >= 1 && count <= SITES.length,
     "sites",
     `1 to ${SITES.length}`,
     count,
   );
-  const facts = SITES.slice(0, count);
-  const nodes = evenNodes(options.nodesPerSite ?? 1000, (options.world?.nodeTypes ?? NODE_TYPES).length);
+  return SITES.slice(0, count);
+}
+
+/**
+ * {@link makeSetting} with files that are read already.
+ *
+ * @throws UserError CANOPY_DATACENTER_VALUE, CANOPY_DATACENTER_MODEL, CANOPY_DATACENTER_SERIES, CANOPY_ARRIVALS_EMPTY
+ */
+export function settingFrom(
+  inputs: SettingInputs,
+  options: Omit<SettingOptions, "sites" | "dataRoot">,
+): Setting {
+  const { sites, requests, series } = inputs;
+  const { seed, epochs = EPOCHS_PER_DAY, mix = DEFAULT_MIX } = options;
+  const even = evenNodes(options.nodesPerSite ?? 1000, (options.world?.nodeTypes ?? NODE_TYPES).length);
   const world = makeWorld({
-    sites: facts.map((site) => ({ ...site, nodes })),
+    sites: sites.map((site, d) => ({ ...site, nodes: inputs.nodes?.[d] ?? even })),
     mix,
     promptTokens: mix.map(() => BURSTGPT_TOKENS.prompt),
     outputTokens: mix.map(() => BURSTGPT_TOKENS.output),
     ...options.world,
   });
-  const shape = dataRoot === undefined ? syntheticShape(seed) : await readBurstGptShape(dataRoot);
-  const { arrivals, factor, peakEpoch } = scaleToPeak(
-    world,
-    drawArrivals(shape, mix, seed, EPOCH_SECONDS),
-    options.peak,
-  );
+  const counts = "counts" in requests ? requests : drawArrivals(requests, mix, seed, EPOCH_SECONDS);
+  const { arrivals, factor, peakEpoch } = scaleToPeak(world, counts, options.peak);
   const midnight = Math.floor(peakEpoch / EPOCHS_PER_DAY) * EPOCHS_PER_DAY;
   const firstEpoch = options.firstEpoch ?? Math.min(midnight, Math.max(0, arrivals.epochs - epochs));
   expectValue(
@@ -94,16 +128,13 @@ export async function makeSetting(options: SettingOptions): Promise<Setting> {
     `${firstEpoch} and ${epochs}`,
   );
   const history = Math.min(options.history ?? EPOCHS_PER_DAY, firstEpoch);
-  const startSeconds = options.startSeconds ?? Date.UTC(2024, 6, 1) / 1000;
-  const endSeconds = startSeconds + epochs * EPOCH_SECONDS;
-  const series = await siteSeries(facts, { dataRoot, seed, startSeconds, endSeconds });
   return {
     world,
     fortnight: arrivals,
     arrivals: sliceArrivals(arrivals, firstEpoch - history, firstEpoch + epochs),
     history,
-    conditions: makeConditions(facts, series, {
-      startSeconds,
+    conditions: makeConditions(sites, series, {
+      startSeconds: options.startSeconds ?? DEFAULT_START,
       epochs,
       epochSeconds: EPOCH_SECONDS,
       weather: options.weather ?? false,

@@ -54,8 +54,8 @@ export interface SimulateEpochsOptions {
   readonly arrivals: Arrivals;
   readonly conditions: ConditionTable;
   readonly history?: number;
-  /** Default: level and slope. `clairvoyant` forecasts the truth. */
-  readonly forecast?: "ewma-slope" | "persistence" | "clairvoyant";
+  /** Default: level and slope. `clairvoyant` forecasts the truth; a function makes a predictor for each model. */
+  readonly forecast?: "ewma-slope" | "persistence" | "clairvoyant" | (() => Predictor);
   readonly ewma?: EwmaSlopeParameters;
   /** Calls of the model that a planner may make in an epoch; without it any number. */
   readonly callLimit?: number;
@@ -114,7 +114,7 @@ export function simulateEpochs(options: SimulateEpochsOptions): EpochsResult {
   const truth = emptyState(world, arrivals.epochSeconds);
   const predictors = Array.from({ length: models }, () => makePredictor(options));
   for (let e = 0; e < history; e++) observeCounts(predictors, arrivals, e);
-  const budget = new Budget(model, options.callLimit ?? Number.POSITIVE_INFINITY, state);
+  const budget = new EpochBudget(model, options.callLimit ?? Number.POSITIVE_INFINITY, state);
   const plan = new Float64Array(model.planLength);
   const nodesOn = new Float64Array(world.nodesOf.length);
   const nodesNext = new Float64Array(world.nodesOf.length);
@@ -176,6 +176,7 @@ function observeCounts(predictors: readonly Predictor[], arrivals: Arrivals, epo
 }
 
 function makePredictor(options: SimulateEpochsOptions): Predictor {
+  if (typeof options.forecast === "function") return options.forecast();
   if (options.forecast === "persistence") return new PersistencePredictor();
   return new EwmaSlopePredictor(options.ewma ?? EWMA_SLOPE);
 }
@@ -209,7 +210,8 @@ function summary(planner: string, epochs: readonly EpochRecord[]): EpochsResult 
   };
 }
 
-class Budget implements PlanBudget {
+/** The budget of this loop, for loops of others: `begin` opens an epoch with the state as it is then. */
+export class EpochBudget implements PlanBudget {
   readonly capacity: Float64Array;
   readonly uniform = new Float64Array(METRICS.length);
   readonly #model: EpochModel;

@@ -1,12 +1,19 @@
 /** From the results of runs to the rows of an experiment. */
-import { type ComparisonRow, compare, type PublishedFigure, type RunFigure } from "../metrics/comparison.ts";
+import {
+  type ComparisonRow,
+  compare,
+  type PublishedFigure,
+  type RankAgreement,
+  type RunFigure,
+} from "../metrics/comparison.ts";
 import { metricInfo } from "../metrics/metric-catalogue.ts";
 import { placementAgreement } from "../metrics/placement-sketch.ts";
 import { type Provenance, weakestProvenance } from "../profile/provenance.ts";
 import { canonicalJson } from "./canonical-json.ts";
-import type { ExperimentPlan, PlannedPoint } from "./expand.ts";
+import { withHypervolumes } from "./epochs/hypervolumes.ts";
+import { meanSeries } from "./epochs/mean-series.ts";
+import type { ResultHead } from "./head-schema.ts";
 import { type Crossing, meanIntervals, pairedIntervals } from "./intervals.ts";
-import { pointProvenance } from "./point-provenance.ts";
 import {
   type ExperimentResult,
   type MetricDifference,
@@ -16,6 +23,7 @@ import {
   type ResultRow,
 } from "./result.ts";
 import { withRewards } from "./reward-rows.ts";
+import type { RunPlan } from "./run-plan.ts";
 import type { RouterSpec, RunResult, RunSpec } from "./run-spec.ts";
 import { standingValidation } from "./standing-validation.ts";
 
@@ -25,15 +33,17 @@ const INDISTINGUISHABLE = 0.99;
 /**
  * Rows, comparison with the paper and provenance of an experiment.
  *
- * @param results by key of the run; runs that failed are missing and are counted as such
+ * @param found by key of the run; runs that failed are missing and are counted as such
  */
-export function aggregate(plan: ExperimentPlan, results: ReadonlyMap<string, RunResult>): ExperimentResult {
+export function aggregate(plan: RunPlan, found: ReadonlyMap<string, RunResult>): ExperimentResult {
+  const results = plan.kind === "epochs" ? withHypervolumes(plan, found) : found;
   const [{ point: first }] = plan.points;
   const rows: ResultRow[] = [];
   const ranks: PointRanks[] = [];
+  const runsOf: RunSpec[][] = plan.points.map(() => []);
+  for (const run of plan.runs) runsOf[run.planned].push(run);
   for (const [index, planned] of plan.points.entries()) {
-    const runs = plan.runs.filter((run) => run.planned === index);
-    const point = new PointRuns(planned, runs, results);
+    const point = new PointRuns(planned, runsOf[index], results);
     rows.push(...point.rows());
     const agreement = point.ranks();
     if (agreement.length > 0) ranks.push({ point: planned.point.labels, ranks: agreement });
@@ -51,20 +61,51 @@ export function aggregate(plan: ExperimentPlan, results: ReadonlyMap<string, Run
     calibrated: first.experiment.calibrated,
     provenance: {
       ...plan.environment,
+      ...(plan.kind === "epochs" ? { kind: plan.kind } : {}),
+      ...(plan.dense === undefined ? {} : { dense: plan.dense }),
       files: plan.loaded.files,
-      points: plan.points.map((planned) => pointProvenance(planned, plan)),
-      validation: standingValidation(),
+      points: plan.provenance,
+      ...(plan.kind === "requests" ? { validation: standingValidation() } : {}),
     },
   };
 }
 
 /** Label of the router that the others are compared with. */
-function baselineOf({ point, routers }: PlannedPoint): string {
+function baselineOf({ point, routers }: AggregatedPoint): string {
   return point.experiment.baseline ?? routers[0].label;
 }
 
+/** A point as its rows need it: of a plan in memory, or of one that was kept in a file. */
+export interface AggregatedPoint {
+  readonly point: {
+    readonly labels: ResultRow["point"];
+    readonly experiment: Pick<ResultHead, "baseline" | "published" | "calibrated" | "comparable">;
+  };
+  readonly routers: readonly Pick<RouterSpec, "label" | "id" | "parameters" | "about">[];
+}
+
+/** A run as the rows of its point need it. */
+export interface AggregatedRun extends Pick<RunSpec, "key" | "seed" | "start"> {
+  readonly router: Pick<RouterSpec, "label">;
+}
+
+/**
+ * The rows of one point, and how far it and the paper agree on the order of the routers.
+ *
+ * @param runs of the point, by seed and start, then router
+ * @param results by key of the run
+ */
+export function aggregatePoint(
+  planned: AggregatedPoint,
+  runs: readonly AggregatedRun[],
+  results: ReadonlyMap<string, RunResult>,
+): { readonly rows: ResultRow[]; readonly ranks: readonly RankAgreement[] } {
+  const point = new PointRuns(planned, runs, results);
+  return { rows: point.rows(), ranks: point.ranks() };
+}
+
 class PointRuns {
-  readonly #planned: PlannedPoint;
+  readonly #planned: AggregatedPoint;
   readonly #baseline: string;
   /** Runs of each router in the same order of seed and start; undefined where one is missing. */
   readonly #byRouter: ReadonlyMap<string, readonly (RunResult | undefined)[]>;
@@ -74,7 +115,11 @@ class PointRuns {
   readonly #differences = new Map<string, Record<string, MetricDifference>>();
   readonly #comparison: ReturnType<typeof compare>;
 
-  constructor(planned: PlannedPoint, runs: readonly RunSpec[], results: ReadonlyMap<string, RunResult>) {
+  constructor(
+    planned: AggregatedPoint,
+    runs: readonly AggregatedRun[],
+    results: ReadonlyMap<string, RunResult>,
+  ) {
     this.#planned = planned;
     this.#baseline = baselineOf(planned);
     const byRouter = new Map<string, (RunResult | undefined)[]>();
@@ -119,7 +164,7 @@ class PointRuns {
     return this.#byRouter.get(label) ?? [];
   }
 
-  #row(router: RouterSpec): ResultRow {
+  #row(router: AggregatedPoint["routers"][number]): ResultRow {
     const runs = this.#runs(router.label);
     const done = runs.filter((run) => run !== undefined);
     const comparison = this.#comparison.rows.filter((row) => row.system === router.label);
@@ -139,11 +184,12 @@ class PointRuns {
       notes: [...this.#notes(router), ...commonNotes(done)],
       percentiles: meanPercentiles(done),
       timeline: done[0]?.timeline ?? null,
-      ...(Object.keys(done[0]?.series ?? {}).length === 0 ? {} : { series: done[0].series }),
+      ...(Object.keys(done[0]?.series ?? {}).length === 0 ? {} : { series: done[0]?.series ?? {} }),
+      ...meanSeries(done),
     };
   }
 
-  #notes(router: RouterSpec): string[] {
+  #notes(router: AggregatedPoint["routers"][number]): string[] {
     const notes: string[] = [];
     if (router.about.clairvoyant) notes.push("clairvoyant: sees what no gateway can");
     const parent = this.#planned.routers.find(({ id }) => id === router.about.ablationOf);
@@ -195,10 +241,7 @@ class PointRuns {
 }
 
 /** Whether a published figure belongs to a point: by the point's name, or by values of its labels. */
-function belongs(
-  wanted: string | Record<string, unknown> | undefined,
-  labels: PlannedPoint["point"]["labels"],
-): boolean {
+function belongs(wanted: string | Record<string, unknown> | undefined, labels: ResultRow["point"]): boolean {
   if (wanted === undefined) return true;
   if (typeof wanted === "string") return labels["point"] === wanted;
   return Object.entries(wanted).every(
@@ -247,9 +290,8 @@ function agreementOf(
 ): number | undefined {
   const shares = a.flatMap((run, i) => {
     const other = b[i];
-    return run === undefined || other === undefined
-      ? []
-      : [placementAgreement(run.placements, other.placements)];
+    const [own, parent] = [run?.placements ?? null, other?.placements ?? null];
+    return own === null || parent === null ? [] : [placementAgreement(own, parent)];
   });
   return shares.length === 0 ? undefined : shares.reduce((sum, share) => sum + share, 0) / shares.length;
 }

@@ -1,8 +1,8 @@
 /** Rules between the keys of an experiment that need no other file. */
 import { nearest } from "../errors.ts";
 import { endpointNames } from "../fleet/endpoint-names.ts";
-import { metricInfo, nearestMetric } from "../metrics/metric-catalogue.ts";
 import { FLOORS } from "../workload/classes.ts";
+import { type Add, checkContenders, checkResults, hint, unique } from "./check-results.ts";
 import { laidOn } from "./fleet-schema.ts";
 import type { TreePath } from "./located-tree.ts";
 import { routerLabel } from "./router-label.ts";
@@ -10,8 +10,6 @@ import type { Experiment } from "./schema.ts";
 import { parseInstant } from "./schema-parts.ts";
 import type { Problem } from "./schema-problems.ts";
 import type { RegimeConfig } from "./workload-schema.ts";
-
-type Add = (path: TreePath, message: string) => void;
 
 /** Everything that is wrong, in the order of the file's keys; paths are those of the experiment. */
 export function checkExperiment(experiment: Experiment): Problem[] {
@@ -24,9 +22,10 @@ export function checkExperiment(experiment: Experiment): Problem[] {
   checkRegions(experiment, add);
   checkFaults(experiment, add);
   checkStarts(experiment, add);
-  checkRouters(experiment, add);
+  const routers = { key: "routers", labels: experiment.routers.map(routerLabel) } as const;
+  checkContenders(experiment, routers, add);
   checkTraining(experiment, add);
-  checkResults(experiment, add);
+  checkResults(experiment, routers, add);
   return problems;
 }
 
@@ -223,20 +222,6 @@ function checkStarts({ starts }: Experiment, add: Add): void {
     add(["starts", "days"], `is ${starts.days}, expected at most the ${days} days of the range`);
 }
 
-function checkRouters({ routers, seeds, baseline }: Experiment, add: Add): void {
-  const labels = routers.map(routerLabel);
-  const taken = new Set<string>();
-  for (const [i, label] of labels.entries()) {
-    if (taken.has(label))
-      add(["routers", i], `has the label "${label}" of another router, expected its own: set as`);
-    taken.add(label);
-  }
-  if (new Set(seeds).size < seeds.length) add(["seeds"], "name a seed twice, expected different ones");
-  if (baseline !== undefined && !labels.includes(baseline)) {
-    add(["baseline"], `there is no router "${baseline}"${hint(baseline, labels)}`);
-  }
-}
-
 function checkTraining({ training, seeds, workload, tiers, fleet }: Experiment, add: Add): void {
   if (training === undefined) return;
   checkRegimes(training.regimes, tiers, ["training", "regimes"], add);
@@ -258,68 +243,4 @@ function checkTraining({ training, seeds, workload, tiers, fleet }: Experiment, 
   } else if (training.requests === undefined && training.durationS === undefined) {
     add(path, "has neither durationS nor requests, expected one of them");
   }
-}
-
-function checkResults(experiment: Experiment, add: Add): void {
-  const { outputs, published, calibrated, comparable, routers } = experiment;
-  const labels = routers.map(routerLabel);
-  // A router of the user's may report figures of its own, so only what looks like a slip is refused.
-  const metric = (path: TreePath, name: string) => {
-    const near = metricInfo(name) === undefined ? nearestMetric(name) : undefined;
-    if (near !== undefined) add(path, `there is no metric "${name}" (did you mean "${near}"?)`);
-  };
-  const router = (path: TreePath, name: string) => {
-    if (!labels.includes(name)) add(path, `there is no router "${name}"${hint(name, labels)}`);
-  };
-  for (const [t, table] of outputs.tables.entries()) {
-    const path = ["outputs", "tables", t];
-    for (const [c, column] of table.columns.entries()) {
-      metric([...path, "columns", c], typeof column === "string" ? column : column.metric);
-    }
-    for (const [r, label] of (table.rows ?? []).entries()) router([...path, "rows", r], label);
-    if (table.ratioTo !== undefined) router([...path, "ratioTo"], table.ratioTo);
-  }
-  unique(
-    outputs.windows.map(({ name }) => name),
-    (i) => ["outputs", "windows", i, "name"],
-    add,
-  );
-  for (const [w, { fromS, toS }] of outputs.windows.entries()) {
-    if (toS <= fromS) add(["outputs", "windows", w, "toS"], `is ${toS}, expected more than fromS, ${fromS}`);
-  }
-  if (outputs.reward !== undefined) {
-    router(["outputs", "reward", "reference"], outputs.reward.reference);
-    if (outputs.reward.regretTo !== undefined)
-      router(["outputs", "reward", "regretTo"], outputs.reward.regretTo);
-  }
-  for (const [f, figure] of outputs.figures.entries()) {
-    const path = ["outputs", "figures", f];
-    if (figure.kind === "scatter") {
-      metric([...path, "x"], figure.x);
-      metric([...path, "y"], figure.y);
-    } else if (figure.kind === "bars" || figure.kind === "sweep") metric([...path, "metric"], figure.metric);
-  }
-  for (const [p, value] of published.entries()) {
-    router(["published", p, "router"], value.router);
-    metric(["published", p, "metric"], value.metric);
-    if (value.ratioTo !== undefined) router(["published", p, "ratioTo"], value.ratioTo);
-  }
-  for (const [c, value] of calibrated.entries()) {
-    router(["calibrated", c, "router"], value.router);
-    metric(["calibrated", c, "metric"], value.metric);
-  }
-  for (const name of Object.keys(comparable)) metric(["comparable", name], name);
-}
-
-function unique(names: readonly string[], path: (index: number) => TreePath, add: Add): void {
-  const seen = new Set<string>();
-  for (const [i, name] of names.entries()) {
-    if (seen.has(name)) add(path(i), `"${name}" is taken, expected different names`);
-    seen.add(name);
-  }
-}
-
-function hint(given: string, names: readonly string[]): string {
-  const near = nearest(given, names);
-  return near !== undefined ? ` (did you mean "${near}"?)` : `, expected one of: ${names.join(", ")}`;
 }

@@ -166,6 +166,7 @@ function simulateInto(
     clock: options.clock,
     costUnknown: metrics.unknown.price !== undefined,
     carbonUnknown: metrics.unknown.carbon !== undefined,
+    waterUnknown: metrics.unknown.water !== undefined,
   });
   const sink: RecordSink = new TeeSink(main, records);
   try {

@@ -18,6 +18,7 @@ import {
   trainingStart,
   withoutTrainingPart,
 } from "./plan-training.ts";
+import { pointProvenance } from "./point-provenance.ts";
 import { readAccuracy } from "./read-accuracy.ts";
 import {
   at,
@@ -27,6 +28,7 @@ import {
   readArtefacts,
   readProfiles,
   readSignals,
+  sharedInputs,
 } from "./read-inputs.ts";
 import {
   type ProfileInput,
@@ -38,41 +40,26 @@ import {
 import { trackOf, UNKNOWN_SIGNAL } from "./resolve-signals.ts";
 import { arrivalSpan, generatedParameters, generatedWorkload } from "./resolve-workload.ts";
 import { routerLabel } from "./router-label.ts";
+import type { PlanPoint, RunEnvironment, RunPlan } from "./run-plan.ts";
 import type { RouterSpec, RunSpec, TrainingSpec } from "./run-spec.ts";
 import { startsOf } from "./run-starts.ts";
 import { wantsTimeline } from "./schema.ts";
-import type { PointInputs, SeriesInput, SharedInputs } from "./shared-inputs.ts";
+import type { PointInputs, SharedInputs } from "./shared-inputs.ts";
 import { spanOf, workloadOf } from "./shared-workload.ts";
 import { readTraceWorkload, traceFile } from "./trace-workload.ts";
 
 /** A point of the plan. */
-export interface PlannedPoint {
-  /** Key of its content in {@link SharedInputs.points}. */
-  readonly key: string;
+export interface PlannedPoint extends PlanPoint {
   readonly point: ExperimentPoint;
   readonly inputs: PointInputs;
-  /** In the order of the file. */
-  readonly routers: readonly RouterSpec[];
 }
 
-export interface ExperimentPlan {
-  readonly loaded: LoadedExperiment;
+export interface ExperimentPlan extends RunPlan {
+  readonly kind: "requests";
   readonly points: readonly PlannedPoint[];
-  /** By point, then seed and start, then router: runs that share requests stand together. */
-  readonly runs: readonly RunSpec[];
-  /** What has to be trained before the runs that need it, each once. */
-  readonly trainings: readonly TrainingSpec[];
-  readonly inputs: SharedInputs;
-  readonly environment: RunEnvironment;
 }
 
 type TrainingRequests = Pick<TrainingSpec, "point" | "workload" | "seed" | "start">;
-
-/** What a result depends on beside its inputs. */
-export interface RunEnvironment {
-  readonly code: string;
-  readonly node: string;
-}
 
 export interface ExpandOptions {
   /** Default: this package's code and this Node. */
@@ -81,29 +68,72 @@ export interface ExpandOptions {
   readonly dataRoot?: string | null;
 }
 
+/** Plans points one at a time; what they share is read once. */
+export interface Planner {
+  readonly environment: RunEnvironment;
+  /** Of all points planned so far. */
+  readonly trainings: readonly TrainingSpec[];
+  readonly inputs: SharedInputs;
+  /**
+   * Opens every file that the point names, checks what only they can tell, and lists its runs.
+   *
+   * @param place of the point in the plan
+   * @throws UserError with the place in the experiment file: profiles, traces, series, routers and their parameters
+   */
+  plan(point: ExperimentPoint, place: number): Promise<{ planned: PlannedPoint; runs: readonly RunSpec[] }>;
+}
+
+export function createPlanner(options: ExpandOptions = {}): Planner {
+  const environment = options.environment ?? { code: codeHash(), node: process.version };
+  const root = options.dataRoot === undefined ? dataRoot() : (options.dataRoot ?? undefined);
+  const tables = emptyTables(root);
+  const trainings = new Map<string, TrainingSpec>();
+  return {
+    environment,
+    get trainings() {
+      return [...trainings.values()];
+    },
+    get inputs() {
+      return sharedInputs(tables);
+    },
+    plan: async (point, place) => {
+      const planned = await planPoint(point, tables, environment, trainings);
+      return { planned, runs: await planRuns(planned, place, tables, environment) };
+    },
+  };
+}
+
 /**
- * Opens every file that the experiment names, checks what only they can tell, and lists the runs.
+ * Plans all points of an experiment.
  *
- * @throws UserError with the place in the experiment file: profiles, traces, series, routers and their parameters
+ * @throws UserError as {@link Planner.plan}
  */
 export async function expandExperiment(
   loaded: LoadedExperiment,
   options: ExpandOptions = {},
 ): Promise<ExperimentPlan> {
-  const environment = options.environment ?? { code: codeHash(), node: process.version };
-  const root = options.dataRoot === undefined ? dataRoot() : (options.dataRoot ?? undefined);
-  const tables = emptyTables(root);
+  const planner = createPlanner(options);
   const points: PlannedPoint[] = [];
   const runs: RunSpec[] = [];
-  const trainings = new Map<string, TrainingSpec>();
   for (const point of loaded.points) {
-    const planned = await planPoint(point, tables, environment, trainings);
+    const { planned, runs: own } = await planner.plan(point, points.length);
     points.push(planned);
-    runs.push(...(await planRuns(planned, points.length - 1, tables, environment)));
+    runs.push(...own);
   }
-  const { points: table, profiles, series, workloads, artefacts, trained } = tables;
-  const inputs = { points: table, profiles, series, workloads, artefacts, trained };
-  return { loaded, points, runs, trainings: [...trainings.values()], inputs, environment };
+  const { trainings, inputs, environment } = planner;
+  const provenance = points.map((planned) => pointProvenance(planned, { runs, inputs }));
+  const [dense] = points.flatMap(({ routers }) => routers.flatMap(({ backend }) => backend ?? []));
+  return {
+    kind: "requests",
+    loaded,
+    points,
+    runs,
+    trainings,
+    inputs,
+    environment,
+    provenance,
+    ...(dense === undefined ? {} : { dense }),
+  };
 }
 
 async function planPoint(
@@ -232,7 +262,13 @@ async function checkFleet(
   const regions = [...new Set(endpoints.map(({ region }) => region))];
   const { models } = await at(point, ["fleet"], () =>
     buildFleet({
-      regions: regions.map((name) => ({ name, carbon: UNKNOWN_SIGNAL, energyPrice: null, pue: 1 })),
+      regions: regions.map((name) => ({
+        name,
+        carbon: UNKNOWN_SIGNAL,
+        energyPrice: null,
+        pue: 1,
+        water: null,
+      })),
       endpoints,
       faults: planFaults(point.experiment),
       kvTransfer: { bytesPerSecond: 1, latencySeconds: 0 },
@@ -271,7 +307,7 @@ async function planRouter(
     id: definition.id,
     file,
     parameters: parameters as Record<string, PlainValue>,
-    artefacts: await readArtefacts(point, index, tables),
+    artefacts: await readArtefacts(point, path, config.artefacts, tables),
     training: null,
     backend: definition.backend?.(parameters) ?? null,
     about: {
@@ -354,16 +390,16 @@ async function checkRun(
 ): Promise<void> {
   const { tree, experiment, labels } = point;
   const { workload, tiers, floors, warmup, fleet, end, horizon } = experiment;
-  const { requests, lastSeconds, dependent, needsLarge } = await at(point, ["workload"], () => {
+  const { requests, span, needsLarge } = await at(point, ["workload"], () => {
     const generated = generatedParameters(workload, { tiers, floors, ...run });
     if (generated !== undefined) {
       const made = generatedWorkload(generated);
-      return { requests: made.requests, ...arrivalSpan(made), needsLarge: false };
+      return { requests: made.requests, span: () => arrivalSpan(made), needsLarge: false };
     }
     const shared = tables.workloads[run.workload];
     const played = workloadOf({ ...run, point: "" }, tables);
     const needsLarge = shared.requests.columns["needsLarge"].some((flag) => flag === 1);
-    return { requests: played.requests, ...spanOf(played), needsLarge };
+    return { requests: played.requests, span: () => spanOf(played), needsLarge };
   });
   if (first) {
     const refuseAt = (path: string[], message: string) =>
@@ -377,25 +413,23 @@ async function checkRun(
         "the trace asks for a large model, but no endpoint may serve it: expected large: true on one",
       );
     }
-    if (end === "cut" && horizon === "auto" && dependent) {
+    if (end === "cut" && horizon === "auto" && span().dependent) {
       refuseAt(
         ["end"],
         "is cut, but the last call of a session arrives when the run decides: expected horizon in seconds",
       );
     }
   }
+  // Only series of files can be too short; finding when the last request arrives takes a pass over the arrivals.
+  let lastSeconds: number | undefined;
   for (const which of ["carbon", "price"] as const) {
     for (const [region, input] of Object.entries(inputs[which])) {
-      await at(point, ["signals", which, region], () => checkCoverage(input, tables, run.start, lastSeconds));
+      if (input.kind !== "file") continue;
+      lastSeconds ??= span().lastSeconds;
+      const length = lastSeconds;
+      await at(point, ["signals", which, region], () => {
+        trackOf(input, tables, { start: run.start, lengthSeconds: length });
+      });
     }
   }
-}
-
-function checkCoverage(
-  input: SeriesInput,
-  tables: InputTables,
-  start: number | null,
-  lengthSeconds: number,
-): void {
-  if (input.kind === "file") trackOf(input, tables, { start, lengthSeconds });
 }

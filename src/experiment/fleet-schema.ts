@@ -140,8 +140,36 @@ export const endpointSchema = z.strictObject({
 });
 export type EndpointConfig = z.infer<typeof endpointSchema>;
 
+const tower = z
+  .strictObject({
+    phi: z.number().min(0).lt(1).optional().describe("blowdown E / (1 - phi), as MARLIN writes it"),
+    cycles: z.number().gt(1).optional().describe("blowdown E / (cycles - 1), by cycles of concentration"),
+    evaporation: share.default(1).describe("share of the heat that leaves by evaporation"),
+  })
+  .refine(
+    ({ phi, cycles }) => (phi === undefined) !== (cycles === undefined),
+    "expected exactly one of phi, cycles",
+  );
+
+const waterUse = z
+  .strictObject({
+    siteLPerItKwh: z
+      .union([notNegative, tower])
+      .describe(
+        "litres that cooling takes for a kWh of IT energy (WUE), or the cooling tower they follow from",
+      ),
+    gridLPerKwh: notNegative.describe("litres that generation takes for a kWh"),
+  })
+  .describe("water of the region's energy; without it water is unknown");
+
 export const regionsSchema = z
-  .record(name, z.strictObject({ pue: z.number().min(1).default(1).describe("facility over IT energy") }))
+  .record(
+    name,
+    z.strictObject({
+      pue: z.number().min(1).default(1).describe("facility over IT energy"),
+      water: waterUse.optional(),
+    }),
+  )
   .default({})
   .describe("properties of regions");
 

@@ -68,7 +68,7 @@ export const seedsSchema = z
   .transform((seeds) => (typeof seeds === "number" ? Array.from({ length: seeds }, (_, i) => i + 1) : seeds))
   .describe("how many seeds (1, 2, …), or a list of them");
 
-const pointSchema = z.strictObject({
+export const pointSchema = z.strictObject({
   name,
   set: z.record(name, z.json()).default({}).describe("path: value; as --set"),
   note: z.string().optional(),

@@ -1,4 +1,4 @@
-import { percentileInterval } from "../numeric/bootstrap.ts";
+import { quantileOf } from "../numeric/quantile.ts";
 import { Stream } from "../numeric/random.ts";
 
 const RESAMPLES = 2000;
@@ -28,16 +28,13 @@ export interface Interval {
  * Runs that do not know a metric are left out of its resamples.
  */
 export function meanIntervals(samples: readonly Sample[], crossing: Crossing): Interval[] {
-  const replicates = samples.map(() => new Float64Array(RESAMPLES));
-  resample(crossing, (weights, r) => {
-    for (const [s, sample] of samples.entries()) replicates[s][r] = weightedMean(sample, weights);
-  });
-  return samples.map((sample, s) => {
+  const drawing = drawingOf(crossing);
+  return samples.map((sample) => {
     const values = sample.filter((value) => value !== null);
     const n = values.length;
     if (n === 0) return { n, mean: null, ci95: null };
     const mean = values.reduce((sum, value) => sum + value, 0) / n;
-    return { n, mean, ci95: n < 2 ? null : endsOf(mean, replicates[s]) };
+    return { n, mean, ci95: n < 2 ? null : endsOf(means(sample, drawing)) };
   });
 }
 
@@ -61,47 +58,59 @@ export function pairedIntervals(
     const keep = (sample: Sample): Sample => sample.map((value, i) => (known[i] ? value : null));
     return { a: keep(a), b: keep(b), n: known.filter(Boolean).length };
   });
-  const differences = pairs.map(() => new Float64Array(RESAMPLES));
-  const ratios = pairs.map(() => new Float64Array(RESAMPLES));
-  resample(crossing, (weights, r) => {
-    for (const [p, { a, b }] of complete.entries()) {
-      const [meanA, meanB] = [weightedMean(a, weights), weightedMean(b, weights)];
-      differences[p][r] = meanA - meanB;
-      ratios[p][r] = meanA / meanB;
-    }
-  });
-  return complete.map(({ a, b, n }, p) => {
+  const drawing = drawingOf(crossing);
+  return complete.map(({ a, b, n }) => {
     if (n === 0) return undefined;
     const [meanA, meanB] = [a, b].map((sample) => sample.reduce<number>((sum, x) => sum + (x ?? 0), 0) / n);
     const ratio = meanB > 0 ? meanA / meanB : null;
-    return {
-      difference: meanA - meanB,
-      differenceCi95: n < 2 ? null : endsOf(meanA - meanB, differences[p]),
-      ratio,
-      ratioCi95: n < 2 || ratio === null ? null : endsOf(ratio, ratios[p]),
-    };
+    const difference = meanA - meanB;
+    if (n < 2) return { difference, differenceCi95: null, ratio, ratioCi95: null };
+    const [of, to] = [means(a, drawing), means(b, drawing)];
+    const differences = new Float64Array(RESAMPLES);
+    const ratios = new Float64Array(RESAMPLES);
+    for (let r = 0; r < RESAMPLES; r++) {
+      differences[r] = of[r] - to[r];
+      ratios[r] = of[r] / to[r];
+    }
+    const ratioCi95 = ratio === null ? null : endsOf(ratios);
+    return { difference, differenceCi95: endsOf(differences), ratio, ratioCi95 };
   });
 }
 
-/** Calls `each` with how often every run counts in a resample. */
-function resample({ seeds, starts }: Crossing, each: (weights: Float64Array, r: number) => void): void {
+/** How often every run counts in each resample: by resample, then run. */
+interface Drawing {
+  readonly runs: number;
+  readonly weights: Float64Array;
+}
+
+/** One drawing serves every row of a crossing; a sweep has thousands of rows of one crossing. */
+const drawings = new Map<string, Drawing>();
+const MOST_DRAWINGS = 8;
+
+function drawingOf({ seeds, starts }: Crossing): Drawing {
   const runs = seeds.length;
   const seedOf = levelsOf(seeds);
   const startOf = levelsOf(starts);
+  const name = `${seedOf.join()} x ${startOf.join()}`;
+  const known = drawings.get(name);
+  if (known !== undefined) return known;
+  const weights = new Float64Array(runs < 2 ? 0 : RESAMPLES * runs);
+  const drawing = { runs, weights };
+  if (runs < 2) return drawing;
   const seedCounts = new Int32Array(1 + Math.max(-1, ...seedOf));
   const startCounts = new Int32Array(1 + Math.max(-1, ...startOf));
-  if (runs < 2) return;
   const stream = new Stream(
     "canopy",
     `bootstrap over ${seedCounts.length} seeds x ${startCounts.length} starts`,
   );
-  const weights = new Float64Array(runs);
   for (let r = 0; r < RESAMPLES; r++) {
     draw(seedCounts, stream);
     draw(startCounts, stream);
-    for (let i = 0; i < runs; i++) weights[i] = seedCounts[seedOf[i]] * startCounts[startOf[i]];
-    each(weights, r);
+    for (let i = 0; i < runs; i++) weights[r * runs + i] = seedCounts[seedOf[i]] * startCounts[startOf[i]];
   }
+  if (drawings.size >= MOST_DRAWINGS) drawings.clear();
+  drawings.set(name, drawing);
+  return drawing;
 }
 
 /** The levels of a factor by their first appearance. */
@@ -117,23 +126,30 @@ function draw(counts: Int32Array, stream: Stream): void {
   for (let i = 0; i < counts.length; i++) counts[stream.below(counts.length)]++;
 }
 
-/** Mean of the known values; NaN when none of them counts. */
-function weightedMean(sample: Sample, weights: Float64Array): number {
-  let sum = 0;
-  let total = 0;
-  for (let i = 0; i < weights.length; i++) {
-    const value = sample[i];
-    if (value === null) continue;
-    sum += weights[i] * value;
-    total += weights[i];
+/** Means of the known values in each resample; NaN where none of them counts. */
+function means(sample: Sample, { runs, weights }: Drawing): Float64Array {
+  const result = new Float64Array(RESAMPLES);
+  const values = Float64Array.from(sample, (value) => value ?? Number.NaN);
+  for (let r = 0; r < RESAMPLES; r++) {
+    const from = r * runs;
+    let sum = 0;
+    let total = 0;
+    for (let i = 0; i < runs; i++) {
+      const value = values[i];
+      if (Number.isNaN(value)) continue;
+      sum += weights[from + i] * value;
+      total += weights[from + i];
+    }
+    result[r] = sum / total;
   }
-  return sum / total;
+  return result;
 }
 
 /** Ends of the interval; resamples without a value (of metrics that few runs know) are left out. */
-function endsOf(estimate: number, replicates: Float64Array): readonly [number, number] | null {
-  const known = replicates.filter((value) => Number.isFinite(value));
+function endsOf(replicates: Float64Array): readonly [number, number] | null {
+  let isKnown = true;
+  for (let r = 0; r < replicates.length; r++) if (!Number.isFinite(replicates[r])) isKnown = false;
+  const known = isKnown ? replicates : replicates.filter(Number.isFinite);
   if (known.length === 0) return null;
-  const { low, high } = percentileInterval(estimate, known, LEVEL);
-  return [low, high];
+  return [quantileOf(known, (1 - LEVEL) / 2), quantileOf(known, (1 + LEVEL) / 2)];
 }

@@ -3,7 +3,10 @@ import { z } from "zod";
 import { UserError } from "../errors.ts";
 import { readTextFile } from "../files.ts";
 import { checkExperiment } from "./check-experiment.ts";
-import type { PointConfig } from "./head-schema.ts";
+import { checkEpochs } from "./epochs/check-epochs.ts";
+import { type EpochExperiment, epochExperimentSchema, pointEpochsSchema } from "./epochs/epoch-schema.ts";
+import type { PointConfig, ResultHead } from "./head-schema.ts";
+import { epochKeysAt, keysAt } from "./json-schema.ts";
 import {
   isPlainObject,
   type LocatedTree,
@@ -18,26 +21,31 @@ import {
 } from "./located-tree.ts";
 import { applyOverrides, type Override, parsePath, parseSet } from "./overrides.ts";
 import { type Experiment, experimentSchema, pointExperimentSchema } from "./schema.ts";
-import { type Problem, schemaProblems } from "./schema-problems.ts";
+import { type KeysAt, type Problem, schemaProblems } from "./schema-problems.ts";
 
 /** One point of an experiment: a variant and a value of each axis, every default filled in. */
-export interface ExperimentPoint {
+export interface ExperimentPoint<Of extends ResultHead = Experiment> {
   /** `{}` for a file with one point, else the point's name under `point` and each axis' value under its path. */
   readonly labels: Readonly<Record<string, PlainValue>>;
-  readonly experiment: Experiment;
+  readonly experiment: Of;
   /** Where each value was written: for messages, and for the folders that relative paths start from. */
   readonly tree: LocatedTree;
   readonly note: string | undefined;
 }
 
-export interface LoadedExperiment {
+export interface LoadedExperiment<Of extends ResultHead = Experiment> {
   readonly id: string;
   /** The file as the user named it. */
   readonly source: string;
   /** All files read: the one named and those it extends. */
   readonly files: readonly string[];
-  readonly points: readonly ExperimentPoint[];
+  readonly points: readonly ExperimentPoint<Of>[];
 }
+
+/** A file of either kind: requests through routers, or epochs under planners. */
+export type AnyLoaded =
+  | { readonly kind: "requests"; readonly loaded: LoadedExperiment }
+  | { readonly kind: "epochs"; readonly loaded: LoadedExperiment<EpochExperiment> };
 
 export interface LoadOptions {
   /** Overrides as on the command line: `path=value`. They go before and after points and axes. */
@@ -61,26 +69,31 @@ export interface OpenOptions extends LoadOptions {
 }
 
 /** An experiment whose points are made one at a time. */
-export interface OpenExperiment {
+export interface OpenExperiment<Of extends ResultHead = Experiment> {
   readonly source: string;
   readonly files: readonly string[];
   /** Points of the file: its points times its axes. */
   readonly count: number;
   /** @throws UserError CANOPY_EXPERIMENT_* when that point is wrong */
-  point(index: number, variant?: Variant): ExperimentPoint;
+  point(index: number, variant?: Variant): ExperimentPoint<Of>;
 }
 
 /**
  * Reads an experiment file, follows `extends`, applies overrides, points and axes, and checks everything that can
- * be checked without opening other files.
+ * be checked without opening other files. A file with `planners` is of epochs.
  *
  * @param path as the user wrote it: messages repeat it
  * @throws UserError CANOPY_EXPERIMENT_* in one line `file:line:column path: what, expected, nearest`
  */
-export async function loadExperiment(path: string, options: LoadOptions = {}): Promise<LoadedExperiment> {
+export async function loadAnyExperiment(path: string, options: LoadOptions = {}): Promise<AnyLoaded> {
   const files: string[] = [];
   const tree = await readTree(path, files, []);
   return pointsOf(tree, path, files, options);
+}
+
+/** {@link loadAnyExperiment} where only routers will do. @throws UserError CANOPY_EXPERIMENT_KIND for planners */
+export async function loadExperiment(path: string, options: LoadOptions = {}): Promise<LoadedExperiment> {
+  return withRouters(await loadAnyExperiment(path, options));
 }
 
 /**
@@ -92,17 +105,40 @@ export async function loadExperiment(path: string, options: LoadOptions = {}): P
 export async function openExperiment(path: string, options: OpenOptions = {}): Promise<OpenExperiment> {
   const files: string[] = [];
   const tree = await readTree(path, files, []);
-  return openTree(tree, path, files, options);
+  const edited = editTree(tree, path, options);
+  if (edited.hasPlanners) throw ofPlanners(path);
+  return openTree(edited, path, files, options, requestFiles);
 }
 
 /** As {@link loadExperiment} for a text in memory; it may not extend other files. */
-export function parseExperiment(
-  text: string,
-  options: LoadOptions & { source?: string; directory?: string } = {},
-): LoadedExperiment {
+export function parseExperiment(text: string, options: ParseOptions = {}): LoadedExperiment {
+  return withRouters(parseAnyExperiment(text, options));
+}
+
+export interface ParseOptions extends LoadOptions {
+  /** What messages call the text. */
+  readonly source?: string;
+  /** That relative paths in it start from. */
+  readonly directory?: string;
+}
+
+/** As {@link loadAnyExperiment} for a text in memory. */
+export function parseAnyExperiment(text: string, options: ParseOptions = {}): AnyLoaded {
   const source = options.source ?? "experiment";
   const tree = parseYaml(text, source, resolve(options.directory ?? "."));
   return pointsOf(tree, source, [], options);
+}
+
+function withRouters(any: AnyLoaded): LoadedExperiment {
+  if (any.kind === "epochs") throw ofPlanners(any.loaded.source);
+  return any.loaded;
+}
+
+function ofPlanners(source: string): UserError {
+  return new UserError(
+    "CANOPY_EXPERIMENT_KIND",
+    `${source}: an experiment with planners, expected one with routers: canopy run takes both`,
+  );
 }
 
 async function readTree(path: string, files: string[], readers: readonly string[]): Promise<LocatedTree> {
@@ -147,33 +183,91 @@ function besideFile(path: string, base: string): string {
   return base.startsWith("/") ? base : `${dirname(path)}/${base}`.replace(/^\.\//, "");
 }
 
+/** What differs between files of the two kinds while they are read. */
+interface FileKind<Of extends ResultHead> {
+  readonly shape: { readonly points: z.ZodType; readonly axes: z.ZodType };
+  readonly point: z.ZodType<Of>;
+  readonly check: (experiment: Of) => Problem[];
+  readonly keysAt: KeysAt;
+}
+
+const requestFiles: FileKind<Experiment> = {
+  shape: experimentSchema.shape,
+  point: pointExperimentSchema,
+  check: checkExperiment,
+  keysAt,
+};
+const epochFiles: FileKind<EpochExperiment> = {
+  shape: epochExperimentSchema.shape,
+  point: pointEpochsSchema,
+  check: checkEpochs,
+  keysAt: epochKeysAt,
+};
+
 function pointsOf(
   fileTree: LocatedTree,
   source: string,
   files: readonly string[],
   options: LoadOptions,
-): LoadedExperiment {
-  const open = openTree(fileTree, source, files, options);
-  const points = Array.from({ length: open.count }, (_, index) => open.point(index));
-  return { id: points[0].experiment.experiment, source, files, points };
+): AnyLoaded {
+  const edited = editTree(fileTree, source, options);
+  const all = <Of extends ResultHead>(kind: FileKind<Of>): LoadedExperiment<Of> => {
+    const open = openTree(edited, source, files, options, kind);
+    const points = Array.from({ length: open.count }, (_, index) => open.point(index));
+    return { id: points[0].experiment.experiment, source, files, points };
+  };
+  return edited.hasPlanners
+    ? { kind: "epochs", loaded: all(epochFiles) }
+    : { kind: "requests", loaded: all(requestFiles) };
 }
 
-function openTree(
+/** A file with all that is laid on it before points and axes. */
+interface EditedTree {
+  readonly tree: LocatedTree;
+  readonly value: PlainObject;
+  readonly sets: readonly Override[];
+  readonly hasPlanners: boolean;
+}
+
+function editTree(
   fileTree: LocatedTree,
   source: string,
-  files: readonly string[],
-  { sets: texts = [], overrides = [], withoutPoints = false, varied = [] }: OpenOptions,
-): OpenExperiment {
+  { sets: texts = [], overrides = [], withoutPoints = false }: OpenOptions,
+): EditedTree {
   const sets = texts.map((text) => parseSet(text, resolve(".")));
   const whole = applyOverrides(applyOverrides(fileTree, overrides), sets);
   const tree = withoutPoints ? removeAt(whole, ["points"]) : whole;
-  if (!isPlainObject(tree.value)) {
+  const { value } = tree;
+  if (!isPlainObject(value)) {
     throw new UserError(
       "CANOPY_EXPERIMENT_VALUE",
       `${source}:1:1 is not a map, expected the keys of an experiment`,
     );
   }
-  const { points, axes } = readPoints(tree, tree.value);
+  const hasPlanners = Object.hasOwn(value, "planners");
+  refuseMixture(tree, value, hasPlanners);
+  return { tree, value, sets, hasPlanners };
+}
+
+/** Names the key that does not go with the kind of the file, where the other kind has it. */
+function refuseMixture(tree: LocatedTree, value: PlainObject, hasPlanners: boolean): void {
+  const [own, other] = hasPlanners ? [epochKeysAt([]), keysAt([])] : [keysAt([]), epochKeysAt([])];
+  const stray = Object.keys(value).find((key) => !own.includes(key) && other.includes(key));
+  if (stray === undefined) return;
+  const message = hasPlanners
+    ? "is a key of experiments with routers, but this one has planners: expected one or the other"
+    : "is a key of experiments with planners, but this one has none: expected planners, or no such key";
+  refuse(tree, [{ code: "CANOPY_EXPERIMENT_KEY", path: [stray], message, ofKey: true }]);
+}
+
+function openTree<Of extends ResultHead>(
+  { tree, value, sets }: EditedTree,
+  source: string,
+  files: readonly string[],
+  { varied = [] }: OpenOptions,
+  kind: FileKind<Of>,
+): OpenExperiment<Of> {
+  const { points, axes } = readPoints(tree, value, kind);
   checkNames(tree, points);
   // What concerns points and axes themselves has had its effect.
   const again = sets.filter(
@@ -208,6 +302,7 @@ function openTree(
         applyOverrides(onePoint, [...own, ...variant.overrides, ...again]),
         point?.note,
         labels,
+        kind,
       );
     },
   };
@@ -225,17 +320,13 @@ function checkNames(tree: LocatedTree, points: readonly PointConfig[]): void {
   }
 }
 
-const pointKeysSchema = z.object({
-  points: experimentSchema.shape.points,
-  axes: experimentSchema.shape.axes,
-});
-
 function readPoints(
   tree: LocatedTree,
   value: PlainObject,
+  { shape: { points, axes }, keysAt: keysOf }: Pick<FileKind<never>, "shape" | "keysAt">,
 ): { points: PointConfig[]; axes: Record<string, PlainValue[]> } {
-  const parsed = pointKeysSchema.safeParse(value);
-  if (!parsed.success) return refuse(tree, schemaProblems(parsed.error.issues, value));
+  const parsed = z.object({ points, axes }).safeParse(value);
+  if (!parsed.success) return refuse(tree, schemaProblems(parsed.error.issues, value, keysOf));
   return parsed.data as { points: PointConfig[]; axes: Record<string, PlainValue[]> };
 }
 
@@ -256,14 +347,17 @@ function labelsOf(point: PointConfig | undefined, chosen: Choice): Record<string
   return labels;
 }
 
-function validate(
+function validate<Of extends ResultHead>(
   tree: LocatedTree,
   note: string | undefined,
   labels: ExperimentPoint["labels"],
-): ExperimentPoint {
-  const parsed = pointExperimentSchema.safeParse(tree.value);
-  if (!parsed.success) return refuse(tree, schemaProblems(parsed.error.issues, tree.value), labels);
-  const problems = checkExperiment(parsed.data);
+  kind: FileKind<Of>,
+): ExperimentPoint<Of> {
+  const parsed = kind.point.safeParse(tree.value);
+  if (!parsed.success) {
+    return refuse(tree, schemaProblems(parsed.error.issues, tree.value, kind.keysAt), labels);
+  }
+  const problems = kind.check(parsed.data);
   if (problems.length > 0) return refuse(tree, problems, labels);
   return { labels, experiment: parsed.data, tree, note };
 }

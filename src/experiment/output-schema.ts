@@ -41,7 +41,14 @@ const figure = z.discriminatedUnion("kind", [
       of: z.enum(["ttft", "e2e"]).describe("the latency whose percentiles are drawn"),
     })
     .describe("latency at p50, p90, p95, p99, p99.9, a line for each router"),
-  z.strictObject({ kind: z.literal("bars"), title: name, metric: name }).describe("a bar for each router"),
+  z
+    .strictObject({
+      kind: z.literal("bars"),
+      title: name,
+      metric: name,
+      ratioTo: name.optional().describe("label of the router whose value the others are divided by"),
+    })
+    .describe("a bar for each router"),
   z
     .strictObject({
       kind: z.literal("sweep"),
@@ -60,6 +67,16 @@ const figure = z.discriminatedUnion("kind", [
       of: name.describe("quantity that the router reports: reward_in_training of cedar and cedar-sac"),
     })
     .describe("lines that a router reports of itself, a figure for each that differs"),
+  z
+    .strictObject({
+      kind: z.literal("epochs"),
+      title: name,
+      of: z.enum(["objective", "ttft", "carbon", "water", "cost"]),
+    })
+    .describe("what the plans of each epoch come to over those of even shares, a line for each planner"),
+  z
+    .strictObject({ kind: z.literal("arrivals"), title: name })
+    .describe("requests of each epoch over the whole trace, a line for each model"),
 ]);
 export type FigureConfig = z.infer<typeof figure>;
 

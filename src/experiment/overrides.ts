@@ -6,6 +6,7 @@ import {
   type LocatedTree,
   type Origin,
   type PlainValue,
+  placeText,
   replaceAt,
   type TreePath,
   valueAtPath,
@@ -49,9 +50,14 @@ export function parseSet(text: string, directory: string): Override {
 export function applyOverrides(tree: LocatedTree, overrides: readonly Override[]): LocatedTree {
   let result = tree;
   for (const { path, value, origin } of overrides) {
-    for (const at of expandPath(parsePath(path, origin.source), result.value)) {
-      result = replaceAt(result, at, value, origin);
+    const paths = expandPath(parsePath(path, origin.source), result.value);
+    if (paths.length === 0) {
+      throw new UserError(
+        "CANOPY_EXPERIMENT_SET",
+        `${placeText(origin)} ${path}: nothing stands where the * is, expected a list or map with entries`,
+      );
     }
+    for (const at of paths) result = replaceAt(result, at, value, origin);
   }
   return result;
 }

@@ -10,7 +10,7 @@ import type { SeriesInput } from "./shared-inputs.ts";
 /** What the figures of a point rest on. */
 export function pointProvenance(
   { key, point, inputs, routers }: PlannedPoint,
-  plan: ExperimentPlan,
+  plan: Pick<ExperimentPlan, "runs" | "inputs">,
 ): PointProvenance {
   const { experiment } = inputs;
   const { series } = plan.inputs;
@@ -96,7 +96,7 @@ function settingNotes({ accuracy, training, clock, workload }: Experiment, train
 
 function workloadProvenance(
   { experiment }: PlannedPoint["point"],
-  plan: ExperimentPlan,
+  plan: Pick<ExperimentPlan, "runs" | "inputs">,
   key: string,
 ): Readonly<Record<string, PlainValue>> {
   const { workload, floors } = experiment;

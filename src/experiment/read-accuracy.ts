@@ -37,9 +37,7 @@ export async function readAccuracy(
     checkNames("models", accuracy.models, models, "model");
     const datasets = taskTypes.map((type) => accuracy.datasets[type] ?? type);
     const rows = models.map((model) => accuracy.models[model] ?? model);
-    const { skill, spread } = fitItemResponse(
-      itemResponseTargets(table, datasets, rows, accuracy.phi, "accuracy"),
-    );
+    const { skill, spread } = fitItemResponse(itemResponseTargets(table, datasets, rows, accuracy.phi));
     return { datasets, models: rows, skill: [...skill], spread: [...spread] };
   });
 }

@@ -20,6 +20,7 @@ import type { SignalFileSource, SignalSource } from "./signal-schema.ts";
 /** The shared inputs while they are gathered. */
 export interface InputTables extends SharedInputs {
   readonly points: Record<string, SharedInputs["points"][string]>;
+  readonly epochPoints: Record<string, SharedInputs["epochPoints"][string]>;
   readonly profiles: Record<string, Profile | InlineProfile>;
   readonly series: Record<string, StepSeries>;
   readonly workloads: Record<string, SharedInputs["workloads"][string]>;
@@ -34,6 +35,7 @@ export interface InputTables extends SharedInputs {
 export function emptyTables(dataRoot: string | undefined): InputTables {
   return {
     points: {},
+    epochPoints: {},
     profiles: {},
     series: {},
     workloads: {},
@@ -45,8 +47,16 @@ export function emptyTables(dataRoot: string | undefined): InputTables {
   };
 }
 
+/** The tables as workers get them. */
+export function sharedInputs(tables: InputTables): SharedInputs {
+  const { points, epochPoints, profiles, series, workloads, artefacts, trained } = tables;
+  return { points, epochPoints, profiles, series, workloads, artefacts, trained };
+}
+
+type Placed = Pick<ExperimentPoint, "tree">;
+
 /** Runs a step that may refuse an input, and puts the place of the value that names it before the message. */
-export async function at<T>(point: ExperimentPoint, path: TreePath, step: () => T | Promise<T>): Promise<T> {
+export async function at<T>(point: Placed, path: TreePath, step: () => T | Promise<T>): Promise<T> {
   try {
     return await step();
   } catch (error) {
@@ -57,7 +67,7 @@ export async function at<T>(point: ExperimentPoint, path: TreePath, step: () => 
 }
 
 /** Folder that a relative path written at `path` starts from. */
-export function directoryOf(point: ExperimentPoint, path: TreePath): string {
+export function directoryOf(point: Placed, path: TreePath): string {
   return originAt(point.tree, path).directory;
 }
 
@@ -66,18 +76,27 @@ export async function readProfiles(point: ExperimentPoint, tables: InputTables):
   const inputs: ProfileInput[] = [];
   for (const [i, { profile: named }] of point.experiment.fleet.entries()) {
     const path = ["fleet", i, "profile"];
-    const profile =
-      typeof named === "string"
-        ? await at(point, path, async () => {
-            const { profile } = await resolveProfile(named, { directory: directoryOf(point, path) });
-            return profile;
-          })
-        : named;
-    const key = hashOfJson(profile);
-    tables.profiles[key] = profile;
+    const key = await at(point, path, () => profileKey(named, directoryOf(point, path), tables));
+    const profile = tables.profiles[key];
     inputs.push({ key, profile });
   }
   return inputs;
+}
+
+async function profileKey(
+  named: string | InlineProfile,
+  directory: string,
+  tables: InputTables,
+): Promise<string> {
+  const keep = (profile: Profile | InlineProfile) => {
+    const key = hashOfJson(profile);
+    tables.profiles[key] = profile;
+    return key;
+  };
+  if (typeof named !== "string") return keep(named);
+  return once(tables.seen, `profile ${directory} ${named}`, async () =>
+    keep((await resolveProfile(named, { directory })).profile),
+  );
 }
 
 /** The signals of the fleet's regions under `signals.carbon` or `signals.price`; empty when none are given. */
@@ -98,8 +117,9 @@ export async function readSignals(
   return inputs;
 }
 
-async function readSource(
-  point: ExperimentPoint,
+/** A signal as an experiment gives it; `notes` gets a line where a preset stands in for reference data. */
+export async function readSource(
+  point: Placed,
   path: TreePath,
   source: SignalSource,
   tables: InputTables,
@@ -140,15 +160,20 @@ async function readSeries(file: string, source: SignalFileSource, tables: InputT
   });
 }
 
-/** The content hash of each artefact of a router; the bytes go to the tables. */
+/**
+ * The content hash of each artefact; the bytes go to the tables.
+ *
+ * @param list where they are named, e.g. `["routers", 0]`
+ */
 export async function readArtefacts(
-  point: ExperimentPoint,
-  router: number,
+  point: Placed,
+  list: TreePath,
+  artefacts: Readonly<Record<string, string>>,
   tables: InputTables,
 ): Promise<Record<string, string>> {
   const hashes: Record<string, string> = {};
-  for (const [name, named] of Object.entries(point.experiment.routers[router].artefacts)) {
-    const path = ["routers", router, "artefacts", name];
+  for (const [name, named] of Object.entries(artefacts)) {
+    const path = [...list, "artefacts", name];
     hashes[name] = await at(point, path, async () => {
       const file = inputPath(named, directoryOf(point, path), tables.dataRoot);
       if (file === undefined) throw noReferenceData(named);

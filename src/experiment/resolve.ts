@@ -1,3 +1,4 @@
+import { type Blowdown, PAPER_PHYSICS, potableLitresPerItKwh } from "../datacenter/physics.ts";
 import { buildFleet } from "../fleet/build-fleet.ts";
 import { endpointNames } from "../fleet/endpoint-names.ts";
 import type { Fleet, Region } from "../fleet/fleet.ts";
@@ -143,6 +144,7 @@ function fleetOf(
       carbon: carbon[name] === undefined ? UNKNOWN_SIGNAL : trackOf(carbon[name], shared, run),
       energyPrice: price[name] === undefined ? null : trackOf(price[name], shared, run),
       pue: experiment.regions[name]?.pue ?? 1,
+      water: waterOf(experiment.regions[name]?.water),
     }),
   );
   const { gigabytesPerS, latencyMs } = experiment.kvTransfer;
@@ -159,6 +161,20 @@ function fleetOf(
   return { fleet, signalEndSeconds: Math.min(...ends) };
 }
 
+/** The water of a region: given, or by the formulas of the datacentre model for a cooling tower. */
+function waterOf(given: Experiment["regions"][string]["water"]): Region["water"] {
+  if (given === undefined) return null;
+  const { siteLPerItKwh: site, gridLPerKwh } = given;
+  if (typeof site === "number") return { siteLitresPerItKwh: site, gridLitresPerKwh: gridLPerKwh };
+  const { phi, cycles, evaporation } = site;
+  const blowdown: Blowdown =
+    cycles === undefined ? { form: "literal", phi: phi ?? 0 } : { form: "cycles", cycles };
+  return {
+    siteLitresPerItKwh: potableLitresPerItKwh({ ...PAPER_PHYSICS, blowdown }, evaporation),
+    gridLitresPerKwh: gridLPerKwh,
+  };
+}
+
 function metricsContext(
   { experiment, carbon, price }: PointInputs,
   fleet: Fleet,
@@ -169,6 +185,7 @@ function metricsContext(
   );
   const unpriced = configs.find(({ config }) => config.price === undefined);
   const untokened = configs.find(({ config }) => config.usdPerMillionTokens === undefined);
+  const dry = fleet.regions.find(({ water }) => water === null);
   const none = (map: object) => Object.keys(map).length === 0;
   return {
     fleet,
@@ -176,6 +193,8 @@ function metricsContext(
     unknown: {
       carbon: none(carbon) ? "the experiment gives no carbon intensity (signals.carbon)" : undefined,
       energyPrice: none(price) ? "the experiment gives no electricity price (signals.price)" : undefined,
+      water:
+        dry === undefined ? undefined : `the region ${dry.name} has no water (regions.${dry.name}.water)`,
       price: unpriced === undefined ? undefined : `the endpoint ${unpriced.name} has no price`,
       tokenPrice:
         untokened === undefined ? undefined : `the endpoint ${untokened.name} has no usdPerMillionTokens`,

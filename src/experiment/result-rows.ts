@@ -36,8 +36,26 @@ export interface MetricTable {
   readonly rows: readonly MetricTableRow[];
 }
 
+const CHIEF_OF_EPOCHS = [
+  "ttft_plan_s",
+  "carbon_kg",
+  "water_l",
+  "cost_usd",
+  "objective",
+  "objective_above_bound_fraction",
+  "hypervolume",
+  "off_fraction",
+  "excess_fraction",
+  "calls_per_epoch",
+  "planning_s_per_epoch",
+];
+
 /** The table of an experiment that asks for none: the chief figures, and the share of tokens of each model. */
 export function defaultTable(result: ExperimentResult): TableConfig {
+  const isKnown = (name: string) => result.rows.some((row) => (row.metrics[name]?.mean ?? null) !== null);
+  if (result.provenance.kind === "epochs") {
+    return { title: result.experiment, columns: CHIEF_OF_EPOCHS.filter(isKnown) };
+  }
   const names = new Set(result.rows.flatMap((row) => Object.keys(row.metrics)));
   const chief = [
     "ttft_p50_s",
@@ -51,7 +69,7 @@ export function defaultTable(result: ExperimentResult): TableConfig {
     "outside_grid_fraction",
   ];
   const shares = [...names].filter((name) => name.startsWith("tokens_share_"));
-  const known = chief.filter((name) => result.rows.some((row) => (row.metrics[name]?.mean ?? null) !== null));
+  const known = chief.filter(isKnown);
   return { title: result.experiment, columns: [...known, ...(shares.length > 1 ? shares : [])] };
 }
 

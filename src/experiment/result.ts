@@ -3,7 +3,7 @@ import type { ComparisonRow, RankAgreement } from "../metrics/comparison.ts";
 import type { RouterSeries } from "../routers/contract.ts";
 import type { PlainValue } from "./located-tree.ts";
 import type { FigureConfig, TableConfig } from "./output-schema.ts";
-import type { RouterSpec, RunTimeline } from "./run-spec.ts";
+import type { EpochSeries, RouterSpec, RunTimeline } from "./run-spec.ts";
 import type { StandingValidation } from "./standing-validation.ts";
 
 export const RESULT_SCHEMA_ID = "canopy/result/1";
@@ -60,6 +60,8 @@ export interface ResultRow {
   readonly timeline: RunTimeline | null;
   /** Lines that the router reported of itself in the first run; absent without any. */
   readonly series?: RouterSeries;
+  /** Of a planner, mean over the runs, where a figure asks for it. */
+  readonly epochs?: EpochSeries;
 }
 
 /** How far paper and run agree on the order of the routers at a point. */
@@ -96,11 +98,21 @@ export interface ResultProvenance {
   /** Hash of the code that made the runs, and the version of Node. */
   readonly code: string;
   readonly node: string;
+  /** `epochs` where the rows are planners; absent where they are routers. */
+  readonly kind?: "epochs";
+  /** The dense kernels that learned planners ran on: their rows are the same bytes on the same kernels only. */
+  readonly dense?: DenseBackend;
   /** The experiment file and those it extends, as named by the user. */
   readonly files: readonly string[];
   readonly points: readonly PointProvenance[];
   /** How the simulator fared against a running engine; null where that was not tried, absent in older results. */
   readonly validation?: StandingValidation | null;
+}
+
+/** Dense kernels: the addon's with their instruction set, or the TypeScript twin's. */
+export interface DenseBackend {
+  readonly backend: "native" | "typescript";
+  readonly isa: string;
 }
 
 export interface PointProvenance {
@@ -124,4 +136,6 @@ export interface PointProvenance {
   readonly warmup: { readonly fraction: number; readonly atLeast: number } | null;
   readonly calibration: Readonly<Record<string, number>>;
   readonly notes: readonly string[];
+  /** Of planners: what every table says at its head, and the sentences that describe the setting. */
+  readonly epochs?: { readonly header: string; readonly setting: readonly string[] };
 }

@@ -41,7 +41,7 @@ export interface RouterSpec {
   /** Key of the training that makes the artefacts which no file gives; null without one. */
   readonly training: string | null;
   /** What of the machine its decisions depend on (`RouterDefinition.backend`); null for nothing. */
-  readonly backend: string | null;
+  readonly backend: { readonly backend: string; readonly isa: string } | null;
   /** What the registry says of it; no part of a run's key. */
   readonly about: {
     readonly family: string;
@@ -67,11 +67,14 @@ export interface RunResult {
     readonly ttft: readonly (number | null)[];
     readonly e2e: readonly (number | null)[];
   };
-  readonly placements: PlacementSketch;
+  /** Null of a planner: its plans are shares, not placements. */
+  readonly placements: PlacementSketch | null;
   /** Only where a figure asks for it. */
   readonly timeline: RunTimeline | null;
-  /** Lines that the router reports of itself; empty for most. */
-  readonly series: RouterSeries;
+  /** Lines that the router reports of itself; absent or empty for most. */
+  readonly series?: RouterSeries;
+  /** Of a planner alone: plans that were found and, where a figure asks for it, each epoch. */
+  readonly epochs?: RunEpochs;
   /** Weakest provenance of the profiles used, `extrapolated` at best above 5 % outside the measured grid. */
   readonly provenance: string;
   /** Refusals by reason. */
@@ -90,4 +93,32 @@ export interface RunTimeline {
   readonly carbon: Readonly<
     Record<string, { readonly times: readonly number[]; readonly values: readonly number[] }>
   >;
+}
+
+/** What a run of a planner leaves beside its metrics. */
+export interface RunEpochs {
+  /** Found plans of some epochs as metrics under true requests, over those of even shares. */
+  readonly archives: ArchivedPlans;
+  /** Over those of even shares in the same epoch; null where no figure shows them. */
+  readonly series: EpochSeries | null;
+}
+
+/** Metrics of plans, epoch after epoch. */
+export interface ArchivedPlans {
+  /** Plans of each epoch: first the one that was chosen, then the others. */
+  readonly counts: readonly number[];
+  /** Base64 of little-endian float32: plan after plan, four metrics each. */
+  readonly metrics: string;
+}
+
+/** By epoch. */
+export interface EpochSeries {
+  readonly epochSeconds: number;
+  readonly objective: readonly number[];
+  readonly ttft: readonly number[];
+  readonly carbon: readonly number[];
+  readonly water: readonly number[];
+  readonly cost: readonly number[];
+  /** Requests of the whole trace in its epochs, by model. */
+  readonly arrivals: Readonly<Record<string, readonly number[]>>;
 }

@@ -1,6 +1,5 @@
 import type { z } from "zod";
 import { nearest } from "../errors.ts";
-import { keysAt } from "./json-schema.ts";
 import { type PlainValue, type TreePath, valueAtPath } from "./located-tree.ts";
 
 /** Something wrong with a value of an experiment, at a path of its tree. */
@@ -15,14 +14,23 @@ export interface Problem {
 
 type Issue = z.core.$ZodIssue;
 
+/** Names of the keys that the map at a path may have; none where any name will do. */
+export type KeysAt = (path: TreePath) => readonly string[];
+
 /** The complaints of the schema in words: what is there, what was expected, the nearest valid word. */
-export function schemaProblems(issues: readonly Issue[], value: PlainValue, at: TreePath = []): Problem[] {
+export function schemaProblems(
+  issues: readonly Issue[],
+  value: PlainValue,
+  keysAt: KeysAt,
+  at: TreePath = [],
+): Problem[] {
   return issues.flatMap((issue) => {
     const path = [...at, ...(issue.path as (string | number)[])];
     const given = valueAtPath(value, path);
     if (issue.code === "invalid_union" && issue.errors.length > 0)
-      return unionProblems(issue, value, path, given);
-    if (issue.code === "unrecognized_keys") return issue.keys.map((key) => unknownKey(path, key));
+      return unionProblems(issue, value, path, given, keysAt);
+    if (issue.code === "unrecognized_keys")
+      return issue.keys.map((key) => unknownKey(path, key, keysAt(path)));
     if (given === undefined) {
       return [
         { code: "CANOPY_EXPERIMENT_MISSING", path, message: `is missing, expected ${expectation(issue)}` },
@@ -38,8 +46,7 @@ export function schemaProblems(issues: readonly Issue[], value: PlainValue, at: 
   });
 }
 
-function unknownKey(path: TreePath, key: string): Problem {
-  const known = keysAt(path);
+function unknownKey(path: TreePath, key: string, known: readonly string[]): Problem {
   const near = nearest(key, known);
   const elsewhere = known.includes(key)
     ? "key of another form, which the other keys here are not of"
@@ -59,12 +66,13 @@ function unionProblems(
   value: PlainValue,
   path: TreePath,
   given: PlainValue | undefined,
+  keysAt: KeysAt,
 ): Problem[] {
   if (given !== undefined) {
     const ranked = issue.errors
       .map((errors) => ({ errors, distance: distanceOf(errors, given) }))
       .sort((a, b) => a.distance - b.distance);
-    if (ranked[0].distance < OTHER_KIND) return schemaProblems(ranked[0].errors, value, path);
+    if (ranked[0].distance < OTHER_KIND) return schemaProblems(ranked[0].errors, value, keysAt, path);
   }
   const expected = [...new Set(issue.errors.map((errors) => expectation(errors[0])))].join(" or ");
   const what = given === undefined ? "is missing" : `is ${shown(given)}`;

@@ -2,12 +2,15 @@
 import type { InlineProfile, Profile } from "../profile/schema.ts";
 import type { StepSeries } from "../signal/series.ts";
 import type { SharedTrace } from "../workload/trace.ts";
+import type { EpochPointInputs } from "./epochs/epoch-inputs.ts";
 import type { TrainedArtefacts } from "./run-spec.ts";
 import type { Experiment } from "./schema.ts";
 
 export interface SharedInputs {
   /** By content of the point. */
   readonly points: Readonly<Record<string, PointInputs>>;
+  /** The same of points with planners. */
+  readonly epochPoints: Readonly<Record<string, EpochPointInputs>>;
   /** By content. */
   readonly profiles: Readonly<Record<string, Profile | InlineProfile>>;
   /** Series of files on shared memory, by content. */

@@ -13,6 +13,16 @@ export interface Region {
   readonly energyPrice: Track | null;
   /** Facility energy over IT energy. */
   readonly pue: number;
+  /** Null where it is unknown. */
+  readonly water: RegionWater | null;
+}
+
+/** Water that a region's energy takes. */
+export interface RegionWater {
+  /** Litres evaporated and blown down at the site for a kWh of IT energy (WUE). */
+  readonly siteLitresPerItKwh: number;
+  /** Litres that generation takes for a kWh from the grid. */
+  readonly gridLitresPerKwh: number;
 }
 
 export interface Model {

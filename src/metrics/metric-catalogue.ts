@@ -1,5 +1,6 @@
 /** Every metric of a run: its unit, what it is, which way is better, and where it is defined. */
 import { nearest } from "../errors.ts";
+import { EPOCH_METRICS, PLANNER_FIGURES } from "./epoch-metrics.ts";
 
 export interface MetricInfo {
   /** Snake case, unit last; `<tier>`, `<model>`, `<group>`, `<region>` stand for a name of the experiment. */
@@ -8,6 +9,8 @@ export interface MetricInfo {
   readonly unit: string;
   readonly better: "lower" | "higher" | "neither";
   readonly description: string;
+  /** Name for people, where the name itself does not read as one. */
+  readonly label?: string;
 }
 
 const lower = "lower" as const;
@@ -33,8 +36,29 @@ function latency(name: "latency" | "ttft" | "e2e", what: string): MetricInfo[] {
   ];
 }
 
-function boundaries(quantity: "energy" | "carbon", unit: "j" | "g", shown: string): MetricInfo[] {
-  const what = quantity === "energy" ? "energy" : "operational carbon";
+const QUANTITIES = {
+  energy: {
+    unit: "j",
+    shown: "J",
+    what: "energy",
+    ofFacility: "at the server boundary times the region's PUE",
+  },
+  carbon: {
+    unit: "g",
+    shown: "g",
+    what: "operational carbon",
+    ofFacility: "at the server boundary times the region's PUE",
+  },
+  water: {
+    unit: "l",
+    shown: "L",
+    what: "water of cooling and of the grid, for the energy",
+    ofFacility: "at the server boundary, the grid's times the region's PUE",
+  },
+} as const;
+
+function boundaries(quantity: keyof typeof QUANTITIES): MetricInfo[] {
+  const { unit, shown, what, ofFacility } = QUANTITIES[quantity];
   return [
     {
       name: `${quantity}_${unit}_per_request`,
@@ -52,7 +76,7 @@ function boundaries(quantity: "energy" | "carbon", unit: "j" | "g", shown: strin
       name: `${quantity}_facility_${unit}_per_request`,
       unit: shown,
       better: lower,
-      description: `${what} at the server boundary times the region's PUE, per finished request (boundary facility)`,
+      description: `${what} ${ofFacility}, per finished request (boundary facility)`,
     },
   ];
 }
@@ -184,9 +208,9 @@ export const METRICS: readonly MetricInfo[] = [
     better: lower,
     description: "cost by occupancy per 1,000 output tokens",
   },
-  ...boundaries("energy", "j", "J"),
+  ...boundaries("energy"),
   { name: "energy_j_per_token", unit: "J", better: lower, description: "energy (gpu) per output token" },
-  ...boundaries("carbon", "g", "g"),
+  ...boundaries("carbon"),
   {
     name: "carbon_g_per_1k_tokens",
     unit: "g",
@@ -212,6 +236,13 @@ export const METRICS: readonly MetricInfo[] = [
     better: lower,
     description:
       "carbon_g_per_1k_tokens over the share of requests that met their objective: CAPS's carbon per goodput",
+  },
+  ...boundaries("water"),
+  {
+    name: "water_l_per_1k_tokens",
+    unit: "L",
+    better: lower,
+    description: "water (gpu) per 1,000 output tokens",
   },
   {
     name: "energy_literal_j_per_request",
@@ -382,7 +413,12 @@ export const ROUTER_FIGURES: readonly MetricInfo[] = [
   },
 ];
 
-const byName = new Map([...METRICS, ...ROUTER_FIGURES].map((metric) => [metric.name, metric]));
+const byName = new Map(
+  [...METRICS, ...EPOCH_METRICS, ...ROUTER_FIGURES, ...PLANNER_FIGURES].map((metric) => [
+    metric.name,
+    metric,
+  ]),
+);
 const patterns = [...METRICS, ...ROUTER_FIGURES]
   .filter((metric) => metric.name.includes("<"))
   .map((metric) => ({

@@ -30,6 +30,7 @@ export const RECORD_COLUMNS = [
   "energy_j",
   "cost_usd",
   "carbon_g",
+  "water_l",
   "tenant",
   "correct",
 ] as const;
@@ -43,9 +44,10 @@ export interface RecordOptions {
   readonly latency: "ttft" | "e2e";
   /** From when that latency counts. */
   readonly clock: ServiceClock;
-  /** Leave cost or carbon empty because the experiment does not know them. */
+  /** Leave cost, carbon or water empty because the experiment does not know them. */
   readonly costUnknown?: boolean;
   readonly carbonUnknown?: boolean;
+  readonly waterUnknown?: boolean;
 }
 
 /** Text gathered before it is written. */
@@ -104,7 +106,7 @@ export class CsvRecordSink implements RecordSink {
   #write(r: number, status: string, reason: string): void {
     const c = this.#columns;
     if (c === undefined) throw new Error("a sink got a record before begin");
-    const { tiers, latency, clock, costUnknown, carbonUnknown } = this.#options;
+    const { tiers, latency, clock, costUnknown, carbonUnknown, waterUnknown } = this.#options;
     const place = c.endpoint[r] < 0 ? ",," : this.#places[c.endpoint[r]];
     const tier = tiers[c.tier[r]];
     const seconds = latency === "ttft" ? c.ttftSeconds[r] : c.e2eSeconds[r];
@@ -119,6 +121,7 @@ export class CsvRecordSink implements RecordSink {
       `${c.preemptions[r]},${number(c.ttftSeconds[r])},${number(c.e2eSeconds[r])},${met},` +
       `${number(c.energyJoules[r])},${costUnknown ? "" : number(c.costUsd[r])},` +
       `${carbonUnknown ? "" : number(c.carbonGrams[r])},` +
+      `${waterUnknown ? "" : number(c.waterLitres[r])},` +
       `${c.tenant[r] < 0 ? "" : c.tenant[r]},${c.correct[r] > 1 ? "" : c.correct[r]}\n`;
     if (this.#text.length >= BUFFER_CHARACTERS) this.#flush();
   }

@@ -1,4 +1,5 @@
 import type { Fleet } from "../fleet/fleet.ts";
+import { litresPerItJoule } from "../fleet/water-use.ts";
 import type { EndpointTotals, RunTotals } from "../simulator/options.ts";
 import { FLOOR_WINDOW } from "./accuracy-counter.ts";
 import type { SummarySink } from "./summary-sink.ts";
@@ -8,6 +9,7 @@ export interface RunMetricsContext {
   /** Null where the experiment gives no series, or why the figures that need it are unknown. */
   readonly unknown: {
     readonly carbon: string | undefined;
+    readonly water: string | undefined;
     readonly energyPrice: string | undefined;
     /** Name of an endpoint without a price. */
     readonly price: string | undefined;
@@ -200,19 +202,24 @@ function energyMetrics(
   const serverUnknown = unknownPower(endpoints, fleet, "server");
   const energy = { gpu: 0, server: 0, facility: 0 };
   const carbon = { gpu: 0, server: 0, facility: 0 };
+  const water = { gpu: 0, server: 0, facility: 0 };
   for (const [i, endpoint] of endpoints.entries()) {
-    const { pue } = fleet.regions[fleet.endpoints[i].region];
+    const region = fleet.regions[fleet.endpoints[i].region];
+    const { pue } = region;
     const joules = endpoint.activeJoules + endpoint.idleJoules + endpoint.hostJoules;
     const grams = endpoint.activeGrams + endpoint.idleGrams + endpoint.hostGrams;
     // An endpoint without power that never ran an iteration used no energy at the gpu boundary.
     if (endpoint.iterations > 0) {
       energy.gpu += endpoint.activeJoules;
       carbon.gpu += endpoint.activeGrams;
+      water.gpu += endpoint.activeJoules * litresPerItJoule(region, 1);
     }
     energy.server += joules;
     energy.facility += joules * pue;
     carbon.server += grams;
     carbon.facility += grams * pue;
+    water.server += joules * litresPerItJoule(region, 1);
+    water.facility += joules * litresPerItJoule(region, pue);
   }
   const put = (name: string, total: number, per: number, why: string | undefined) =>
     out.put(name, ratio(total, per), NOTHING_FINISHED, why);
@@ -235,6 +242,12 @@ function energyMetrics(
     "no request met its objective",
     gpuCarbon ?? out.reasons["slo_violation"],
   );
+  const gpuWater = unknown.water ?? gpuUnknown;
+  const serverWater = unknown.water ?? serverUnknown;
+  put("water_l_per_request", water.gpu, finished, gpuWater);
+  put("water_server_l_per_request", water.server, finished, serverWater);
+  put("water_facility_l_per_request", water.facility, finished, serverWater);
+  put("water_l_per_1k_tokens", water.gpu * 1000, sink.outputTokens, gpuWater);
   const literal = sumOf(endpoints);
   put("energy_literal_j_per_request", literal.literalJoules, finished, gpuUnknown);
   put("carbon_literal_g_per_1k_tokens", literal.literalGrams * 1000, sink.outputTokens, gpuCarbon);

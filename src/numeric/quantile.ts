@@ -36,7 +36,7 @@ export function quantileOf(values: ArrayLike<number>, q: number, method: Quantil
   checkQuantile(q);
   const n = values.length;
   if (n === 0) return Number.NaN;
-  const copy = Float64Array.from(values);
+  const copy = values instanceof Float64Array ? values.slice() : Float64Array.from(values);
   if (method === "nearest") return select(copy, nearestRank(n, q));
   const h = (n - 1) * q;
   const low = Math.floor(h);

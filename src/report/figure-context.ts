@@ -53,6 +53,8 @@ export class FigureContext {
   notes(rows: readonly ResultRow[], ...more: string[]): string[] {
     const { points } = this.result.provenance;
     const shown = new Set<string>();
+    const headers = points.flatMap(({ epochs }) => epochs?.header ?? []);
+    if (headers.length > 0) return [...more, `${listed(headers)}.`];
     return [
       ...more,
       `Profiles ${listed(rows.map(({ provenance }) => provenance))}; carbon intensity ${listed(points.map(({ signal }) => signal))}, ${listed(points.flatMap(({ carbon }) => Object.values(carbon).map(({ provenance }) => String(provenance))))}.`,

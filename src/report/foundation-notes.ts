@@ -28,9 +28,10 @@ export function foundationNotes(result: ExperimentResult, shown: ReadonlySet<str
     ...definitions(result, shown),
     ...byPoint(signalText),
     ...byPoint(startsText),
-    ...byPoint((point) => profilesText(point, rows)),
+    ...byPoint((point) => (point.epochs === undefined ? profilesText(point, rows) : undefined)),
     ...byPoint((point) => pricesText(point, shown)),
-    statusText(rows),
+    statusText(result),
+    ...denseText(provenance),
     ...validationText(provenance),
     `Made by code ${provenance.code.slice(0, 12)} on Node ${provenance.node} from inputs ${listed(inputs)}.`,
   ];
@@ -131,18 +132,12 @@ function sharesOf(metric: string, text: string, rows: readonly ResultRow[]): str
 
 /** The setting in one note, without what differs between points: that follows for each. */
 function setting(points: readonly PointProvenance[]): string[] {
-  const parts = [
-    ({ workload }: PointProvenance) => workloadText(workload),
-    latencyText,
-    ({ workload: { floors } }: PointProvenance) =>
-      `floors ${typeof floors === "string" ? floors : JSON.stringify(floors)}`,
-    ({ end, horizon }: PointProvenance) =>
-      `end ${end}, horizon ${horizon}${typeof horizon === "number" ? " s" : ""}`,
-    ({ warmup }: PointProvenance) =>
-      warmup === null
-        ? ""
-        : `warm-up ${formatShort(100 * warmup.fraction)} %, at least ${warmup.atLeast} requests`,
-  ];
+  const sentences = Math.max(0, ...points.map(({ epochs }) => epochs?.setting.length ?? 0));
+  const ofEpochs = Array.from(
+    { length: sentences },
+    (_, i) => (point: PointProvenance) => point.epochs?.setting[i] ?? "",
+  );
+  const parts = sentences > 0 ? ofEpochs : ofRequests;
   const common: string[] = [];
   const differing: string[] = [];
   for (const part of parts) {
@@ -151,6 +146,19 @@ function setting(points: readonly PointProvenance[]): string[] {
   }
   return [`Setting: ${common.join("; ")}.`, ...differing.map((text) => `${text}.`)];
 }
+
+const ofRequests: readonly ((point: PointProvenance) => string)[] = [
+  ({ workload }: PointProvenance) => workloadText(workload),
+  latencyText,
+  ({ workload: { floors } }: PointProvenance) =>
+    `floors ${typeof floors === "string" ? floors : JSON.stringify(floors)}`,
+  ({ end, horizon }: PointProvenance) =>
+    `end ${end}, horizon ${horizon}${typeof horizon === "number" ? " s" : ""}`,
+  ({ warmup }: PointProvenance) =>
+    warmup === null
+      ? ""
+      : `warm-up ${formatShort(100 * warmup.fraction)} %, at least ${warmup.atLeast} requests`,
+];
 
 function latencyText({ latency, tiers }: PointProvenance): string {
   const what = latency === "ttft" ? "time to first token" : "time to last token";
@@ -162,11 +170,12 @@ function latencyText({ latency, tiers }: PointProvenance): string {
 function definitions({ rows, outputs }: ExperimentResult, shown: ReadonlySet<string>): string[] {
   const notes: string[] = [];
   for (const metric of shown) {
-    const info = /cost_|energy_|carbon_|dispatch|_arrival$|^accuracy|^coverage$|^floor_violation$|^ece$/.test(
-      metric,
-    )
-      ? metricInfo(metric)
-      : undefined;
+    const info =
+      /cost_|energy_|carbon_|water_l|ttft_p[a-z]|objective|hypervolume|dispatch|_arrival$|^accuracy|^coverage$|^floor_violation$|^ece$/.test(
+        metric,
+      )
+        ? metricInfo(metric)
+        : undefined;
     if (info !== undefined) notes.push(`${metricLabel(metric, { outputs })}: ${info.description}`);
   }
   if ([...shown].some((metric) => metric.startsWith("oscillation"))) {
@@ -179,15 +188,22 @@ function definitions({ rows, outputs }: ExperimentResult, shown: ReadonlySet<str
   return notes.length === 0 ? [] : [`Definitions: ${notes.join("; ")}.`];
 }
 
-function signalText({ signal, carbon }: PointProvenance): string {
-  const regions = Object.entries(carbon);
-  if (regions.length === 0) return "Carbon intensity: none given.";
+function signalText({ signal, carbon, price, epochs }: PointProvenance): string {
+  if (Object.keys(carbon).length === 0) return "Carbon intensity: none given.";
+  const prices = epochs === undefined ? "" : ` Prices: ${sourcesText(price)}.`;
+  return `Carbon intensity, ${signal}: ${sourcesText(carbon)}.${prices}`;
+}
+
+function sourcesText(signals: PointProvenance["carbon"]): string {
+  const regions = Object.entries(signals);
   const bySource = groupBy(
     regions,
-    ([, { source, accounting }]) => `${source}${accounting === undefined ? "" : ` (${accounting})`}`,
+    ([, { source, accounting }]) =>
+      `${source}${accounting === undefined || accounting === "none" ? "" : ` (${accounting})`}`,
   );
-  const list = [...bySource].map(([source, own]) => `${listed(own.map(([region]) => region))} ${source}`);
-  return `Carbon intensity, ${signal}: ${list.join("; ")}.`;
+  return [...bySource]
+    .map(([source, own]) => `${listed(own.map(([region]) => region))} ${source}`)
+    .join("; ");
 }
 
 function startsText({ starts }: PointProvenance): string | undefined {
@@ -216,13 +232,20 @@ function pricesText({ prices }: PointProvenance, shown: ReadonlySet<string>): st
   return `Prices: ${sources.join("; ")}.`;
 }
 
-function statusText(rows: readonly ResultRow[]): string {
+function statusText({ rows, provenance }: ExperimentResult): string {
   const routers = [...new Map(rows.map((row) => [row.router, row])).values()];
   const list = [...groupBy(routers, ({ about }) => about.status)].map(
     ([status, own]) => `${listed(own.map(({ router }) => router))} ${status}`,
   );
   const sees = routers.some(({ about }) => about.clairvoyant) ? " † sees what no gateway can." : "";
-  return `Routers: ${list.join("; ")}.${sees}`;
+  return `${provenance.kind === "epochs" ? "Planners" : "Routers"}: ${list.join("; ")}.${sees}`;
+}
+
+/** The dense kernels of planners that train networks. */
+function denseText({ dense }: ResultProvenance): string[] {
+  if (dense === undefined) return [];
+  const kernels = dense.backend === "native" ? `the addon's ${dense.isa} kernels` : "the TypeScript kernels";
+  return [`Learned planners ran on ${kernels}: their rows are the same bytes on these alone.`];
 }
 
 /** Whether the simulator was checked against a running engine, and how it fared. */

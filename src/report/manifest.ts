@@ -28,6 +28,34 @@ export interface ManifestInput {
   readonly sha256: string;
 }
 
+/** A training that runs of the result rest on, and what it left. */
+export interface ManifestTraining {
+  /** Key of the training: equal keys leave equal artefacts. */
+  readonly key: string;
+  /** Labels of the routers that use it. */
+  readonly routers: readonly string[];
+  /** Labels of the point that it was first made for. */
+  readonly point: Readonly<Record<string, unknown>>;
+  readonly seed: number;
+  /** ISO 8601, UTC; null without a calendar. */
+  readonly start: string | null;
+  /** Length of the training requests in seconds and in requests; null where only the other is given. */
+  readonly durationS: number | null;
+  readonly requests: number | null;
+  /** Null: not known, e.g. nothing was run, or the artefact names no rows. */
+  readonly artefacts: readonly {
+    readonly name: string;
+    readonly sha256: string | null;
+    readonly rows: number | null;
+  }[];
+}
+
+/** Dense kernels: rows of learned planners are the same bytes on the same backend and instruction set alone. */
+export interface ManifestDense {
+  readonly backend: "native" | "typescript";
+  readonly isa: string;
+}
+
 /** What the maker of a result knows about it. */
 export interface ManifestRun {
   /** The command line that makes the result again, without the interpreter: `["canopy", "run", …]`. */
@@ -37,14 +65,16 @@ export interface ManifestRun {
   readonly resolvedSha256: string;
   readonly seeds: readonly (number | string)[];
   readonly inputs: readonly ManifestInput[];
+  /** Default none. */
+  readonly trainings?: readonly ManifestTraining[];
+  /** Kernels that learned planners ran on; default none. */
+  readonly dense?: ManifestDense;
   /** Names of the files of the result, beside the manifest itself. */
   readonly files: readonly string[];
   readonly startedAt: Date;
   readonly endedAt: Date;
   readonly requestsSimulated: number;
   readonly state: "complete" | "interrupted" | "failed";
-  /** Of routers that depend on the machine, by label: e.g. the kernels of a learned policy's networks. */
-  readonly backends?: Readonly<Record<string, string>>;
 }
 
 /** `manifest.json`, beside every result. */
@@ -55,14 +85,16 @@ export interface Manifest extends Environment {
   readonly command: readonly string[];
   readonly seeds: readonly (number | string)[];
   readonly inputs: readonly ManifestInput[];
+  /** Only where something was trained. */
+  readonly trainings?: readonly ManifestTraining[];
   readonly files: readonly string[];
+  /** Only where something learned on dense kernels. */
+  readonly dense?: ManifestDense;
   /** ISO 8601, UTC. */
   readonly startedAt: string;
   readonly endedAt: string;
   readonly requestsSimulated: number;
   readonly state: ManifestRun["state"];
-  /** Absent where no router depends on the machine. */
-  readonly backends?: Readonly<Record<string, string>>;
 }
 
 const PACKAGE = fileURLToPath(new URL("../../", import.meta.url));
@@ -126,12 +158,13 @@ export function createManifest(
     command: run.command.map((word) => withoutPlace(word, folder)),
     seeds: run.seeds,
     inputs,
+    ...(run.trainings === undefined || run.trainings.length === 0 ? {} : { trainings: run.trainings }),
+    ...(run.dense === undefined ? {} : { dense: run.dense }),
     files: run.files,
     startedAt: run.startedAt.toISOString(),
     endedAt: run.endedAt.toISOString(),
     requestsSimulated: run.requestsSimulated,
     state: run.state,
-    ...(Object.keys(run.backends ?? {}).length === 0 ? {} : { backends: run.backends }),
     ...environment,
   };
 }

@@ -1,6 +1,8 @@
 /** From a result to the figures that its experiment asks for, as SVG. Plot is loaded only when one is drawn. */
 import type { FigureConfig } from "../experiment/output-schema.ts";
 import type { ExperimentResult, ResultRow } from "../experiment/result.ts";
+import { samePoint } from "../experiment/result-rows.ts";
+import { arrivalFigures, epochFigures } from "./epoch-figures.ts";
 import { type Drawing, FigureContext, nameOf, scaled } from "./figure-context.ts";
 import { metricLabel, pointText } from "./result-names.ts";
 import { seriesFigures } from "./series-figures.ts";
@@ -50,6 +52,10 @@ function drawKind(config: FigureConfig, context: FigureContext): Promise<Drawing
       return timelineFigures(config, context);
     case "series":
       return seriesFigures(config, context);
+    case "epochs":
+      return epochFigures(config, context);
+    case "arrivals":
+      return arrivalFigures(config, context);
   }
 }
 
@@ -190,12 +196,19 @@ async function bars(
   const { rows } = context.result;
   const places = [...new Set(rows.map(({ point }) => pointText(point)))];
   const routers = [...new Map(rows.map((row) => [row.router, row])).values()];
-  const { factor, ...x } = context.axis(config.metric);
+  const { ratioTo } = config;
+  const { factor: _, ...absolute } = context.axis(config.metric);
+  const x = ratioTo === undefined ? absolute : { label: `${absolute.label}, relative to ${ratioTo}` };
+  const placeOf = (row: ResultRow) => {
+    if (ratioTo === undefined) return absolutePlace(row, config.metric, context);
+    const base = rows.find((other) => other.router === ratioTo && samePoint(other, row));
+    return base === undefined ? undefined : ratioPlace(row, config.metric, base, context);
+  };
   const series = places.map((where) => ({
     id: where === "" ? config.metric : where,
     bars: routers.map(({ router }) => {
       const row = rows.find((other) => other.router === router && pointText(other.point) === where);
-      const place = row === undefined ? undefined : absolutePlace(row, config.metric, context);
+      const place = row === undefined ? undefined : placeOf(row);
       return {
         value: place?.value ?? null,
         ...(place === undefined || place.ci === null ? {} : { ci: place.ci }),

@@ -23,6 +23,8 @@ export function metricLabel(metric: string, from?: Pick<ExperimentResult, "outpu
 
 /** `cost_usd_per_request` as `cost per request`, `ttft_p999_s` as `TTFT p99.9`. */
 function readableName(metric: string): string {
+  const label = metricInfo(metric)?.label;
+  if (label !== undefined) return label;
   const named = /^(tokens_share|share|slo_violation)_(.+)$/.exec(metric);
   if (named !== null) return `${NAMED[named[1]]} ${named[2]}`;
   return metric

@@ -116,7 +116,11 @@ class TableLayout {
         const common = { key: pointKey(label), header: text, align: "left", rowHeader: true } as const;
         return unit === undefined ? common : { ...common, unit };
       }),
-      { key: "router", header: "router", rowHeader: true },
+      {
+        key: "router",
+        header: this.#result.provenance.kind === "epochs" ? "planner" : "router",
+        rowHeader: true,
+      },
       ...this.#metrics.map(({ header, unit, digits }, i): Column => {
         const shown = this.#ratioTo === undefined ? unit : "";
         return {
@@ -205,6 +209,7 @@ function captionOf(result: ExperimentResult, table: MetricTable, isFirst: boolea
   const sentences = [
     table.caption,
     isFirst ? result.description : null,
+    ...headersOf(result),
     runsText(result, table),
     verdictCounts(table, ratios),
   ];
@@ -212,6 +217,11 @@ function captionOf(result: ExperimentResult, table: MetricTable, isFirst: boolea
     .filter((text) => text !== undefined && text !== null)
     .map((text) => (/[.!?]$/.test(text) ? text : `${text}.`))
     .join(" ");
+}
+
+/** What planners' inputs are, each once. */
+function headersOf({ provenance }: ExperimentResult): string[] {
+  return [...new Set(provenance.points.flatMap(({ epochs }) => epochs?.header ?? []))];
 }
 
 function runsText(result: ExperimentResult, { rows }: MetricTable): string {

@@ -2,8 +2,8 @@
 import { readFile, rm } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { UserError } from "../errors.ts";
-import type { ExperimentPlan } from "../experiment/expand.ts";
 import { type ExperimentResult, RESULT_SCHEMA_ID } from "../experiment/result.ts";
+import type { RunPlan } from "../experiment/run-plan.ts";
 import { readTextFile, sha256OfFile, sha256OfText, writeFileAtomically } from "../files.ts";
 import { svgToPng } from "./figures/png.ts";
 import {
@@ -21,7 +21,7 @@ import { TABLE_FORMATS, writeTables } from "./write-tables.ts";
 /** What the manifest says beside what the plan knows. */
 export type ResultOrigin = Pick<
   ManifestRun,
-  "command" | "startedAt" | "endedAt" | "requestsSimulated" | "state"
+  "command" | "startedAt" | "endedAt" | "requestsSimulated" | "state" | "trainings"
 >;
 
 const FORMATS = [...TABLE_FORMATS, "svg", "png"] as const;
@@ -43,7 +43,7 @@ export interface WriteResultOptions {
 export async function writeResult(
   folder: string,
   result: ExperimentResult,
-  plan: ExperimentPlan,
+  plan: RunPlan,
   origin: ResultOrigin,
   { formats = FORMATS }: WriteResultOptions = {},
 ): Promise<string[]> {
@@ -69,8 +69,8 @@ export async function writeResult(
     resolvedSha256: sha256OfText(resolved),
     seeds: [...new Set(plan.runs.map(({ seed }) => seed))],
     inputs: await inputsOf(plan),
+    ...(plan.dense === undefined ? {} : { dense: plan.dense }),
     files,
-    backends: backendsOf(plan),
   });
   await writeManifest(folder, manifest);
   const kept = [...files, "manifest.json"];
@@ -106,7 +106,7 @@ export async function readResult(folder: string): Promise<ExperimentResult> {
 }
 
 /** The experiment at each point with every default and override filled in. */
-function resolvedText({ loaded, points }: ExperimentPlan): string {
+function resolvedText({ loaded, points }: RunPlan): string {
   return jsonText({
     schema: "canopy/resolved/1",
     experiment: loaded.id,
@@ -133,14 +133,7 @@ function jsonText(value: unknown): string {
   return `${JSON.stringify(value, null, 2)}\n`;
 }
 
-function backendsOf({ points }: ExperimentPlan): Record<string, string> {
-  const routers = points.flatMap((point) => point.routers);
-  return Object.fromEntries(
-    routers.flatMap(({ label, backend }) => (backend === null ? [] : [[label, backend]])),
-  );
-}
-
-async function inputsOf({ loaded, inputs, points }: ExperimentPlan): Promise<ManifestInput[]> {
+async function inputsOf({ loaded, inputs, points }: RunPlan): Promise<ManifestInput[]> {
   const list: ManifestInput[] = [];
   for (const file of loaded.files) {
     list.push({ role: "experiment", name: file, sha256: await sha256OfFile(file) });
@@ -159,9 +152,7 @@ async function inputsOf({ loaded, inputs, points }: ExperimentPlan): Promise<Man
   for (const file of new Set(routers.map((router) => router.file).filter((file) => file !== null))) {
     list.push({ role: "router", name: file, sha256: await sha256OfFile(file) });
   }
-  for (const { label, artefacts, training } of routers) {
-    // The key of a training is the hash of everything that what it leaves depends on.
-    if (training !== null) list.push({ role: "artefact", name: `${label}: trained`, sha256: training });
+  for (const { label, artefacts } of routers) {
     for (const [name, sha256] of Object.entries(artefacts)) {
       list.push({ role: "artefact", name: `${label}: ${name}`, sha256 });
     }

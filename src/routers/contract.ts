@@ -70,6 +70,15 @@ export interface EndpointView {
   readonly law: readonly Law[];
 }
 
+/** What a gateway knows of its regions and does not change during a run. Indexed by region. */
+export interface RegionView {
+  /** Facility energy over IT energy. */
+  readonly pue: Float64Array;
+  /** Water of cooling for a kWh of IT energy, and of the grid for a kWh; NaN where it is unknown. */
+  readonly siteLitresPerItKwh: Float64Array;
+  readonly gridLitresPerKwh: Float64Array;
+}
+
 /**
  * Endpoint telemetry as of {@link takenAtSeconds}, corrected by the router's own placements since. Indexed
  * by endpoint, summed over its replicas. Kept only for routers that ask for it.
@@ -135,6 +144,7 @@ export interface CompletionView {
 export interface World {
   readonly requests: RequestView;
   readonly endpoints: EndpointView;
+  readonly regions: RegionView;
   readonly telemetry: TelemetryView;
   readonly signals: SignalView;
   readonly completed: CompletionView;
@@ -335,7 +345,7 @@ export interface RouterDefinition<Parameters = unknown> {
   readonly parameters: z.ZodType<Parameters>;
   create(parameters: Parameters): Router | Router<ClairvoyantWorld>;
   /** What of the machine its decisions depend on, e.g. the kernels of its networks; default: nothing. */
-  backend?(parameters: Parameters): string;
+  backend?(parameters: Parameters): { readonly backend: string; readonly isa: string };
   /** Absent for routers that learn nothing beforehand. */
   readonly training?: RouterTraining<Parameters>;
 }

@@ -23,7 +23,8 @@ export interface PlacingOptions {
  * subclass has to give. Where the host refuses the placement (endpoint down or at its cap) the next best is
  * tried; a request that nobody takes is held and tried again every `retrySeconds`.
  *
- * Only endpoints that both prefill and decode are candidates. A request that needs the large model is rejected
+ * Only endpoints that both prefill and decode are candidates, unless {@link PlacingRouter.startsAt} and
+ * {@link PlacingRouter.decodesAt} say otherwise. A request that needs the large model is rejected
  * when the fleet has no such endpoint for it, since it could only wait for ever.
  */
 export abstract class PlacingRouter implements Router {
@@ -56,15 +57,15 @@ export abstract class PlacingRouter implements Router {
     this.world = world;
     this.host = host;
     const { count, role, large } = world.endpoints;
-    const mixed = Array.from({ length: count }, (_, e) => e).filter((e) => role[e] === 0);
-    if (mixed.length === 0) {
+    const starts = Array.from({ length: count }, (_, e) => e).filter((e) => this.startsAt(role[e]));
+    if (starts.length === 0) {
       throw new UserError(
         "CANOPY_ROUTER_ROLES",
         "the router places on endpoints that both prefill and decode and the fleet has none, expected an endpoint of role mixed, or a router such as splitwise",
       );
     }
-    this.all = Int32Array.from(mixed);
-    this.large = Int32Array.from(mixed.filter((e) => large[e] === 1));
+    this.all = Int32Array.from(starts);
+    this.large = Int32Array.from(starts.filter((e) => large[e] === 1));
     this.blocked = new Uint8Array(count);
     this.#blockedEndpoints = new Int32Array(count);
     this.#blockedCount = 0;
@@ -121,6 +122,16 @@ export abstract class PlacingRouter implements Router {
    * for the same request after the endpoint refused. May not allocate.
    */
   protected abstract pick(request: number): number;
+
+  /** Roles of the endpoints that {@link pick} may give: 0 mixed, 1 prefill only. */
+  protected startsAt(role: number): boolean {
+    return role === 0;
+  }
+
+  /** Endpoint that decodes a request whose prompt goes to the endpoint picked; -1 for the same. */
+  protected decodesAt(_request: number, _endpoint: number): number {
+    return -1;
+  }
 
   /** Whether to keep the request on purpose instead of sending it to the endpoint picked. */
   protected postpones(_request: number, _endpoint: number): boolean {
@@ -184,7 +195,8 @@ export abstract class PlacingRouter implements Router {
       }
       const tier = requests.tier[request];
       const reason = this.host.explaining ? this.#reasonOf(request, endpoint) : "";
-      if (this.host.place(request, endpoint, -1, this.#priorityOf(request))) {
+      const decodeAt = this.decodesAt(request, endpoint);
+      if (this.host.place(request, endpoint, decodeAt, this.#priorityOf(request))) {
         if (reason !== "") this.host.explain(request, reason, this.explained);
         this.placed(tier, endpoint);
         return true;

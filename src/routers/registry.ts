@@ -15,6 +15,9 @@ import { sloAware } from "./caps/slo-aware.ts";
 import { cedarHeuristic, cedarNoCarbon, cedarNoModel, cedarNoQueue } from "./cedar/definitions.ts";
 import { cedar, cedarSac } from "./cedar/sac-definitions.ts";
 import type { ClairvoyantWorld, Router, RouterDefinition } from "./contract.ts";
+import { helix } from "./disaggregated/helix-router.ts";
+import { splitwise } from "./disaggregated/splitwise-router.ts";
+import { epochRouters } from "./epochs/definitions.ts";
 import {
   accuracyMax,
   carbonGreedy,
@@ -72,6 +75,9 @@ const definitions: readonly RouterDefinition[] = [
   carbonGreedy,
   threshold,
   oracle,
+  splitwise,
+  helix,
+  ...epochRouters,
 ];
 
 /** All registered routers, in a stable order. */

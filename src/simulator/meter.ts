@@ -1,4 +1,5 @@
 import type { Endpoint, Region } from "../fleet/fleet.ts";
+import { litresPerItJoule } from "../fleet/water-use.ts";
 import { CompensatedSum } from "../numeric/compensated-sum.ts";
 import type { Track } from "../signal/series.ts";
 
@@ -44,6 +45,9 @@ export class Meter {
   segmentGrams = 0;
   segmentUsd = 0;
 
+  /** Water of a joule of active energy: it is linear in energy and needs no sum of its own. */
+  readonly litresPerJoule: number;
+
   readonly #sums = SUMS.map(() => new CompensatedSum());
   #segments = 0;
   readonly #usdPerSecond: number;
@@ -53,6 +57,7 @@ export class Meter {
 
   constructor(endpoint: Endpoint, region: Region) {
     this.#usdPerSecond = endpoint.usdPerReplicaHour / 3600;
+    this.litresPerJoule = litresPerItJoule(region, 1);
     this.#carbon = new TrackCursor(region.carbon);
     this.#hostCarbon = new TrackCursor(region.carbon);
     this.#price = region.energyPrice === null ? null : new TrackCursor(region.energyPrice);

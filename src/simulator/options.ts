@@ -90,6 +90,8 @@ export interface RecordColumns {
   readonly energyJoules: Float64Array;
   readonly costUsd: Float64Array;
   readonly carbonGrams: Float64Array;
+  /** Water of that energy, site and grid; NaN where it ran in a region whose water is unknown. */
+  readonly waterLitres: Float64Array;
   /** What the router declared of its last placement ({@link RouterHost.predict}); NaN, NaN and 255 where it did not. */
   readonly predictedAccuracy: Float64Array;
   readonly accuracyFloor: Float64Array;

@@ -436,7 +436,9 @@ export class Replica {
   /** What a request has been charged since it began to decode. */
   #settleShare(request: number): void {
     const { meter, table } = this;
-    table.energyJoules[request] += meter.joulesPerDecode - table.joulesMark[request];
+    const joules = meter.joulesPerDecode - table.joulesMark[request];
+    table.energyJoules[request] += joules;
+    table.waterLitres[request] += joules * meter.litresPerJoule;
     table.carbonGrams[request] += meter.gramsPerDecode - table.gramsMark[request];
     table.costUsd[request] += meter.usdPerDecode - table.usdMark[request];
   }
@@ -617,6 +619,7 @@ export class Replica {
       const request = this.batchRequests[i];
       const chunk = this.batchChunks[i];
       table.energyJoules[request] += chunk * joules;
+      table.waterLitres[request] += chunk * joules * meter.litresPerJoule;
       table.carbonGrams[request] += chunk * grams;
       table.costUsd[request] += usd;
     }

@@ -34,7 +34,7 @@ type Column = Float64Array | Int32Array | Uint8Array;
  * simulator needs most of them at once and its requests are spread over all memory: as columns on their own, each
  * value would cost a cache line.
  */
-const STRIDE = 24;
+const STRIDE = 25;
 
 export class RequestTable implements RequestView, RecordColumns {
   /** Number in workload order. */
@@ -55,6 +55,7 @@ export class RequestTable implements RequestView, RecordColumns {
   energyJoules = new Float64Array(0);
   costUsd = new Float64Array(0);
   carbonGrams = new Float64Array(0);
+  waterLitres = new Float64Array(0);
   /** The replica's counters per decoding request when this one began to decode. */
   joulesMark = new Float64Array(0);
   usdMark = new Float64Array(0);
@@ -142,6 +143,7 @@ export class RequestTable implements RequestView, RecordColumns {
     this.energyJoules[slot] = 0;
     this.costUsd[slot] = 0;
     this.carbonGrams[slot] = 0;
+    this.waterLitres[slot] = 0;
     this.producedTokens[slot] = 0;
     this.endpoint[slot] = -1;
     this.decodeAt[slot] = -1;

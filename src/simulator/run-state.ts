@@ -11,7 +11,7 @@ import { Intake } from "./intake.ts";
 import type { Explanation, RecordSink, RunOptions } from "./options.ts";
 import { AT, RequestTable } from "./request-table.ts";
 import { Telemetry } from "./telemetry.ts";
-import { Completion, endpointView, Signals } from "./views.ts";
+import { Completion, endpointView, regionView, Signals } from "./views.ts";
 
 /**
  * Classes of events at equal times, in order. The one place that states it; simulation-rules.md section 1.
@@ -84,6 +84,7 @@ export class RunState implements EndpointOwner {
   readonly attributed = {
     joules: new CompensatedSum(),
     grams: new CompensatedSum(),
+    litres: new CompensatedSum(),
     usd: new CompensatedSum(),
   };
   /** Time of the last arrival, placement or fleet event. */
@@ -127,6 +128,7 @@ export class RunState implements EndpointOwner {
     const world: World = {
       requests: this.table,
       endpoints: endpointView(fleet),
+      regions: regionView(fleet),
       telemetry: this.telemetry,
       signals: this.signals,
       completed: this.#completed,
@@ -349,6 +351,7 @@ export class RunState implements EndpointOwner {
     const { table, attributed } = this;
     attributed.joules.add(table.energyJoules[request]);
     attributed.grams.add(table.carbonGrams[request]);
+    attributed.litres.add(table.waterLitres[request]);
     attributed.usd.add(table.costUsd[request]);
   }
 

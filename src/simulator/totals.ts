@@ -1,4 +1,5 @@
 import { ConservationError } from "../errors.ts";
+import { litresPerItJoule } from "../fleet/water-use.ts";
 import type { EndpointState } from "./endpoint-state.ts";
 import type { EndpointTotals, RunTotals } from "./options.ts";
 import { AT } from "./request-table.ts";
@@ -126,7 +127,19 @@ export function checkConservation(run: RunState, totals: RunTotals): void {
     checkAttribution("g", run.attributed.grams.value, total(totals, "activeGrams"));
   }
   checkAttribution("USD", run.attributed.usd.value, total(totals, "busyUsd"));
+  const litres = meteredLitres(run, totals);
+  if (hasPower && !Number.isNaN(litres)) checkAttribution("L", run.attributed.litres.value, litres);
   for (const endpoint of run.endpoints) checkMeters(run, endpoint, totals);
+}
+
+/** Water of the active energy; NaN where energy was used in a region whose water is unknown. */
+function meteredLitres({ options: { fleet } }: RunState, { endpoints }: RunTotals): number {
+  let litres = 0;
+  for (const [e, { activeJoules, busySeconds }] of endpoints.entries()) {
+    if (busySeconds > 0)
+      litres += activeJoules * litresPerItJoule(fleet.regions[fleet.endpoints[e].region], 1);
+  }
+  return litres;
 }
 
 function total(totals: RunTotals, name: "activeJoules" | "activeGrams" | "busyUsd"): number {

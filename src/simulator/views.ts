@@ -1,5 +1,5 @@
 import type { Fleet } from "../fleet/fleet.ts";
-import type { CompletionView, EndpointView, SignalView } from "../routers/contract.ts";
+import type { CompletionView, EndpointView, RegionView, SignalView } from "../routers/contract.ts";
 import { valueAt } from "../signal/series.ts";
 import type { RunOptions } from "./options.ts";
 
@@ -24,6 +24,15 @@ export function endpointView(fleet: Fleet): EndpointView {
     usdPerReplicaSecond: Float64Array.from(endpoints, (e) => e.usdPerReplicaHour / 3600),
     roundTripSeconds: Float64Array.from(endpoints, (e) => e.roundTripSeconds),
     law: endpoints.map((e) => e.law),
+  };
+}
+
+/** The unchanging columns of a fleet's regions. */
+export function regionView({ regions }: Fleet): RegionView {
+  return {
+    pue: Float64Array.from(regions, ({ pue }) => pue),
+    siteLitresPerItKwh: Float64Array.from(regions, ({ water }) => water?.siteLitresPerItKwh ?? Number.NaN),
+    gridLitresPerKwh: Float64Array.from(regions, ({ water }) => water?.gridLitresPerKwh ?? Number.NaN),
   };
 }
 

@@ -92,7 +92,8 @@ export class Progress implements ProgressListener {
     if (this.#done > 0 && seconds > 0) {
       const perSecond = this.#done / seconds;
       facts.push(`${count(perSecond)} runs/s`);
-      facts.push(`${count(this.#requests / seconds)} requests/s`);
+      // Runs of planners have epochs, no requests.
+      if (this.#requests > 0) facts.push(`${count(this.#requests / seconds)} requests/s`);
       const steady = this.#now() - this.#firstEnded;
       if (this.#done > 1 && steady > 0) {
         facts.push(`${duration(((this.#total - this.#done) * steady) / (this.#done - 1) / 1000)} left`);
@@ -111,7 +112,7 @@ function count(value: number): string {
 }
 
 /** 0.4 s, 12 s, 3 min 5 s, 2 h 10 min */
-function duration(seconds: number): string {
+export function duration(seconds: number): string {
   if (seconds < 9.95) return `${seconds.toFixed(1)} s`;
   const whole = Math.round(seconds);
   if (whole < 60) return `${whole} s`;

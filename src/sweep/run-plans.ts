@@ -1,5 +1,5 @@
 import { dirname, join } from "node:path";
-import type { ExperimentPlan } from "../experiment/expand.ts";
+import type { RunPlan } from "../experiment/run-plan.ts";
 import type { RunResult, RunSpec } from "../experiment/run-spec.ts";
 import type { SharedInputs } from "../experiment/shared-inputs.ts";
 import { runTasks, type TaskKind } from "./host/run-tasks.ts";
@@ -10,7 +10,7 @@ import { train, type WantedTraining } from "./train.ts";
 
 /** A plan and where its finished runs are kept. */
 export interface StoredPlan {
-  readonly plan: ExperimentPlan;
+  readonly plan: RunPlan;
   /** Null: nothing is kept. */
   readonly store: RunStore<RunResult> | null;
 }
@@ -170,6 +170,7 @@ function mergeInputs(plans: readonly StoredPlan[]): SharedInputs {
   const tables = plans.map(({ plan }) => plan.inputs);
   return {
     points: Object.assign({}, ...tables.map(({ points }) => points)),
+    epochPoints: Object.assign({}, ...tables.map(({ epochPoints }) => epochPoints)),
     profiles: Object.assign({}, ...tables.map(({ profiles }) => profiles)),
     series: Object.assign({}, ...tables.map(({ series }) => series)),
     workloads: Object.assign({}, ...tables.map(({ workloads }) => workloads)),

@@ -1,3 +1,4 @@
+import { executeEpochRun } from "../experiment/epochs/execute-epoch-run.ts";
 import { executeRun } from "../experiment/execute-run.ts";
 import type { RunResult, RunSpec } from "../experiment/run-spec.ts";
 import type { SharedInputs } from "../experiment/shared-inputs.ts";
@@ -15,7 +16,10 @@ export async function simulateTask(
   { spec, recordsPath }: SimulationTask,
 ): Promise<Outcome<RunResult>> {
   try {
-    const result = await executeRun(spec, inputs, recordsPath === null ? {} : { recordsPath });
+    const result =
+      inputs.epochPoints[spec.point] === undefined
+        ? await executeRun(spec, inputs, recordsPath === null ? {} : { recordsPath })
+        : await executeEpochRun(spec, inputs);
     return { state: "done", result };
   } catch (error) {
     return { state: "failed", failure: failureOf(error) };

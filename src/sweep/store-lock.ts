@@ -1,4 +1,13 @@
-import { closeSync, openSync, readFileSync, renameSync, rmSync, statSync, writeSync } from "node:fs";
+import {
+  closeSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeSync,
+} from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { UserError } from "../errors.ts";
@@ -14,8 +23,14 @@ interface Holder {
 /** A lock file that is still without its holder after this long was left by a process that died. */
 const EMPTY_LOCK_LIFE_MS = 10_000;
 
+/** A holder says so often that it lives, by the time of the lock file: other hosts cannot ask for its process. */
+const BEAT_MS = 15_000;
+/** A lock of another host that was silent for so long is taken over. Clocks may differ by less than half of it. */
+const SILENCE_MS = 120_000;
+
 /**
- * Takes the folder's lock for this process, over from a holder that no longer lives.
+ * Takes the folder's lock for this process, over from a holder that no longer lives: by its process on this host, by
+ * its silence on another one.
  *
  * @returns a function that gives the lock back
  * @throws UserError CANOPY_STORE_LOCKED while another process, or another run of this one, holds it
@@ -24,7 +39,7 @@ export function lockFolder(folder: string): () => void {
   const path = join(folder, "lock");
   const own: Holder = { pid: process.pid, host: hostname(), began: processBegan(process.pid) };
   for (let attempt = 0; attempt < 10; attempt++) {
-    if (create(path, JSON.stringify(own))) return () => rmSync(path, { force: true });
+    if (create(path, JSON.stringify(own))) return keep(path);
     const text = read(path);
     if (text === undefined) continue;
     const holder = parse(text);
@@ -32,6 +47,23 @@ export function lockFolder(folder: string): () => void {
     removeIfStill(path, text);
   }
   throw locked(path, undefined);
+}
+
+/** @returns a function that gives the lock back */
+function keep(path: string): () => void {
+  const beat = setInterval(() => {
+    const now = new Date();
+    try {
+      utimesSync(path, now, now);
+    } catch {
+      // Without the file there is nothing to keep alive.
+    }
+  }, BEAT_MS);
+  beat.unref();
+  return () => {
+    clearInterval(beat);
+    rmSync(path, { force: true });
+  };
 }
 
 function create(path: string, text: string): boolean {
@@ -65,11 +97,11 @@ function parse(text: string): Holder | undefined {
 }
 
 function isStale(path: string, holder: Holder | undefined): boolean {
-  if (holder === undefined) {
-    const made = statSync(path, { throwIfNoEntry: false })?.mtimeMs;
-    return made !== undefined && Date.now() - made > EMPTY_LOCK_LIFE_MS;
+  if (holder === undefined || holder.host !== hostname()) {
+    const touched = statSync(path, { throwIfNoEntry: false })?.mtimeMs;
+    const life = holder === undefined ? EMPTY_LOCK_LIFE_MS : SILENCE_MS;
+    return touched !== undefined && Date.now() - touched > life;
   }
-  if (holder.host !== hostname()) return false;
   if (!lives(holder.pid)) return true;
   return holder.began !== null && holder.began !== processBegan(holder.pid);
 }

@@ -2,12 +2,13 @@ import type { Endpoint, Region } from "../fleet/fleet.ts";
 import type { Law } from "../profile/law.ts";
 import type { EngineLimits } from "./records.ts";
 
-/** Without carbon or a price of energy: neither is validated. */
+/** Without carbon, water or a price of energy: none is validated. */
 export const NOWHERE: Region = {
   name: "nowhere",
   carbon: { times: Float64Array.of(0), values: Float64Array.of(0), endSeconds: Number.POSITIVE_INFINITY },
   energyPrice: null,
   pue: 1,
+  water: null,
 };
 
 /** One replica that batches as the engine of the native addon and vLLM v1 do. */

@@ -90,7 +90,7 @@ export function fitItemResponse(targets: ItemResponseTargets): ItemResponse {
       if (wanted[m] >= 0 && wanted[m] <= 1) continue;
       throw new UserError(
         "CANOPY_ACCURACY_RANGE",
-        `accuracy: ${models[m]} on ${datasets[j]} is ${100 * wanted[m]} percent, expected 0 to 100`,
+        `${models[m]} on ${datasets[j]} is ${100 * wanted[m]} percent, expected 0 to 100`,
       );
     }
     const fitted = fitDataset(datasets[j], wanted, phi[j]);
@@ -109,7 +109,6 @@ export type AccuracyTable = Readonly<Record<string, Readonly<Record<string, numb
  * @param datasets names of the workload's task types, or what the experiment maps them to
  * @param models names of the fleet's models, or what the experiment maps them to
  * @param phi dependence of every dataset, or one for all
- * @param where place for messages, e.g. `experiment.yaml:12: accuracy`
  * @throws UserError `CANOPY_ACCURACY_MODEL`, `CANOPY_ACCURACY_DATASET`, `CANOPY_ACCURACY_RANGE`, `CANOPY_ACCURACY_PHI`
  */
 export function itemResponseTargets(
@@ -117,7 +116,6 @@ export function itemResponseTargets(
   datasets: readonly string[],
   models: readonly string[],
   phi: number | Readonly<Record<string, number>>,
-  where: string,
 ): ItemResponseTargets {
   const accuracy = new Float64Array(datasets.length * models.length);
   const phis = new Float64Array(datasets.length);
@@ -126,7 +124,7 @@ export function itemResponseTargets(
     if (row === undefined) {
       throw new UserError(
         "CANOPY_ACCURACY_MODEL",
-        `${where}: the table has no model "${model}", which the fleet serves${suggestion(model, Object.keys(table))}`,
+        `the table has no model "${model}", which the fleet serves${suggestion(model, Object.keys(table))}`,
       );
     }
     for (const [j, dataset] of datasets.entries()) {
@@ -134,13 +132,13 @@ export function itemResponseTargets(
       if (percent === undefined) {
         throw new UserError(
           "CANOPY_ACCURACY_DATASET",
-          `${where}: the table has no dataset "${dataset}" for ${model}, which the workload names${suggestion(dataset, Object.keys(row))}`,
+          `the table has no dataset "${dataset}" for ${model}, which the workload names${suggestion(dataset, Object.keys(row))}`,
         );
       }
       if (!(percent >= 0 && percent <= 100)) {
         throw new UserError(
           "CANOPY_ACCURACY_RANGE",
-          `${where}: ${model} on ${dataset} is ${percent} percent, expected 0 to 100`,
+          `${model} on ${dataset} is ${percent} percent, expected 0 to 100`,
         );
       }
       accuracy[j * models.length + m] = percent / 100;
@@ -151,7 +149,7 @@ export function itemResponseTargets(
     if (value === undefined) {
       throw new UserError(
         "CANOPY_ACCURACY_PHI",
-        `${where}: phi is not given for the dataset "${dataset}"${suggestion(dataset, Object.keys(phi))}`,
+        `phi is not given for the dataset "${dataset}"${suggestion(dataset, Object.keys(phi))}`,
       );
     }
     phis[j] = value;
@@ -183,7 +181,7 @@ function fitDataset(
     const most = informative ? (Math.floor(1000 * largest) / 1000).toString() : "1";
     throw new UserError(
       "CANOPY_ACCURACY_PHI",
-      `accuracy: phi of ${dataset} is ${phi}, expected 0 to ${most}, the most that the accuracies of the models allow`,
+      `phi of ${dataset} is ${phi}, expected 0 to ${most}, the most that the accuracies of the models allow`,
     );
   }
   if (phi === 0 || !informative) return { skill: skillsAt(0), spread: 0 };

@@ -34,7 +34,7 @@ fleet:
   - { endpoint: "big-{n}", count: 2, region: here, model: big, large: true, profile: { law: ${LAW}, power: ${POWER}, kvCapacityTokens: 100000 }, replicas: 2, price: { usdPerGpuHour: 4 }, gpusPerReplica: 2 }
   - { endpoint: small, region: there, model: small, profile: { law: { baseMs: 3, perPrefillTokenMs: 0.01, perDecodeSequenceMs: 0.05, perContextTokenMs: 0.0001 }, power: ${POWER}, kvCapacityTokens: 100000 }, replicas: 2, price: { usdPerReplicaHour: 1 } }
 network: { roundTripMs: { here: 2, there: 60 } }
-regions: { here: { pue: 1.2 }, there: { pue: 1.1 } }
+regions: { here: { pue: 1.2, water: { siteLPerItKwh: { phi: 0.2 }, gridLPerKwh: 1.8 } }, there: { pue: 1.1, water: { siteLPerItKwh: 1, gridLPerKwh: 2 } } }
 signals: { carbon: { here: 400, there: { steps: [[0, 100], [5, 50]] } }, price: { here: 0.1, there: 0.05 } }
 routers: [round-robin, { router: least-loaded, by: utilisation }, { router: cedar-heuristic, as: cedar }]
 seeds: 2
@@ -107,6 +107,7 @@ seeds: 1
       energy_j: "",
       cost_usd: "",
       carbon_g: "",
+      water_l: "",
     });
     expect(result.metrics["e2e_p50_s"]).toBe(0.0205015);
     expect(result.metrics["ttft_p95_s"]).toBe(0.01);
@@ -156,6 +157,15 @@ describe("metrics are those of the request records", async () => {
     expect(metrics["energy_j_per_request"]).toBeCloseTo(sum(number("energy_j")) / 600, 8);
     expect(metrics["carbon_g_per_request"]).toBeCloseTo(sum(number("carbon_g")) / 600, 10);
     expect(metrics["cost_usd_per_request"]).toBeCloseTo(sum(number("cost_usd")) / 600, 12);
+    expect(metrics["water_l_per_request"]).toBeCloseTo(sum(number("water_l")) / 600, 12);
+  });
+
+  test("a tower's water is MARLIN's: 3.306 L evaporated and blown down for a kWh", () => {
+    const litres = { here: (3.6 / 2.45) * 2.25 + 1.8, there: 3 };
+    for (const [region, perKwh] of Object.entries(litres)) {
+      const row = rows.find((one) => one["region"] === region);
+      expect(Number(row?.["water_l"])).toBeCloseTo((Number(row?.["energy_j"]) * perKwh) / 3.6e6, 12);
+    }
   });
 
   test("carbon follows the region's intensity: before 5 s 100 g/kWh there, then 50, always 400 here", () => {

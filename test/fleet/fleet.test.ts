@@ -83,7 +83,13 @@ describe("a fleet from names", () => {
     values: Float64Array.of(1),
     endSeconds: Number.POSITIVE_INFINITY,
   };
-  const regions = ["a", "b"].map((name) => ({ name, carbon: signal, energyPrice: null, pue: 1 }));
+  const regions = ["a", "b"].map((name) => ({
+    name,
+    carbon: signal,
+    energyPrice: null,
+    pue: 1,
+    water: null,
+  }));
   const kvTransfer = { bytesPerSecond: 1e9, latencySeconds: 0 };
   const build = (endpoints: EndpointPlan[], faults: Parameters<typeof buildFleet>[0]["faults"] = []) =>
     buildFleet({ regions, endpoints, faults, kvTransfer });

@@ -55,6 +55,7 @@ function columnsOf(
     energyJoules: floats(() => nan),
     costUsd: floats(() => 0),
     carbonGrams: floats(() => 0),
+    waterLitres: floats(() => 0),
     taskType: bytes(({ taskType = 0 }) => taskType),
     tenant: ints(() => -1),
     predictedAccuracy: floats(({ predicted = nan }) => predicted),
@@ -86,7 +87,11 @@ const affine = { baseMs: 5, perPrefillTokenMs: 0.05, perDecodeSequenceMs: 0.2, p
 const withPower = lawFromAffine(affine, 4, power);
 const withoutPower = lawFromAffine(affine, 4);
 
-function fleetOf(laws = [withPower, withPower], pue = [1.1, 1.5]): Fleet {
+function fleetOf(
+  laws = [withPower, withPower],
+  pue = [1.1, 1.5],
+  water: Fleet["regions"][number]["water"] = null,
+): Fleet {
   const signal = {
     times: Float64Array.of(0),
     values: Float64Array.of(1),
@@ -99,6 +104,7 @@ function fleetOf(laws = [withPower, withPower], pue = [1.1, 1.5]): Fleet {
       carbon: signal,
       energyPrice: null,
       pue: pue[i],
+      water,
     })),
     models: [
       { name: "big", large: true },
@@ -158,6 +164,7 @@ function totalsOf(endpoints: Partial<EndpointTotals>[], more: Partial<RunTotals>
 
 const KNOWN: RunMetricsContext["unknown"] = {
   carbon: undefined,
+  water: undefined,
   energyPrice: undefined,
   price: undefined,
   tokenPrice: undefined,
@@ -370,6 +377,21 @@ describe("cost, energy, carbon", () => {
     const { metrics } = metricsOf(totalsOf([{}, idle]), finishedSink(), fleetOf([withPower, withoutPower]));
     expect(metrics["energy_j_per_request"]).toBe(1000 / 4);
     expect(metrics["energy_server_j_per_request"]).toBeNull();
+  });
+
+  test("water: the site's for energy at the servers, the grid's for that of the facility", () => {
+    const water = { siteLitresPerItKwh: 1.8, gridLitresPerKwh: 3 };
+    const fleet = fleetOf([withPower, withPower], [1.1, 1.5], water);
+    const { metrics } = metricsOf(totalsOf([{}, {}]), finishedSink(), fleet);
+    expect(metrics["water_l_per_request"]).toBeCloseTo((2000 * 4.8) / 3.6e6 / 4, 15);
+    expect(metrics["water_server_l_per_request"]).toBeCloseTo((3500 * 4.8) / 3.6e6 / 4, 15);
+    const facility = 3500 * 1.8 + 1750 * 1.1 * 3 + 1750 * 1.5 * 3;
+    expect(metrics["water_facility_l_per_request"]).toBeCloseTo(facility / 3.6e6 / 4, 15);
+    const { metrics: dry, reasons } = metricsOf(totalsOf([{}, {}]), finishedSink(), fleetOf(), {
+      water: "no water",
+    });
+    expect(dry["water_l_per_1k_tokens"]).toBeNull();
+    expect(reasons["water_l_per_request"]).toBe("no water");
   });
 
   test("unknown prices and intensities give null with their reasons", () => {

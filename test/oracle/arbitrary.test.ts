@@ -72,7 +72,7 @@ describe("random runs of the oracle", () => {
   test("reach every corner", () => {
     const reached = new Map<string, number>();
     const count = (what: string, times: number) => reached.set(what, (reached.get(what) ?? 0) + times);
-    for (const config of fc.sample(arbitraryRun, { numRuns: 150, seed: 5 })) {
+    for (const config of fc.sample(arbitraryRun, { numRuns: 200, seed: 5 })) {
       const { sink, totals, log } = run(config);
       const said = (word: string) => log.filter((line) => line.includes(` ${word} `)).length;
       count("preempted", sum(totals.endpoints.map((e) => e.preemptions)));

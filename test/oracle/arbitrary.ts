@@ -1,6 +1,6 @@
 /** Random runs of the simulator as plain JSON, and the options that a configuration stands for. */
 import fc from "fast-check";
-import type { Batching, Fault } from "../../src/fleet/fleet.ts";
+import type { Batching, Fault, RegionWater } from "../../src/fleet/fleet.ts";
 import type { Answers, RunOptions } from "../../src/simulator/options.ts";
 import {
   type AffineLaw,
@@ -26,6 +26,7 @@ export interface EndpointConfig
 export interface RegionConfig {
   readonly carbon: readonly (readonly [number, number])[];
   readonly energyPrice: readonly (readonly [number, number])[] | null;
+  readonly water: RegionWater | null;
 }
 
 /** A run in JSON: what a failing property prints can be pasted into a test. */
@@ -66,7 +67,8 @@ export function optionsFrom(config: RunConfig, log?: string[]): RunOptions {
           { name: "low", timeFactor: 1.5, powerFactor: 0.625 },
         ],
       })),
-      regions: regions.map(({ carbon, energyPrice }) => ({
+      regions: regions.map(({ carbon, energyPrice, water }) => ({
+        water,
         carbon: track(carbon),
         energyPrice: energyPrice === null ? null : track(energyPrice),
       })),
@@ -175,6 +177,13 @@ const endpoint = (regions: number): fc.Arbitrary<EndpointConfig> =>
 const region: fc.Arbitrary<RegionConfig> = fc.record({
   carbon: steps(fc.integer({ min: 0, max: 900 })),
   energyPrice: fc.option(steps(fc.constantFrom(0, 0.11, 0.3)), { freq: 2 }),
+  water: fc.option(
+    fc.record({
+      siteLitresPerItKwh: fc.constantFrom(0, 1.8),
+      gridLitresPerKwh: fc.constantFrom(0, 0.97, 13.4),
+    }),
+    { freq: 4 },
+  ),
 });
 
 function steps(value: fc.Arbitrary<number>): fc.Arbitrary<[number, number][]> {

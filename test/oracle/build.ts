@@ -88,6 +88,7 @@ export function fleetOf({ endpoints = [{}], regions = [{}], faults = [], kvTrans
       carbon: track([[0, 400]]),
       energyPrice: null,
       pue: 1,
+      water: null,
       ...parts,
     })),
     models: [

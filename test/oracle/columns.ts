@@ -45,6 +45,7 @@ export function readColumns(workload: Workload, endpointNames: readonly string[]
     energyJoules: new Float64Array(n),
     costUsd: new Float64Array(n),
     carbonGrams: new Float64Array(n),
+    waterLitres: new Float64Array(n),
     tenant: new Int32Array(n).fill(-1),
     turns: new Int32Array(n).fill(1),
     difficulty: new Float64Array(n),

@@ -3,11 +3,11 @@ import { optionsFrom, type RunConfig } from "./arbitrary.ts";
 import { type RecordedRow, type RecordingSink, recordingSink, type Simulate } from "./build.ts";
 
 /**
- * Energy, cost and carbon are sums whose terms the two implementations add in another order (the fast path takes
+ * Energy, cost, carbon and water are sums whose terms the two implementations add in another order (the fast path takes
  * differences of running sums): equal to this relative error. Everything else must be the same bits.
  */
 const METER_TOLERANCE = 1e-9;
-const METERED: ReadonlySet<string> = new Set(["energyJoules", "costUsd", "carbonGrams"]);
+const METERED: ReadonlySet<string> = new Set(["energyJoules", "costUsd", "carbonGrams", "waterLitres"]);
 const COUNTS: ReadonlySet<string> = new Set([
   "iterations",
   "outsideIterations",

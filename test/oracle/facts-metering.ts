@@ -97,6 +97,22 @@ export function describeMeteringFacts(name: string, simulate: Simulate): void {
       expect(totals.endpoints[0].energyUsd).toBeCloseTo((ONE_JOULES * 0.3) / 3.6e6, 15);
     });
 
+    test("water is the site's and the grid's for each joule, wherever it was used", () => {
+      const rows = [one];
+      const wet = { siteLitresPerItKwh: 1.8, gridLitresPerKwh: 2.2 };
+      const alone = runParts(simulate, { regions: [{ water: wet }], rows });
+      expect(alone.sink.row(0).waterLitres).toBeCloseTo((ONE_JOULES * 4) / 3.6e6, 15);
+      expect(runParts(simulate, { rows }).sink.row(0).waterLitres).toBeNaN();
+      // The prompt in one region, the outputs in another.
+      const parted = runParts(simulate, {
+        endpoints: [{ role: "prefill" }, { role: "decode", region: 1 }],
+        regions: [{ water: wet }, { water: { siteLitresPerItKwh: 0, gridLitresPerKwh: 10 } }],
+        rows,
+        router: routerOf((gateway) => ({ arrival: (request) => gateway.host.place(request, 0, 1) })),
+      });
+      expect(parted.sink.row(0).waterLitres).toBeCloseTo((6 * 4 + 400 * 0.0105015 * 10) / 3.6e6, 15);
+    });
+
     test("host power runs while a replica is up", () => {
       const endpoints = [{ hostWattsPerReplica: 30, replicas: 2 }];
       const { totals } = runParts(simulate, { endpoints, rows: [one], horizonSeconds: 2 });

@@ -31,6 +31,14 @@ function energyUsdOf(sim: Sim, site: Site, watts: number, from: number, to: numb
   return energyPrice === null ? 0 : priced(energyPrice, watts, from, to);
 }
 
+/** Water at the site and at the power stations for energy of the GPUs; NaN where nobody knows. */
+function litresOf(sim: Sim, site: Site, joules: number): number {
+  const { water } = sim.options.fleet.regions[site.endpoint.region];
+  if (water === null) return Number.NaN;
+  const kwh = joules / JOULES_PER_KWH;
+  return water.siteLitresPerItKwh * kwh + water.gridLitresPerKwh * kwh;
+}
+
 interface Share {
   readonly job: Job;
   readonly ofEnergy: number;
@@ -47,6 +55,7 @@ function charge(
 ): void {
   const joules = watts * (to - from);
   const grams = gramsOf(sim, site, watts, from, to);
+  const litres = litresOf(sim, site, joules);
   const usd = (site.endpoint.usdPerReplicaHour / 3600) * (to - from);
   site.totals.busySeconds += to - from;
   site.totals.activeJoules += joules;
@@ -56,6 +65,7 @@ function charge(
   for (const { job, ofEnergy, ofCost } of shares) {
     sim.columns.energyJoules[job.id] += joules * ofEnergy;
     sim.columns.carbonGrams[job.id] += grams * ofEnergy;
+    sim.columns.waterLitres[job.id] += litres * ofEnergy;
     sim.columns.costUsd[job.id] += usd * ofCost;
     site.totals.literalJoules += joules;
     site.totals.literalGrams += grams;

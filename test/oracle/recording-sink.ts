@@ -24,6 +24,7 @@ const COLUMN_NAMES: readonly (keyof RecordColumns)[] = [
   "energyJoules",
   "costUsd",
   "carbonGrams",
+  "waterLitres",
   "taskType",
   "tenant",
   "predictedAccuracy",

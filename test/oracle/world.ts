@@ -35,6 +35,15 @@ export function newWorld(sim: Sim, telemetry: Telemetry): World & { hidden?: Cla
       roundTripSeconds: Float64Array.from(endpoints, (e) => e.roundTripSeconds),
       law: endpoints.map((e) => e.law),
     },
+    regions: {
+      pue: Float64Array.from(regions, (region) => region.pue),
+      siteLitresPerItKwh: Float64Array.from(regions, (region) =>
+        region.water === null ? Number.NaN : region.water.siteLitresPerItKwh,
+      ),
+      gridLitresPerKwh: Float64Array.from(regions, (region) =>
+        region.water === null ? Number.NaN : region.water.gridLitresPerKwh,
+      ),
+    },
     telemetry: telemetry.view,
     signals: {
       regions: regions.map((region) => region.name),

@@ -17,7 +17,15 @@ test("no two routers agree on every placement, but for declared ablations and al
     const capped = suiteEndpoints.map((e) => ({ ...e, maxOutstanding: 4 }));
     // Where nothing needs the large model there is more to choose.
     const free = rows.map((row) => ({ ...row, needsLarge: false }));
-    const runs = [{}, { latency: "e2e" as const }, { endpoints: capped }, { rows: free }].map((parts) =>
+    const alike = suiteEndpoints.map((e) => ({ ...e, model: 0 }));
+    const parts = [
+      {},
+      { latency: "e2e" as const },
+      { endpoints: capped },
+      { rows: free },
+      { endpoints: alike },
+    ];
+    const runs = parts.map((parts) =>
       placementsOf(runRouter(simulate, definition, { rows, ...parts }, suiteSettingOf(definition.id))),
     );
     const other = seen.get(runs.join("|"));

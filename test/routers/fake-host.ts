@@ -144,6 +144,11 @@ function makeWorld(options: FakeWorldOptions, clock: { readonly now: number }) {
       roundTripSeconds: floats((e) => e.roundTripSeconds ?? 0),
       law: list.map(fakeLaw),
     },
+    regions: {
+      pue: new Float64Array(regions.length).fill(1),
+      siteLitresPerItKwh: new Float64Array(regions.length).fill(Number.NaN),
+      gridLitresPerKwh: new Float64Array(regions.length).fill(Number.NaN),
+    },
     telemetry: {
       takenAtSeconds: 0,
       up: new Uint8Array(n).fill(1),
@@ -203,7 +208,13 @@ export class FakeHost implements RouterHost {
   readonly world: FakeWorld;
   readonly timers: Timer[] = [];
   /** Endpoints of the placements in order, and the request of each. */
-  readonly placements: { request: number; endpoint: number; priority: number; atSeconds: number }[] = [];
+  readonly placements: {
+    request: number;
+    endpoint: number;
+    decodeAt: number;
+    priority: number;
+    atSeconds: number;
+  }[] = [];
   readonly holds: number[] = [];
   readonly releases: number[] = [];
   readonly rejections: { request: number; reason: string }[] = [];
@@ -350,7 +361,7 @@ export class FakeHost implements RouterHost {
     return endpoint;
   }
 
-  place(request: number, endpoint: number, _decodeAt = -1, priority = 0): boolean {
+  place(request: number, endpoint: number, decodeAt = -1, priority = 0): boolean {
     const { telemetry, requests, endpoints } = this.world;
     if (requests.needsLarge[request] === 1 && endpoints.large[endpoint] === 0) {
       throw new Error(`request ${request} needs the large model, endpoint ${endpoint} has the small one`);
@@ -365,7 +376,7 @@ export class FakeHost implements RouterHost {
     this.held--;
     this.placedCount++;
     if (this.recording) this.#at.set(request, endpoint);
-    if (this.recording) this.placements.push({ request, endpoint, priority, atSeconds: this.now });
+    if (this.recording) this.placements.push({ request, endpoint, decodeAt, priority, atSeconds: this.now });
     return true;
   }
 

@@ -25,14 +25,15 @@ export const suiteEndpoints = [2e-4, 2e-4, 1e-4, 1e-4, 3e-5, 3e-5].map((perPromp
 });
 
 export const suiteRegions = [
-  { carbon: track([[0, 400]]) },
+  { carbon: track([[0, 400]]), water: { siteLitresPerItKwh: 1.8, gridLitresPerKwh: 5 } },
   {
     carbon: track([
       [0, 350],
       [10, 250],
     ]),
+    water: { siteLitresPerItKwh: 0.2, gridLitresPerKwh: 1 },
   },
-  { carbon: track([[0, 80]]) },
+  { carbon: track([[0, 80]]), water: { siteLitresPerItKwh: 1.8, gridLitresPerKwh: 2 } },
 ];
 
 /**

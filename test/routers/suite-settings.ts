@@ -26,6 +26,16 @@ const cedar: SuiteSetting = {
     dense: "typescript",
   },
 };
+/** Epochs that the suite's 20 s have several of, and planners that take milliseconds. */
+const planned = (planner: object): SuiteSetting => ({ parameters: { epochSeconds: 4, planner } });
+const marlin = planned({
+  steps: 4,
+  batch: 4,
+  learningStarts: 4,
+  actorHidden: [8],
+  criticHidden: [8],
+  herCopies: 1,
+});
 
 const settings: Readonly<Record<string, SuiteSetting>> = {
   cedar,
@@ -35,6 +45,22 @@ const settings: Readonly<Record<string, SuiteSetting>> = {
   "caps-no-tenant": caps,
   "caps-no-predictor": caps,
   "slo-aware": { parameters: { pools } },
+  "marlin-balanced": marlin,
+  "marlin-min-latency": marlin,
+  "marlin-min-carbon": marlin,
+  "marlin-min-water": marlin,
+  "marlin-min-cost": marlin,
+  nsga2: planned({ population: 8, generations: 2 }),
+  perllm: planned({ batches: 20 }),
+  slit: planned({ population: 8, generations: 1, neighbours: 4, localMoves: 2, trees: 2, treeDepth: 2 }),
+  qlearning: planned({ moves: 4 }),
+  ddqn: planned({ groups: 10, hidden: [8], replay: 50, batch: 4 }),
+  actorcritic: planned({ environments: 2, updates: 1, hidden: 8 }),
+  uniform: planned({}),
+  nearest: planned({}),
+  "greedy-carbon": planned({}),
+  "greedy-water": planned({}),
+  "greedy-cost": planned({}),
 };
 
 /** Setting of a registered router; empty for those that need nothing. */

@@ -21,6 +21,7 @@ const NAMES = [
   "energyJoules",
   "costUsd",
   "carbonGrams",
+  "waterLitres",
   "taskType",
   "tenant",
   "predictedAccuracy",

@@ -135,8 +135,9 @@ describe("unit and origin of time", () => {
         { law, roundTripSeconds: 1 / 32, batching: { kvBlocks: 50, maxRequests: 8 } },
         { law },
       ];
+      const regions = [{ water: { siteLitresPerItKwh: 1.8, gridLitresPerKwh: 2 } }];
       return outcomeOf(
-        optionsOf({ fleet: fleetOf({ endpoints }), workload: traceOf(rows), router: cycleRouter() }),
+        optionsOf({ fleet: fleetOf({ endpoints, regions }), workload: traceOf(rows), router: cycleRouter() }),
       );
     };
     const early = startingAt(0);
@@ -256,7 +257,8 @@ function slowed(config: RunConfig): RunConfig {
         double,
       ),
     })),
-    regions: config.regions.map(({ carbon, energyPrice }) => ({
+    regions: config.regions.map(({ carbon, energyPrice, water }) => ({
+      water,
       carbon: steps(carbon),
       energyPrice: energyPrice === null ? null : steps(energyPrice),
     })),

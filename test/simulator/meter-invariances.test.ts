@@ -30,7 +30,8 @@ type Steps = readonly (readonly [number, number])[];
 
 /** The configuration with other carbon tracks and prices. */
 function withSignals(config: RunConfig, change: (steps: Steps) => Steps): RunConfig {
-  const regions = config.regions.map(({ carbon, energyPrice }) => ({
+  const regions = config.regions.map(({ carbon, energyPrice, water }) => ({
+    water,
     carbon: change(carbon),
     energyPrice: energyPrice === null ? null : change(energyPrice),
   }));
@@ -206,7 +207,13 @@ function metricsOf(options: RunOptions, fleet: Fleet) {
   sink.close(totals.horizonSeconds, totals.endSeconds);
   const { metrics } = runMetrics(totals, sink, {
     fleet,
-    unknown: { carbon: undefined, energyPrice: undefined, price: undefined, tokenPrice: undefined },
+    unknown: {
+      carbon: undefined,
+      water: undefined,
+      energyPrice: undefined,
+      price: undefined,
+      tokenPrice: undefined,
+    },
     taskTypes: [],
     tokenPrices: fleet.endpoints.map(() => ({ prompt: 1, output: 1 })),
   });

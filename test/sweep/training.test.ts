@@ -1,9 +1,11 @@
 /** Training end to end, with a router that learns the mean output of the training requests. */
+import { createHash } from "node:crypto";
 import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { beforeAll, describe, expect, test } from "vitest";
+import { trainingFacts } from "../../src/cli/training-facts.ts";
 import { type ExperimentPlan, expandExperiment } from "../../src/experiment/expand.ts";
 import { parseExperiment } from "../../src/experiment/load.ts";
 import type { RunResult } from "../../src/experiment/run-spec.ts";
@@ -221,6 +223,53 @@ describe("a trace", () => {
     for (const { metrics } of results.values()) expect(metrics).toMatchObject({ finished: 60 });
     const [learner] = [...results.values()].filter(({ metrics }) => "learned_from" in metrics);
     expect(learner.metrics["learned_from"]).toBe(40);
+  });
+});
+
+describe("what a training depends on", () => {
+  test("CAPS's variants share one predictor; its rows and pools make another", async () => {
+    const variants = "caps, caps-no-carbon, caps-no-tenant, caps-no-predictor";
+    const changed = "{ router: caps, as: b, beta: 2, gateSeconds: 0, ownQueue: room }";
+    const plan = await planOf(withRouters(`[${variants}, ${changed}]`));
+    expect(plan.trainings).toHaveLength(1);
+    expect(plan.runs.slice(0, 5).map(({ router }) => router.training !== null)).toEqual([
+      true,
+      true,
+      true,
+      false,
+      true,
+    ]);
+    expect(trainingFacts(plan, null)).toMatchObject([
+      {
+        routers: ["caps", "caps-no-carbon", "caps-no-tenant", "b"],
+        requests: 5000,
+        artefacts: [{ name: "predictor", sha256: null, rows: null }],
+      },
+    ]);
+    const other = "{ router: caps, as: c, trainingRows: 1000 }, { router: caps, as: d, pools: { lp: [e*] } }";
+    expect((await planOf(withRouters(`[caps, ${other}]`))).trainings).toHaveLength(3);
+  });
+
+  test("not on what is shown of the runs", async () => {
+    const keys = await Promise.all(
+      ["", "outputs: { breakdowns: [{ by: [tier] }] }\n"].map(async (outputs) =>
+        (await planOf(EXPERIMENT + outputs)).trainings.map(({ key }) => key),
+      ),
+    );
+    expect(keys[0]).toEqual(keys[1]);
+  });
+});
+
+describe("what is said of a training", () => {
+  test("its artefacts by hash, and the rows of one that names them", async () => {
+    const plan = await planOf(EXPERIMENT, ["seeds=1"]);
+    await run(plan, 0, "facts");
+    const kept = join(folder, "facts", "trained");
+    const bytes = readFileSync(join(kept, plan.trainings[0].key, "artefact-0"));
+    const sha256 = createHash("sha256").update(bytes).digest("hex");
+    expect(trainingFacts(plan, kept)).toMatchObject([
+      { routers: ["learner"], seed: 1_000_003, artefacts: [{ name: "mean", sha256, rows: null }] },
+    ]);
   });
 });
 

@@ -18,7 +18,7 @@ const table: AccuracyTable = {
 const datasets = ["easy", "hard", "flat"];
 const models = ["small", "middle", "big"];
 const phi = { easy: 0.45, hard: 0.3, flat: 0 };
-const targets = itemResponseTargets(table, datasets, models, phi, "test");
+const targets = itemResponseTargets(table, datasets, models, phi);
 const fitted = fitItemResponse(targets);
 
 /** Share of right answers over the difficulties, by Simpson's rule on a grid of its own. */
@@ -162,28 +162,28 @@ describe("what a table can get wrong", () => {
     m: string[],
     p: number | Record<string, number> = 0.1,
     t: AccuracyTable = table,
-  ) => itemResponseTargets(t, d, m, p, "file.yaml:3: accuracy");
+  ) => itemResponseTargets(t, d, m, p);
 
   test("a dataset or a model that it does not have is named, with the nearest", () => {
     expect(() => targetsOf(["easi"], models)).toThrow(
-      'file.yaml:3: accuracy: the table has no dataset "easi" for small, which the workload names (did you mean "easy"?)',
+      'the table has no dataset "easi" for small, which the workload names (did you mean "easy"?)',
     );
     expect(() => targetsOf(["easy"], ["smal"])).toThrow(
-      'file.yaml:3: accuracy: the table has no model "smal", which the fleet serves (did you mean "small"?)',
+      'the table has no model "smal", which the fleet serves (did you mean "small"?)',
     );
     expect(() => targetsOf(["easy"], ["constructor"])).toThrow(/no model "constructor"/);
   });
 
   test("an accuracy above 100 percent", () => {
     expect(() => targetsOf(["easy"], ["m"], 0, { m: { easy: 101 } })).toThrow(
-      "file.yaml:3: accuracy: m on easy is 101 percent, expected 0 to 100",
+      "m on easy is 101 percent, expected 0 to 100",
     );
   });
 
   test("a phi that the accuracies cannot have: the largest is sqrt(p (1 - q) / (q (1 - p)))", () => {
     // Small models right on 20 %, big on 77 %: nested answers give sqrt(.2 * .23 / (.77 * .8)) = 0.2733.
     expect(() => fitItemResponse(targetsOf(["hard"], ["small", "big"], 0.5))).toThrow(
-      /^accuracy: phi of hard is 0.5, expected 0 to 0.27\d?, the most that the accuracies of the models allow$/,
+      /^phi of hard is 0.5, expected 0 to 0.27\d?, the most that the accuracies of the models allow$/,
     );
     expect(() => targetsOf(["easy"], models, { eazy: 0.2 })).toThrow(
       /phi is not given for the dataset "easy"/,

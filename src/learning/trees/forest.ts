@@ -29,11 +29,11 @@ export class Forest {
   readonly depth: number;
   readonly trees: readonly Tree[];
   /** Cuts of each feature that the trees use, ascending, filled up with Infinity to a power of two less one. */
-  readonly #cuts: readonly Float64Array[];
+  readonly cuts: readonly Float64Array[];
   /** [trees, 2^depth], slot 1 the root: feature << 8 | cut. A row goes right where it is above the cut. */
   readonly #nodes: Uint16Array | Int32Array;
-  /** [trees, 2^depth]. */
-  readonly #leaves: Float64Array;
+  /** [trees, filled up to a multiple of four; 2^depth]: what each leaf adds, those of the full depth. */
+  readonly leaves: Float64Array;
   /** For each feature: feature << 8 | cuts below the row's value. */
   readonly #place: Int32Array;
   readonly #base: Float64Array;
@@ -51,7 +51,7 @@ export class Forest {
     for (const tree of trees)
       for (let slot = 1; slot < 2 ** depth; slot++)
         if (tree.feature[slot] >= 0) thresholds[tree.feature[slot]].add(tree.threshold[slot]);
-    this.#cuts = thresholds.map((set, f) => {
+    this.cuts = thresholds.map((set, f) => {
       if (set.size > 255) throw new RangeError(`feature ${features[f]}: ${set.size} cuts, at most 255 fit`);
       const length = 2 ** Math.ceil(Math.log2(set.size + 1)) - 1;
       const sorted = [...set].sort((a, b) => a - b);
@@ -61,7 +61,7 @@ export class Forest {
     const slots = 2 ** depth;
     // Half the memory, so that more of it stays near, where the numbers of features allow it.
     this.#nodes = new (features.length > 256 ? Int32Array : Uint16Array)(padded * slots);
-    this.#leaves = new Float64Array(padded * slots);
+    this.leaves = new Float64Array(padded * slots);
     this.#place = new Int32Array(Math.max(1, features.length));
     for (const [t, tree] of trees.entries()) this.#lay(tree, t * slots);
   }
@@ -75,11 +75,11 @@ export class Forest {
       const above = slot > 1 && tree.feature[slot >> 1] < 0;
       if (above) value[slot] = value[slot >> 1];
       if (feature >= 0)
-        this.#nodes[at + slot] = (feature << 8) | this.#cuts[feature].indexOf(tree.threshold[slot]);
+        this.#nodes[at + slot] = (feature << 8) | this.cuts[feature].indexOf(tree.threshold[slot]);
     }
     for (let leaf = 0; leaf < slots; leaf++) {
       const slot = slots + leaf;
-      this.#leaves[at + leaf] = tree.feature[slot >> 1] < 0 ? value[slot >> 1] : tree.value[slot];
+      this.leaves[at + leaf] = tree.feature[slot >> 1] < 0 ? value[slot >> 1] : tree.value[slot];
     }
   }
 
@@ -107,7 +107,7 @@ export class Forest {
   place(row: Float64Array, at: number, from: number, to: number): void {
     const place = this.#place;
     for (let f = from; f < to; f++) {
-      const cuts = this.#cuts[f];
+      const cuts = this.cuts[f];
       const value = row[at + f];
       let below = 0;
       for (let step = (cuts.length + 1) >> 1; step > 0; step >>= 1)
@@ -125,7 +125,7 @@ export class Forest {
   /** Writes the score of the row that `place` was given to `out[at]`: a fraction handed back by a call may be boxed. */
   scoreInto(out: Float64Array, at: number): void {
     const nodes = this.#nodes;
-    const leaves = this.#leaves;
+    const leaves = this.leaves;
     const place = this.#place;
     const depth = this.depth;
     const slots = 1 << depth;

@@ -119,6 +119,7 @@ export class CapsRouter implements Router {
       this.#notes,
       this.#gates.open,
       p.forcedStart === "batch",
+      p.ownQueue,
       (request, slot, pool, endpoint) => this.#placed(request, slot, pool, endpoint),
     );
     this.#evaluation = new PoolEvaluation(
@@ -127,6 +128,7 @@ export class CapsRouter implements Router {
       this.#pools,
       this.#rooms,
       this.#gates,
+      this.#queues,
       service,
       this.#costs,
       p,
@@ -287,24 +289,41 @@ export class CapsRouter implements Router {
     const needsLarge = this.#world.requests.needsLarge[request];
     const endpoint = this.#rooms.leastOutstanding(this.#pools[LP], needsLarge, false);
     if (endpoint < 0) return;
-    if (this.#evaluation.latencySeconds(endpoint) > this.#evaluation.slackSeconds[0]) this.#pause(endpoint);
+    if (this.#evaluation.latencySeconds(endpoint) <= this.#evaluation.slackSeconds[0]) return;
+    const slot = this.#youngest(endpoint);
+    if (slot >= 0) this.#pause(slot);
   }
 
-  /** Pauses the youngest request of another class where no endpoint has room for gold. */
+  /** Pauses the youngest request of another class in the pool where no endpoint has room for gold. */
   #makeRoom(request: number): void {
     const needsLarge = this.#world.requests.needsLarge[request];
-    const endpoint = this.#rooms.leastOutstanding(this.#pools[LP], needsLarge, true);
-    if (endpoint < 0) return;
-    this.#pause(endpoint);
+    const { up } = this.#world.telemetry;
+    const { large } = this.#world.endpoints;
+    const { placement } = this.#notes;
+    const pool = this.#pools[LP];
+    let youngest = -1;
+    for (let i = 0; i < pool.length; i++) {
+      const e = pool[i];
+      if (up[e] === 0 || large[e] < needsLarge) continue;
+      const slot = this.#youngest(e);
+      if (slot >= 0 && (youngest < 0 || placement[slot] > placement[youngest])) youngest = slot;
+    }
+    if (youngest < 0) return;
+    this.#pause(youngest);
     this.#queues.drain(LP);
   }
 
-  #pause(endpoint: number): void {
-    const { at, pauses, slots } = this.#notes;
+  /** Slot of the request placed last at an endpoint among those that may be paused; -1 for none. */
+  #youngest(endpoint: number): number {
+    const { at, pauses } = this.#notes;
     const most = this.#p.preemptionsPerRequest;
     let slot = this.#pausable.lastOf(endpoint);
     while (slot >= 0 && (pauses[slot] >= most || at[slot] !== AT.placed)) slot = this.#pausable.before(slot);
-    if (slot < 0) return;
+    return slot;
+  }
+
+  #pause(slot: number): void {
+    const { at, pauses, slots } = this.#notes;
     pauses[slot]++;
     at[slot] = AT.leaving;
     this.#pausing = true;
@@ -328,6 +347,7 @@ export class CapsRouter implements Router {
     notes.at[slot] = AT.placed;
     this.#placements[pool]++;
     if (pool !== LP) return;
+    notes.placement[slot] = this.#placements[LP];
     const tier = this.#rules.countsAs[this.#world.requests.tier[request]];
     if (this.#rules.isGold[tier] === 0) this.#pausable.append(endpoint, slot);
   }

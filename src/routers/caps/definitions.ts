@@ -5,7 +5,7 @@ import { defineRouter, type RouterHost, type World } from "../contract.ts";
 import { CapsRouter, type CapsVariant } from "./caps-router.ts";
 import { LearnedCosts } from "./learned-costs.ts";
 import { type CapsParameters, capsParameters } from "./parameters.ts";
-import { CapsTrainingRouter, PREDICTOR } from "./training-router.ts";
+import { CapsTrainingRouter, PREDICTOR, type PredictorBasis, predictorBasis } from "./training-router.ts";
 
 /** The predictor that training left, read for the workload at hand. */
 function predictedCosts(world: World, host: RouterHost, { lengthQuantile }: CapsParameters): LearnedCosts {
@@ -23,7 +23,9 @@ function predictedCosts(world: World, host: RouterHost, { lengthQuantile }: Caps
 const full: CapsVariant = { carbon: true, tenants: true, costs: predictedCosts };
 const training = {
   artefacts: [PREDICTOR],
-  create: (values: CapsParameters) => new CapsTrainingRouter(values),
+  name: "caps-predictor",
+  basis: predictorBasis,
+  create: (values: PredictorBasis) => new CapsTrainingRouter(values),
 };
 
 export const caps = defineRouter({
@@ -66,10 +68,7 @@ export const capsNoCarbon = defineRouter({
   ablationOf: "caps",
   parameters: noCarbonParameters,
   create: (values: NoCarbonParameters) => new CapsRouter({ ...values, beta: 0 }, { ...full, carbon: false }),
-  training: {
-    ...training,
-    create: (values: NoCarbonParameters) => new CapsTrainingRouter({ ...values, beta: 0 }),
-  },
+  training,
 });
 
 export const capsNoTenant = defineRouter({

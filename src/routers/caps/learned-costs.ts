@@ -1,7 +1,7 @@
 import type { CostPredictor, LengthQuantile } from "../../learning/cost-predictor/cost-predictor.ts";
 import { fillLoad, type PoolLoad } from "../../learning/cost-predictor/features.ts";
 import { TenantStatistics } from "../../learning/cost-predictor/tenant-statistics.ts";
-import type { Forest } from "../../learning/trees/forest.ts";
+import { type FastForest, fastForest } from "../../learning/trees/masked-forest.ts";
 import type { World } from "../contract.ts";
 import type { CostModel } from "./cost-model.ts";
 import { type Clock, PromptRow } from "./prompt-row.ts";
@@ -10,30 +10,30 @@ import { type Clock, PromptRow } from "./prompt-row.ts";
 export class LearnedCosts implements CostModel {
   readonly classifies: boolean;
   readonly #world: World;
-  readonly #predictor: CostPredictor;
   readonly #tenants = new TenantStatistics();
   readonly #prompt: PromptRow;
-  readonly #risk: Forest;
+  readonly #length: FastForest;
+  readonly #risk: FastForest;
   /** Added to the predicted logarithm of the length. */
   readonly #shift = new Float64Array(1);
 
   constructor(world: World, clock: Clock, predictor: CostPredictor, lengthQuantile: LengthQuantile) {
     this.#world = world;
-    this.#predictor = predictor;
     this.#prompt = new PromptRow(world, clock, this.#tenants, predictor.names.taskTypes);
-    this.#risk = predictor.risk ?? predictor.length;
+    this.#length = fastForest(predictor.length);
+    this.#risk = predictor.risk === undefined ? this.#length : fastForest(predictor.risk);
     this.#shift[0] = predictor.lengthShift(lengthQuantile);
     this.classifies = predictor.risk !== undefined;
   }
 
   expect(request: number, tier: number, out: Float64Array, at: number): void {
     const { row } = this.#prompt;
-    const { length } = this.#predictor;
+    const { features } = this.#prompt;
     this.#prompt.fill(request, tier);
-    length.place(row, 0, 0, length.features.length);
-    length.scoreInto(out, at);
+    this.#length.place(row, 0, 0, features);
+    this.#length.scoreInto(out, at);
     out[at] = Math.max(1, Math.expm1(out[at] + this.#shift[0]));
-    if (this.classifies) this.#predictor.placePrompt(row, 0);
+    if (this.classifies) this.#risk.place(row, 0, 0, features);
   }
 
   risk(load: PoolLoad, out: Float64Array, at: number): void {

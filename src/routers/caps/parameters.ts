@@ -33,6 +33,10 @@ export const pollSecondsParameter = z
   .default(0.1)
   .describe("Seconds between two looks at endpoints without maxOutstanding, while requests wait");
 
+/** Which of the requests that the router keeps for a pool are ahead of one that comes. */
+const OWN_QUEUE = ["all", "room", "none"] as const;
+export type OwnQueue = (typeof OWN_QUEUE)[number];
+
 const pool = z.enum(["lp", "cp", "bp"]);
 
 /** Every figure of CAPS that the paper gives or leaves open, with the specification's defaults. */
@@ -86,6 +90,12 @@ export const capsParameters = z.strictObject({
     .enum(["batch", "due"])
     .default("batch")
     .describe("A request that may wait no longer starts batch: a round as in a window, due: those due alone"),
+  ownQueue: z
+    .enum(OWN_QUEUE)
+    .default("all")
+    .describe(
+      "Which requests that the router keeps for a pool the score counts as ahead there: all, those that wait for room, none",
+    ),
   preempt: z
     .enum(["late", "full", "off"])
     .default("late")

@@ -3,6 +3,7 @@ import type { CostModel } from "./cost-model.ts";
 import type { CapsParameters } from "./parameters.ts";
 import type { PoolGates } from "./pool-gates.ts";
 import { PoolLoads } from "./pool-load.ts";
+import type { PoolQueues } from "./pool-queues.ts";
 import { BP, POOLS } from "./pools.ts";
 import { relativeWatts } from "./power-curve.ts";
 import type { Clock } from "./prompt-row.ts";
@@ -13,7 +14,7 @@ import type { ServiceCosts } from "./service-costs.ts";
 /** Steps of the tabulated power curve. */
 const POWER_STEPS = 1024;
 
-/** Seconds of a request: queued prompts ahead and network; prompt; GPU seconds at the reference batch; all of it; its share. */
+/** Seconds of a request: what is ahead, and network; prompt; GPU seconds at the reference batch; all of it; its share. */
 const WAIT = 0;
 const PREFILL = 1;
 const COST = 2;
@@ -22,7 +23,7 @@ const SHARE = 4;
 
 /**
  * CAPS's score of a request in each pool: goodput, carbon and risk at the pool's endpoint with the fewest outstanding
- * requests. Waiting on purpose is no waiting here: the objective of a deferred request counts from the end of its
+ * requests. What the router keeps for the pool is ahead of the request there. Waiting on purpose is no waiting here: the objective of a deferred request counts from the end of its
  * wait, and its carbon is that of its planned start.
  */
 export class PoolEvaluation {
@@ -42,6 +43,7 @@ export class PoolEvaluation {
   readonly #pools: readonly Int32Array[];
   readonly #rooms: Rooms;
   readonly #gates: PoolGates;
+  readonly #queues: PoolQueues;
   readonly #service: ServiceCosts;
   readonly #costs: CostModel;
   readonly #p: CapsParameters;
@@ -66,6 +68,7 @@ export class PoolEvaluation {
     pools: readonly Int32Array[],
     rooms: Rooms,
     gates: PoolGates,
+    queues: PoolQueues,
     service: ServiceCosts,
     costs: CostModel,
     p: CapsParameters,
@@ -75,6 +78,7 @@ export class PoolEvaluation {
     this.#pools = pools;
     this.#rooms = rooms;
     this.#gates = gates;
+    this.#queues = queues;
     this.#service = service;
     this.#costs = costs;
     this.#p = p;
@@ -153,7 +157,8 @@ export class PoolEvaluation {
   }
 
   #evaluate(pool: number, needsLarge: number): void {
-    this.#loads[pool].read(this.#pools[pool]);
+    const queues = this.#queues;
+    this.#loads[pool].read(this.#pools[pool], queues.aheadOf(pool), queues.aheadTokens, pool);
     this.#time(pool, this.#rooms.leastOutstanding(this.#pools[pool], needsLarge, true));
     this.rate[pool] = this.outputs[0] / (this.#times[WAIT] + this.#times[ELAPSED]);
     this.#weighCarbon(pool);
@@ -171,13 +176,26 @@ export class PoolEvaluation {
     const prefill = this.promptTokens * perToken;
     const outputs = this.outputs[0];
     const cost = prefill + outputs * this.#service.outputSeconds[e] * factor;
-    times[WAIT] = (telemetry.queuedPrefillTokens[e] / replicas) * perToken + endpoints.roundTripSeconds[e];
+    const load = this.#loads[pool];
+    const steps = this.#service.stepSeconds[e];
+    // Prompts at the endpoint, the endpoint's part of those that the router keeps, and the outputs that end before a
+    // place in a batch is free.
+    const prompts =
+      telemetry.queuedPrefillTokens[e] / replicas +
+      this.#queues.aheadTokens[pool] / Math.max(1, load.replicas);
+    times[WAIT] = prompts * perToken + endpoints.roundTripSeconds[e];
+    const most = pool === BP ? Math.min(batchRequests, endpoints.maxRequests[e]) : endpoints.maxRequests[e];
+    const places = most * load.replicas;
+    if (load.outstanding >= places) {
+      const full = Math.min(steps.length - 1, most);
+      const outputSeconds = this.#world.meanOutputTokens * steps[full] * factor;
+      times[WAIT] += ((load.outstanding + 1 - places) / Math.max(1, places)) * outputSeconds;
+    }
     times[PREFILL] = prefill;
     times[COST] = cost;
     times[ELAPSED] = cost;
     times[SHARE] = cost;
     if (tau === "literal") return;
-    const steps = this.#service.stepSeconds[e];
     const planned =
       pool === BP
         ? Math.round(batchUtilisation * batchRequests)

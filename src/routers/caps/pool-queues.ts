@@ -1,6 +1,7 @@
 import type { RouterHost, World } from "../contract.ts";
 import { LanedHeap } from "../ingress/laned-heap.ts";
 import { SlotHeap } from "../ingress/slot-heap.ts";
+import type { OwnQueue } from "./parameters.ts";
 import { BP, CP, LP, POOLS } from "./pools.ts";
 import { AT, type RequestNotes } from "./request-notes.ts";
 import type { Rooms } from "./rooms.ts";
@@ -14,6 +15,8 @@ const NO_LIMIT = Float64Array.of(Number.POSITIVE_INFINITY);
 export class PoolQueues {
   /** Placements because a request might wait no longer. */
   forced = 0;
+  /** Prompt tokens to compute of the requests that {@link aheadOf} counts. */
+  readonly aheadTokens = new Float64Array(POOLS.length);
   readonly #world: World;
   readonly #host: RouterHost;
   readonly #pools: readonly Int32Array[];
@@ -21,6 +24,7 @@ export class PoolQueues {
   readonly #notes: RequestNotes;
   readonly #open: Uint8Array;
   readonly #dueStartsRound: boolean;
+  readonly #counted: OwnQueue;
   readonly #placed: (request: number, slot: number, pool: number, endpoint: number) => void;
   /** By the order in which they leave, and by the time at which they must. */
   readonly #queues = POOLS.map(() => new LanedHeap());
@@ -32,6 +36,7 @@ export class PoolQueues {
   /**
    * @param open 1 for pools that let requests go
    * @param dueStartsRound a request of the delay-tolerant pool that may wait no longer opens it for this round
+   * @param counted which requests {@link aheadOf} counts
    */
   constructor(
     world: World,
@@ -41,6 +46,7 @@ export class PoolQueues {
     notes: RequestNotes,
     open: Uint8Array,
     dueStartsRound: boolean,
+    counted: OwnQueue,
     placed: (request: number, slot: number, pool: number, endpoint: number) => void,
   ) {
     this.#world = world;
@@ -50,6 +56,7 @@ export class PoolQueues {
     this.#notes = notes;
     this.#open = open;
     this.#dueStartsRound = dueStartsRound;
+    this.#counted = counted;
     this.#placed = placed;
   }
 
@@ -59,6 +66,12 @@ export class PoolQueues {
 
   countOf(pool: number): number {
     return this.#queues[pool].count;
+  }
+
+  /** Requests in the queue of a pool that are ahead of one that comes. */
+  aheadOf(pool: number): number {
+    if (this.#counted === "none") return 0;
+    return this.#queues[pool].count - (this.#counted === "room" ? this.#held[pool].count : 0);
   }
 
   /** Seconds at which the next request of a pool may wait no longer; Infinity for none. */
@@ -82,6 +95,7 @@ export class PoolQueues {
     const needsLarge = this.#world.requests.needsLarge[request];
     notes.at[slot] = AT.queued;
     this.#queues[pool].push(slot, needsLarge, notes.key);
+    this.#count(request, pool, 1);
     if (pool !== LP) this.#due[pool].push(slot, needsLarge, notes.latestSeconds);
   }
 
@@ -91,6 +105,7 @@ export class PoolQueues {
     if (this.#open[pool] === 1 || latestSeconds[slot] <= this.#host.now) return;
     this.#host.hold(request);
     this.#held[pool].push(slot, latestSeconds);
+    if (this.#counted === "room") this.#count(request, pool, -1);
   }
 
   /** Takes any request out of the queue of a pool: its slot, -1 for none. */
@@ -98,7 +113,8 @@ export class PoolQueues {
     const slot = this.#queues[pool].pop();
     if (slot < 0) return -1;
     this.#due[pool].remove(slot);
-    if (this.#held[pool].remove(slot)) this.#release(slot);
+    if (this.#held[pool].remove(slot)) this.#release(slot, pool);
+    this.#count(this.#notes.slots.requestOf[slot], pool, -1);
     this.#notes.at[slot] = AT.router;
     return slot;
   }
@@ -110,7 +126,7 @@ export class PoolQueues {
     const isOpen = this.#open[pool] === 1;
     this.#send(pool, isOpen);
     const held = this.#held[pool];
-    while (held.isDue(isOpen ? NO_LIMIT : this.#now)) this.#release(held.pop());
+    while (held.isDue(isOpen ? NO_LIMIT : this.#now)) this.#release(held.pop(), pool);
   }
 
   #send(pool: number, isOpen: boolean): void {
@@ -127,9 +143,11 @@ export class PoolQueues {
   }
 
   /** The objective of a request counts from here. */
-  #release(slot: number): void {
+  #release(slot: number, pool: number): void {
+    const request = this.#notes.slots.requestOf[slot];
     this.#notes.eligibleSeconds[slot] = this.#host.now;
-    this.#host.release(this.#notes.slots.requestOf[slot]);
+    if (this.#counted === "room") this.#count(request, pool, 1);
+    this.#host.release(request);
   }
 
   /** Sends the first of a queue whose key is at most `limit[0]`, or the first of its other lane. */
@@ -142,11 +160,20 @@ export class PoolQueues {
     const heap = queue.lanes[lane];
     if (!heap.isDue(limit)) return false;
     const slot = heap.first;
-    if (!this.#place(this.#notes.slots.requestOf[slot], slot, pool, lane)) return false;
+    const request = this.#notes.slots.requestOf[slot];
+    if (!this.#place(request, slot, pool, lane)) return false;
     this.#queues[pool].remove(slot);
     this.#due[pool].remove(slot);
-    if (this.#held[pool].remove(slot)) this.#notes.eligibleSeconds[slot] = this.#now[0];
+    const isHeld = this.#held[pool].remove(slot);
+    if (isHeld) this.#notes.eligibleSeconds[slot] = this.#now[0];
+    if (!isHeld || this.#counted !== "room") this.#count(request, pool, -1);
     return true;
+  }
+
+  #count(request: number, pool: number, times: number): void {
+    if (this.#counted === "none") return;
+    const { promptTokens, producedTokens } = this.#world.requests;
+    this.aheadTokens[pool] += times * (promptTokens[request] + producedTokens[request]);
   }
 
   #place(request: number, slot: number, pool: number, needsLarge: number): boolean {

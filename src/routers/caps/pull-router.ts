@@ -28,6 +28,8 @@ export abstract class PullRouter implements Router {
   protected pools!: readonly Int32Array[];
   #rooms!: Rooms;
   #queues!: readonly LanedHeap[];
+  /** Prompt tokens to compute of the requests in each queue. */
+  protected queuedTokens!: Float64Array;
   /** Requests that wait on purpose, of all queues. */
   #held!: SlotHeap;
   #slots!: RequestSlots;
@@ -46,6 +48,7 @@ export abstract class PullRouter implements Router {
     this.pools = this.feeds();
     this.#rooms = new Rooms(world, (e) => world.endpoints.maxRequests[e]);
     this.#queues = this.pools.map(() => new LanedHeap());
+    this.queuedTokens = new Float64Array(this.pools.length);
     this.#held = new SlotHeap();
     this.#slots = new RequestSlots();
     this.#keys = new Float64Array(this.#slots.capacity);
@@ -106,8 +109,10 @@ export abstract class PullRouter implements Router {
   /** Timers of the subclass, ids from 1. */
   protected tick(_id: number): void {}
 
-  /** Called before a placement is tried. */
-  protected placing(_request: number, _queue: number): void {}
+  /** Requests in a queue. */
+  protected queuedIn(queue: number): number {
+    return this.#queues[queue].count;
+  }
 
   /** Endpoints that both prefill and decode. */
   protected mixedEndpoints(): Int32Array {
@@ -154,7 +159,9 @@ export abstract class PullRouter implements Router {
     if (slot >= this.#keys.length) this.#growKeys();
     const column = this.#options.order === "edf" ? requests.deadlineSeconds : requests.arrivalSeconds;
     this.#keys[slot] = column[request];
-    this.#queues[this.queueOf(request)].push(slot, requests.needsLarge[request], this.#keys);
+    const queue = this.queueOf(request);
+    this.#queues[queue].push(slot, requests.needsLarge[request], this.#keys);
+    this.queuedTokens[queue] += requests.promptTokens[request] + requests.producedTokens[request];
     if (!this.waits(request)) return;
     this.host.hold(request);
     this.#held.push(slot, this.#keys);
@@ -165,13 +172,15 @@ export abstract class PullRouter implements Router {
     if (heap.count === 0) return false;
     const request = this.#slots.requestOf[heap.first];
     if (!this.mayGo(request)) return false;
+    const { promptTokens, producedTokens } = this.world.requests;
+    const tokens = promptTokens[request] + producedTokens[request];
     for (;;) {
       const endpoint = this.#rooms.leastOutstanding(this.pools[queue], lane, false);
       if (endpoint < 0) return false;
-      this.placing(request, queue);
       if (this.host.explaining) this.#explain(request, queue, lane, endpoint);
       if (this.host.place(request, endpoint, -1, 0)) {
         this.#held.remove(heap.pop());
+        this.queuedTokens[queue] -= tokens;
         this.#slots.release(request);
         return true;
       }

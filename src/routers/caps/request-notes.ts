@@ -15,6 +15,8 @@ export class RequestNotes {
   latestSeconds = new Float64Array(this.slots.capacity);
   /** Its place in the order of its pool's queue. */
   key = new Float64Array(this.slots.capacity);
+  /** Number of its last placement: the youngest at any endpoint has the largest. */
+  placement = new Float64Array(this.slots.capacity);
   at = new Uint8Array(this.slots.capacity);
   /** How often it was paused. */
   pauses = new Uint8Array(this.slots.capacity);
@@ -27,6 +29,7 @@ export class RequestNotes {
     this.risk[slot] = -1;
     this.eligibleSeconds[slot] = arrivalSeconds;
     this.latestSeconds[slot] = arrivalSeconds;
+    this.placement[slot] = 0;
     this.at[slot] = AT.router;
     this.pauses[slot] = 0;
     return slot;
@@ -39,6 +42,7 @@ export class RequestNotes {
     this.eligibleSeconds = wider(this.eligibleSeconds, new Float64Array(capacity));
     this.latestSeconds = wider(this.latestSeconds, new Float64Array(capacity));
     this.key = wider(this.key, new Float64Array(capacity));
+    this.placement = wider(this.placement, new Float64Array(capacity));
     this.at = wider(this.at, new Uint8Array(capacity));
     this.pauses = wider(this.pauses, new Uint8Array(capacity));
   }

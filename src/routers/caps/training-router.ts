@@ -7,20 +7,35 @@ import type { LearningRouter } from "../contract.ts";
 import { RequestSlots } from "../ingress/request-slots.ts";
 import type { CapsParameters } from "./parameters.ts";
 import { PoolLoads } from "./pool-load.ts";
+import { POOLS } from "./pools.ts";
 import { PromptRow } from "./prompt-row.ts";
 import { SloAwareRouter } from "./slo-aware.ts";
 
 /** Name of the artefact that `caps` asks for. */
 export const PREDICTOR = "predictor";
 
+const NO_TOKENS = new Float64Array(POOLS.length);
+
+/** What of CAPS's parameters its predictor depends on. */
+export type PredictorBasis = Pick<
+  CapsParameters,
+  "pools" | "tierClasses" | "pollSeconds" | "trainingRows" | "ownQueue"
+>;
+
+export function predictorBasis({ pools, tierClasses, pollSeconds, trainingRows, ownQueue }: PredictorBasis) {
+  return { pools, tierClasses, pollSeconds, trainingRows, ownQueue: ownQueue !== "none" };
+}
+
 /**
  * The run from which the predictor of CAPS learns: `slo-aware`, which also labels the risk (the paper does not say
- * under which router its labels came about). A row is what is known of a prompt when it arrives and the load of its
- * pool when it is placed; its labels are its true output length and whether it missed its objective.
+ * under which router its labels came about). A row is what is known of a prompt when it arrives, with the load of
+ * its pool and of the queue before it; its labels are its true output length and whether it missed its objective.
  */
 export class CapsTrainingRouter extends SloAwareRouter implements LearningRouter {
   override readonly needs = { telemetry: true, completions: true };
   readonly #rows: number;
+  /** Whether the queue before a pool is part of its load. */
+  readonly #counts: boolean;
   #tenants!: TenantStatistics;
   #prompt!: PromptRow;
   #load!: PoolLoads;
@@ -29,9 +44,10 @@ export class CapsTrainingRouter extends SloAwareRouter implements LearningRouter
   /** Rows of the requests that have not ended, by slot. */
   #values = new Float64Array(0);
 
-  constructor(parameters: CapsParameters) {
+  constructor(parameters: PredictorBasis) {
     super(parameters);
     this.#rows = parameters.trainingRows;
+    this.#counts = parameters.ownQueue !== "none";
   }
 
   learned(): ReadonlyMap<string, Uint8Array> {
@@ -44,6 +60,14 @@ export class CapsTrainingRouter extends SloAwareRouter implements LearningRouter
     const slot = this.#slots.take(request);
     if ((slot + 1) * row.length > this.#values.length) this.#grow(row.length);
     this.#prompt.fill(request, this.world.requests.tier[request]);
+    const queue = this.queueOf(request);
+    this.#load.read(
+      this.pools[queue],
+      this.#counts ? this.queuedIn(queue) : 0,
+      this.#counts ? this.queuedTokens : NO_TOKENS,
+      queue,
+    );
+    fillLoad(row, 0, this.#load, this.#prompt.taskTypes);
     this.#values.set(row, slot * row.length);
     super.arrival(request);
   }
@@ -68,13 +92,6 @@ export class CapsTrainingRouter extends SloAwareRouter implements LearningRouter
     this.#load = new PoolLoads(world);
     this.#sample = new TrainingSample(world.taskTypes, { rows: this.#rows, seed: world.random.uint32() });
     this.#slots = new RequestSlots();
-  }
-
-  protected override placing(request: number, queue: number): void {
-    const slot = this.#slots.find(request);
-    if (slot < 0) return;
-    this.#load.read(this.pools[queue]);
-    fillLoad(this.#values, slot * this.#prompt.row.length, this.#load, this.#prompt.taskTypes);
   }
 
   #grow(width: number): void {

@@ -3,7 +3,7 @@ import { chooseDense } from "../../learning/dense/choose-dense.ts";
 import { defineRouter, type LearningRouter, type RouterSeries } from "../contract.ts";
 import { CedarRouter } from "./cedar-router.ts";
 import type { Cockpit } from "./pilot.ts";
-import { denseWords, POLICY } from "./policy-learner.ts";
+import { POLICY } from "./policy-learner.ts";
 import { HEURISTIC, SAC } from "./reward-curve.ts";
 import {
   type CedarSacParameters,
@@ -77,8 +77,10 @@ function trainedPolicy({ world }: Cockpit): Uint8Array {
 }
 
 /** What the kernels are: training and runs give the same bytes only on the same. */
-const backend = ({ dense }: { readonly dense: CedarSacParameters["dense"] }) =>
-  denseWords(chooseDense(dense));
+const backend = (values: { readonly dense: CedarSacParameters["dense"] }) => {
+  const { backend, isa } = chooseDense(values.dense);
+  return { backend, isa };
+};
 
 /** What of the parameters training depends on. */
 function basis(values: HandOverParameters): unknown {

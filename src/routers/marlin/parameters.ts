@@ -22,7 +22,11 @@ export const marlinParameters = z.strictObject({
   tau: share.default(0.005).describe("Share of the critics in their targets at each update (paper)"),
   actorHidden: width.default([128, 128]).describe("Hidden layers of a policy"),
   criticHidden: width.default([256, 256]).describe("Hidden layers of a critic"),
-  initialAlpha: z.number().positive().default(1).describe("Temperature to start from"),
+  initialAlpha: z
+    .number()
+    .positive()
+    .default(0.1)
+    .describe("Temperature to start from (ours: at 1 entropy rules the few hundred steps of a day)"),
   kappa: z.number().positive().default(3).describe("Shares are softmax(kappa action)"),
   goalShare: share
     .default(0.75)

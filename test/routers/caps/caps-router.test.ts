@@ -84,6 +84,45 @@ describe("score", () => {
     expect(host.explanations[1].scores[CP0]).toBeCloseTo((1 - risk) * ((0.1625 + 0.1) / 1.5) - 2 * risk, 9);
   });
 
+  test.each([
+    ["all", 0.1625 / 0.3625],
+    ["room", 1],
+    ["none", 1],
+  ])("requests that the router keeps on purpose are ahead: ownQueue %s", (ownQueue, expected) => {
+    const host = started({ tau: "literal", beta: 0, ownQueue }, { carbon: [200] });
+    host.fetch([300]);
+    host.world.telemetry.queuedPrefillTokens[LP0] = 1e6;
+    host.arrive({ tier: SILVER, promptTokens: 1500 });
+    host.arrive({ tier: SILVER, promptTokens: 500 });
+    expect(host.holds).toHaveLength(2);
+    host.world.telemetry.queuedPrefillTokens[LP0] = 0;
+    host.explaining = true;
+    host.arrive({ tier: SILVER, promptTokens: 1000 });
+    // 2,000 prompt tokens ahead take 0.2 s, its own service 0.1625 s.
+    expect(host.explanations[0].scores[CP0]).toBeCloseTo(expected, 9);
+  });
+
+  test("requests that wait with the router for room are ahead, and so are the outputs before a place is free", () => {
+    const endpoints = [three[0], { name: "cp-0", maxRequests: 1, maxOutstanding: 1 }, three[2]];
+    const scoreOf = (ownQueue: string) => {
+      const candidates = { silver: ["cp"] };
+      const host = started({ tau: "literal", beta: 0, ownQueue, candidates }, { endpoints });
+      host.arrive({ tier: SILVER, promptTokens: 1000 });
+      host.arrive({ tier: SILVER, promptTokens: 1000 });
+      expect([chosen(host), host.holds]).toEqual([[CP0], []]);
+      host.world.telemetry.queuedPrefillTokens.fill(0);
+      host.explaining = true;
+      host.arrive({ tier: BRONZE, promptTokens: 1000 });
+      return host.explanations[0].scores[CP0];
+    };
+    // One place, an output 0.01 s. Ahead are 1,000 tokens, 0.1 s, and the 100 outputs of two requests, 2 s; its own
+    // service is 1.1 s, 0.1625 s elsewhere: late by 0.2 of its 3 s of slack.
+    const risk = (0.1 + 2 + 1.1 - 3) / 3;
+    for (const ownQueue of ["all", "room"])
+      expect(scoreOf(ownQueue)).toBeCloseTo((1 - risk) * (0.1625 / 3.2) - 2 * risk, 9);
+    expect(scoreOf("none")).toBeCloseTo(0.1625 / 2.1, 9);
+  });
+
   test("ties go to LP, then CP, then BP", () => {
     const host = started({ alpha: 0, beta: 0, lambda: 0 });
     host.arrive({ tier: BRONZE });
@@ -390,6 +429,30 @@ describe("gold", () => {
     host.finish(second);
     expect(host.placements.map((p) => p.request)).toEqual([silver, gold, second, silver]);
     expect(host.watching).toBe(false);
+  });
+
+  test("finds room at any endpoint of its pool where another may be paused, and pauses the youngest there", () => {
+    const full = (name: string) => ({ name, maxOutstanding: 1 });
+    const endpoints = [full("lp-0"), full("lp-1"), full("lp-2"), ...three.slice(1)];
+    const host = started({ ...lpOnly, preempt: "full" }, { endpoints });
+    const first = host.arrive({ tier: GOLD });
+    const silver = host.arrive({ tier: SILVER });
+    const bronze = host.arrive({ tier: BRONZE });
+    expect(chosen(host)).toEqual([0, 1, 2]);
+    // All three have one request, the first of them gold.
+    const second = host.arrive({ tier: GOLD });
+    expect(host.preemptions).toEqual([bronze]);
+    const third = host.arrive({ tier: GOLD });
+    expect(host.preemptions).toEqual([bronze, silver]);
+    expect(host.placements.slice(3)).toMatchObject([
+      { request: second, endpoint: 2 },
+      { request: third, endpoint: 1 },
+    ]);
+    // Nobody is left who might be paused: gold waits.
+    host.arrive({ tier: GOLD });
+    expect([host.preemptions.length, host.placements.length]).toEqual([2, 5]);
+    host.finish(first);
+    expect(host.placements.at(-1)?.endpoint).toBe(0);
   });
 
   test("the paused prompt is computed again", () => {

@@ -1,0 +1,66 @@
+/** Figures of planners over epochs: what each epoch comes to, and the requests that came in. */
+import type { FigureConfig } from "../experiment/output-schema.ts";
+import type { ResultRow } from "../experiment/result.ts";
+import { type Drawing, type FigureContext, nameOf } from "./figure-context.ts";
+
+type EpochsConfig = Extract<FigureConfig, { kind: "epochs" }>;
+type ArrivalsConfig = Extract<FigureConfig, { kind: "arrivals" }>;
+
+const OF: Readonly<Record<EpochsConfig["of"], string>> = {
+  objective: "weighted sum of the metrics",
+  ttft: "TTFT",
+  carbon: "carbon",
+  water: "water",
+  cost: "cost",
+};
+
+/** A line for each planner over the epochs of a horizon: means over the runs, over those of even shares. */
+export function epochFigures(config: EpochsConfig, context: FigureContext): Promise<Drawing[]> {
+  return context.forEachPoint(async (rows, where) => {
+    const { linesFigure } = await import("./figures/lines.ts");
+    const known = withEpochs(rows);
+    if (known.length === 0) return undefined;
+    return linesFigure({
+      title: config.title,
+      subtitle: context.subtitle(where, "means of the runs"),
+      notes: context.notes(rows),
+      x: { label: "time", unit: "h" },
+      y: { label: `${OF[config.of]}, relative to even shares` },
+      series: known.map(({ row, epochs }) => ({
+        ...nameOf(row),
+        x: epochs[config.of].map((_, e) => (e * epochs.epochSeconds) / 3600),
+        y: epochs[config.of],
+      })),
+      marks: false,
+    });
+  });
+}
+
+/** Requests of each epoch by model, the same for every planner. */
+export function arrivalFigures(config: ArrivalsConfig, context: FigureContext): Promise<Drawing[]> {
+  return context.forEachPoint(async (rows, where) => {
+    const { linesFigure } = await import("./figures/lines.ts");
+    const [first] = withEpochs(rows);
+    if (first === undefined) return undefined;
+    const { arrivals, epochSeconds } = first.epochs;
+    return linesFigure({
+      title: config.title,
+      subtitle: context.subtitle(where, `epochs of ${epochSeconds / 60} min`),
+      notes: context.notes(rows),
+      x: { label: "time", unit: "d" },
+      y: { label: "requests an epoch" },
+      series: Object.entries(arrivals).map(([id, counts]) => ({
+        id,
+        curve: "step-after" as const,
+        x: counts.map((_, e) => (e * epochSeconds) / 86_400),
+        y: counts,
+      })),
+      marks: false,
+      fromZero: true,
+    });
+  });
+}
+
+function withEpochs(rows: readonly ResultRow[]) {
+  return rows.flatMap((row) => (row.epochs === undefined ? [] : [{ row, epochs: row.epochs }]));
+}

@@ -1,0 +1,228 @@
+/** From a sweep file to its plan, and from a plan to the runs that a shard needs. */
+import { dirname, join, relative, resolve } from "node:path";
+import { UserError } from "../../errors.ts";
+import { canonicalJson } from "../../experiment/canonical-json.ts";
+import {
+  createPlanner,
+  type ExpandOptions,
+  type ExperimentPlan,
+  type PlannedPoint,
+  type Planner,
+} from "../../experiment/expand.ts";
+import { type ExperimentPoint, openExperiment, refuse } from "../../experiment/load.ts";
+import { pointProvenance } from "../../experiment/point-provenance.ts";
+import type { PointProvenance } from "../../experiment/result.ts";
+import type { RunSpec } from "../../experiment/run-spec.ts";
+import { sha256OfFile } from "../../files.ts";
+import { type LoadedSweep, loadSweep } from "../file/load-sweep.ts";
+import {
+  PLAN_SCHEMA_ID,
+  type PlanInput,
+  type PlannedRouter,
+  type SweepPlan,
+  type SweepPlanPoint,
+} from "./sweep-plan.ts";
+
+/** Points up to which a plan says of each what its figures rest on. */
+const MOST_PROVENANCES = 24;
+
+/** A sweep whose points are made when they are asked for. */
+export interface OpenSweep {
+  readonly sweep: LoadedSweep;
+  readonly files: readonly string[];
+  readonly count: number;
+  point(index: number): ExperimentPoint;
+}
+
+/**
+ * Opens a sweep file and its experiment.
+ *
+ * @throws UserError CANOPY_SWEEP_*, CANOPY_EXPERIMENT_*
+ */
+export async function openSweep(file: string, sets: readonly string[]): Promise<OpenSweep> {
+  const sweep = await loadSweep(file, sets);
+  const experiment = await openExperiment(sweep.experiment, {
+    sets,
+    overrides: sweep.overrides,
+    withoutPoints: sweep.withPoints,
+    varied: sweep.varied,
+  });
+  return {
+    sweep,
+    files: [file, ...experiment.files],
+    count: experiment.count * sweep.count,
+    point: (index) => experiment.point(Math.floor(index / sweep.count), sweep.variant(index % sweep.count)),
+  };
+}
+
+export interface PlanSweepOptions extends ExpandOptions {
+  readonly sets?: readonly string[];
+  /** Pieces; default: the sweep file's. */
+  readonly shards?: number | undefined;
+  /** Folder of the plan. */
+  readonly folder: string;
+  /** Hears how many points are planned. */
+  readonly progress?: (done: number, of: number) => void;
+}
+
+/** A plan, and what runs it in this process. */
+export interface PlannedSweep {
+  readonly plan: SweepPlan;
+  readonly sweep: LoadedSweep;
+  /** By key. */
+  readonly specs: ReadonlyMap<string, RunSpec>;
+  readonly planner: Planner;
+}
+
+/**
+ * Plans every point of a sweep: what is wrong with one is found before any run.
+ *
+ * @throws UserError as {@link openSweep} and {@link Planner.plan}; CANOPY_SWEEP_VALUE when points have one name
+ */
+export async function planSweep(file: string, options: PlanSweepOptions): Promise<PlannedSweep> {
+  const sets = options.sets ?? [];
+  const open = await openSweep(file, sets);
+  const planner = createPlanner(options);
+  const specs = new Map<string, RunSpec>();
+  const points: SweepPlanPoint[] = [];
+  const routers: PlannedRouter[] = [];
+  const places = new Map<string, number>();
+  const files = new Set<string>();
+  const provenance: PointProvenance[] = [];
+  let first: PlannedPoint | undefined;
+  for (let index = 0; index < open.count; index++) {
+    const { planned, runs } = await planner.plan(open.point(index), index);
+    first ??= planned;
+    const own = new Map<string, number>();
+    for (const { label, id, parameters, about, file } of planned.routers) {
+      const router = { label, id, parameters, about };
+      const text = canonicalJson(router);
+      if (!places.has(text)) places.set(text, routers.push(router) - 1);
+      own.set(label, places.get(text) as number);
+      if (file !== null) files.add(file);
+    }
+    for (const run of runs) if (!specs.has(run.key)) specs.set(run.key, run);
+    points.push({
+      labels: planned.point.labels,
+      runs: runs.map(({ router, seed, start, key }) => [own.get(router.label) as number, seed, start, key]),
+    });
+    if (index < MOST_PROVENANCES) {
+      const { inputs } = planner;
+      provenance.push(pointProvenance(planned, { inputs, runs } as unknown as ExperimentPlan));
+    }
+    options.progress?.(index + 1, open.count);
+  }
+  if (first === undefined) throw new Error("a sweep without points");
+  const { experiment } = first.point;
+  checkOneHead(first, open);
+  const plan: SweepPlan = {
+    schema: PLAN_SCHEMA_ID,
+    sweep: open.sweep.config.sweep,
+    description: open.sweep.config.description ?? experiment.description ?? null,
+    file: relative(options.folder, file),
+    sets,
+    shards: options.shards ?? open.sweep.config.shards,
+    environment: planner.environment,
+    experiment: {
+      id: experiment.experiment,
+      paper: experiment.paper ?? null,
+      outputs: experiment.outputs,
+      baseline: experiment.baseline ?? null,
+      published: experiment.published,
+      calibrated: experiment.calibrated,
+      comparable: experiment.comparable,
+    },
+    inputs: await inputsOf(open, planner, [...files]),
+    provenance: open.count > MOST_PROVENANCES ? provenance.slice(0, 1) : provenance,
+    routers,
+    points,
+  };
+  return { plan, sweep: open.sweep, specs, planner };
+}
+
+/** What results are called and compared with is the same at all points. */
+function checkOneHead({ point }: PlannedPoint, { sweep }: OpenSweep): void {
+  const head = ["experiment", "baseline", "outputs", "published", "calibrated", "comparable"];
+  const varied = sweep.varied.find((path) => head.includes(path.split(".")[0]));
+  if (varied === undefined) return;
+  refuse(point.tree, [
+    {
+      code: "CANOPY_SWEEP_VALUE",
+      path: [varied],
+      message: "says what is shown of runs, expected what runs depend on",
+    },
+  ]);
+}
+
+/**
+ * Runs of a plan with everything that they need, planned again from the files: only the points that have one of them.
+ *
+ * @param folder of the plan
+ * @param keys of the runs
+ * @throws UserError CANOPY_SWEEP_CHANGED when the files, the code or Node are no longer those of the plan
+ */
+export async function planAgain(
+  plan: SweepPlan,
+  folder: string,
+  keys: ReadonlySet<string>,
+  options: ExpandOptions = {},
+): Promise<{ specs: ReadonlyMap<string, RunSpec>; planner: Planner }> {
+  const file = join(folder, plan.file);
+  const planner = createPlanner(options);
+  const changed = (what: string): UserError =>
+    new UserError(
+      "CANOPY_SWEEP_CHANGED",
+      `${what} since the plan in ${folder} was made; plan again: canopy sweep-plan ${file} --out ${folder}`,
+    );
+  const { code, node } = planner.environment;
+  if (node !== plan.environment.node) throw changed(`Node was ${plan.environment.node} and is ${node}`);
+  if (code !== plan.environment.code) throw changed("the code of Canopy has changed");
+  const open = await openSweep(file, plan.sets);
+  if (open.count !== plan.points.length)
+    throw changed(`${file} had ${plan.points.length} points and has ${open.count}`);
+  const specs = new Map<string, RunSpec>();
+  for (const [index, { runs }] of plan.points.entries()) {
+    if (!runs.some(([, , , key]) => keys.has(key) && !specs.has(key))) continue;
+    const { runs: again } = await planner.plan(open.point(index), index);
+    if (again.length !== runs.length || again.some(({ key }, r) => key !== runs[r][3])) {
+      throw changed(`point ${index} of ${file}, or a file that it names, has changed`);
+    }
+    for (const run of again) if (keys.has(run.key)) specs.set(run.key, run);
+  }
+  return { specs, planner };
+}
+
+/** The sweep file of a plan, from the working directory. */
+export function sweepFileOf(plan: SweepPlan, folder: string): string {
+  return relative(".", resolve(folder, plan.file)) || dirname(plan.file);
+}
+
+async function inputsOf(
+  open: OpenSweep,
+  { inputs }: Planner,
+  routerFiles: readonly string[],
+): Promise<PlanInput[]> {
+  const list: PlanInput[] = [];
+  for (const name of open.files)
+    list.push({ role: list.length === 0 ? "other" : "experiment", name, sha256: await sha256OfFile(name) });
+  for (const [sha256, profile] of Object.entries(inputs.profiles)) {
+    list.push({ role: "profile", name: "id" in profile ? profile.id : "law in the experiment", sha256 });
+  }
+  for (const [sha256, { header }] of Object.entries(inputs.series)) {
+    list.push({ role: "signal", name: `${header.source} ${header.zone}`, sha256 });
+  }
+  for (const { requests } of Object.values(inputs.workloads)) {
+    if (requests.sha256 !== undefined)
+      list.push({ role: "trace", name: requests.name, sha256: requests.sha256 });
+  }
+  for (const sha256 of Object.keys(inputs.artefacts))
+    list.push({ role: "artefact", name: "artefact", sha256 });
+  for (const name of routerFiles) list.push({ role: "router", name, sha256: await sha256OfFile(name) });
+  const seen = new Set<string>();
+  return list.filter(({ role, name, sha256 }) => {
+    const text = `${role} ${name} ${sha256}`;
+    if (seen.has(text)) return false;
+    seen.add(text);
+    return true;
+  });
+}

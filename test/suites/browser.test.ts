@@ -1,0 +1,246 @@
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import { type Browser, type BrowserContextOptions, chromium, type Page } from "playwright-core";
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import type { ExperimentResult } from "../../src/experiment/result.ts";
+import { writeReport } from "../../src/report/html/write-report.ts";
+import { temporaryFolder } from "../temporary-folder.ts";
+import { findChromium } from "./find-chromium.ts";
+
+const RESULTS = fileURLToPath(new URL("../../results/", import.meta.url));
+const found = findChromium();
+if ("reason" in found) process.stdout.write(`the report is not tested in a browser: ${found.reason}\n`);
+
+const SECTIONS = ["leaderboard", "papers", "pareto", "latency", "time", "routers", "provenance"];
+const WIDE = { viewport: { width: 1280, height: 900 } };
+const PHONE = { viewport: { width: 360, height: 740 }, isMobile: true, hasTouch: true };
+const HOSTILE = `<script>window.broken=1</script>"><img src=x onerror="window.broken=2">`;
+
+/** In the page: contrast of words with their ground, by WCAG 2.2's definition. */
+const CONTRASTS = `(() => {
+  const light = (colour) => {
+    const [r, g, b] = colour.match(/[\\d.]+/g).slice(0, 3).map((text) => {
+      const share = Number(text) / 255;
+      return share <= 0.04045 ? share / 12.92 : ((share + 0.055) / 1.055) ** 2.4;
+    });
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+  };
+  const ratio = (a, b) => (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
+  return [...document.querySelectorAll("main p, main td, main .badge, main a, nav a")].map((node) => {
+    let holder = node;
+    let ground = "rgba(0, 0, 0, 0)";
+    while (holder !== null && ground.startsWith("rgba")) {
+      ground = getComputedStyle(holder).backgroundColor;
+      holder = holder.parentElement;
+    }
+    return ratio(light(getComputedStyle(node).color), light(ground));
+  });
+})()`;
+
+describe.skipIf("reason" in found)("the report in Chromium", () => {
+  let browser: Browser;
+  let file: string;
+  const complaints: string[] = [];
+  const requests: string[] = [];
+
+  beforeAll(async () => {
+    const folder = temporaryFolder("browser");
+    // Every string that a page shows, hostile.
+    const source = join(RESULTS, "cedar", "cedar-table-1");
+    const result = JSON.parse(readFileSync(join(source, "result.json"), "utf8")) as ExperimentResult;
+    const [first, ...others] = result.rows;
+    const about = { ...first.about, family: HOSTILE, group: HOSTILE, status: HOSTILE, source: HOSTILE };
+    const hostile = {
+      ...result,
+      experiment: HOSTILE,
+      description: HOSTILE,
+      paper: HOSTILE,
+      rows: [{ ...first, router: HOSTILE, id: HOSTILE, about, notes: [HOSTILE] }, ...others],
+    };
+    mkdirSync(join(folder, "hostile"));
+    writeFileSync(join(folder, "hostile", "result.json"), JSON.stringify(hostile));
+    file = join(folder, "report.html");
+    const cedar = join(RESULTS, "cedar");
+    await writeReport(
+      [source, join(cedar, "cedar-day"), join(RESULTS, "cross"), join(RESULTS, "gar"), folder],
+      file,
+    );
+    browser = await chromium.launch({
+      executablePath: "path" in found ? found.path : "",
+      args: ["--no-sandbox", "--disable-dev-shm-usage"],
+    });
+  });
+  afterAll(() => browser?.close());
+  afterEach(() => {
+    expect(complaints.splice(0), "errors and warnings of the console").toEqual([]);
+    expect(requests.splice(0), "requests to other places than the file").toEqual([]);
+  });
+
+  async function open(options: BrowserContextOptions, section = ""): Promise<Page> {
+    const page = await (await browser.newContext(options)).newPage();
+    page.on("console", (message) => {
+      if (["error", "warning"].includes(message.type())) complaints.push(message.text());
+    });
+    page.on("pageerror", (error) => complaints.push(error.message));
+    const address = pathToFileURL(file).href;
+    page.on("request", (request) => {
+      if (!request.url().startsWith(address)) requests.push(request.url());
+    });
+    await page.goto(`${address}${section === "" ? "" : `#${section}`}`);
+    await page.waitForSelector("html[data-ready]");
+    return page;
+  }
+
+  const texts = (page: Page, column: number) =>
+    page.locator(`#section-leaderboard tbody tr > :nth-child(${column})`).allTextContents();
+
+  async function columnOf(page: Page, title: string): Promise<number> {
+    const titles = await page.locator("#section-leaderboard thead th").allTextContents();
+    const at = titles.findIndex((text) => text.startsWith(title));
+    expect(at, `${title} among ${titles.join(", ")}`).toBeGreaterThanOrEqual(0);
+    return at + 1;
+  }
+
+  test.each(SECTIONS)(
+    "%s opens without a complaint, and nothing of a result is read as markup",
+    async (id) => {
+      const page = await open(WIDE, id);
+      expect(await page.locator(`#section-${id}`).isVisible()).toBe(true);
+      expect((await page.locator(`#section-${id}`).textContent())?.length).toBeGreaterThan(40);
+      expect(await page.locator("nav a[aria-current]").count()).toBe(1);
+      expect(await page.evaluate("window.broken")).toBeUndefined();
+      expect(await page.locator("#page script, #page img").count()).toBe(0);
+    },
+  );
+
+  test("a head sorts its column, up and down, missing values last", async () => {
+    const page = await open(WIDE);
+    const column = await columnOf(page, "carbon per request");
+    const head = page.locator(`#section-leaderboard thead th:nth-child(${column})`);
+    const numbers = async () => (await texts(page, column)).map((text) => Number(text.replaceAll(",", "")));
+    await head.getByRole("button").click();
+    expect(await head.getAttribute("aria-sort")).toBe("ascending");
+    const known = (await numbers()).filter((value) => !Number.isNaN(value));
+    expect(known.length).toBeGreaterThan(50);
+    expect(known).toEqual([...known].sort((a, b) => a - b));
+    const up = await numbers();
+    expect(up.slice(known.length).every(Number.isNaN)).toBe(true);
+    await head.getByRole("button").click();
+    expect(await head.getAttribute("aria-sort")).toBe("descending");
+    const down = (await numbers()).filter((value) => !Number.isNaN(value));
+    expect(down).toEqual([...down].sort((a, b) => b - a));
+  });
+
+  test("filters keep the rows that fit, and only those", async () => {
+    const page = await open(WIDE);
+    const board = page.locator("#section-leaderboard");
+    const total = (await texts(page, 1)).length;
+    await board.getByLabel("experiment", { exact: true }).selectOption("routers-on-cedar-fleet");
+    const fleet = await texts(page, 2);
+    expect(new Set(fleet)).toEqual(new Set(["routers-on-cedar-fleet"]));
+    expect(fleet.length).toBeLessThan(total);
+    await board.getByLabel("family", { exact: true }).selectOption("caps");
+    const family = await columnOf(page, "family");
+    expect(new Set(await texts(page, family))).toEqual(new Set(["caps"]));
+    await board.getByLabel("find").fill("caps-no-");
+    const names = await texts(page, 1);
+    expect(names.length).toBeGreaterThan(1);
+    expect(names.every((name) => name.startsWith("caps-no-"))).toBe(true);
+    await board.getByLabel("find").fill("no router is called so");
+    expect(await texts(page, 1)).toEqual([]);
+  });
+
+  test("has metric keeps rows that have it, and gives it a column", async () => {
+    const page = await open(WIDE);
+    await page.locator("#section-leaderboard").getByLabel("has metric").selectOption("accuracy_macro");
+    const column = await columnOf(page, "accuracy macro");
+    const shown = await texts(page, column);
+    expect(shown.length).toBeGreaterThan(5);
+    expect(shown).not.toContain("–");
+  });
+
+  test("the keyboard reaches sections, filters and heads", async () => {
+    const page = await open(WIDE);
+    const focused = (): Promise<string> =>
+      page.evaluate("document.activeElement.tagName + ' ' + document.activeElement.textContent");
+    const reached: string[] = [];
+    for (let i = 0; i < 24; i++) {
+      await page.keyboard.press("Tab");
+      reached.push(await focused());
+    }
+    expect(reached[0]).toMatch(/^BUTTON (Light|Dark)$/);
+    for (const title of ["A Leaderboard", "A Paper and run", "A Provenance"])
+      expect(reached).toContain(title);
+    expect(reached.some((text) => text.startsWith("INPUT"))).toBe(true);
+    expect(reached.some((text) => text.startsWith("SELECT"))).toBe(true);
+    const heads = reached.findIndex((text) => text.startsWith("BUTTON router"));
+    expect(heads).toBeGreaterThan(0);
+    for (let i = 23; i > heads; i--) await page.keyboard.press("Shift+Tab");
+    await page.keyboard.press("Enter");
+    expect(await focused()).toBe("BUTTON router ▲");
+    await page.locator("nav a", { hasText: "Pareto" }).focus();
+    await page.keyboard.press("Enter");
+    await page.locator("#section-pareto .chart").waitFor({ state: "visible" });
+  });
+
+  test("the Pareto front is of rows that none beats", async () => {
+    const page = await open(WIDE, "pareto");
+    const rows = await page
+      .locator("#section-pareto tbody tr")
+      .evaluateAll((list) => list.map((row) => [...row.children].map((cell) => cell.textContent ?? "")));
+    const points = rows.map(([name, x, y, front]) => ({ name, x: Number(x), y: Number(y), front }));
+    // In both metrics: with three digits a row may be shown as equal that is not.
+    const better = (a: (typeof points)[number], b: (typeof points)[number]) => a.x < b.x && a.y < b.y;
+    expect(points.length).toBeGreaterThan(10);
+    for (const point of points) {
+      const beaten = points.some((other) => better(other, point));
+      if (beaten) expect(point.front, point.name).toBe("no");
+    }
+    const front = points.filter((point) => point.front === "yes");
+    expect(front.length).toBeGreaterThan(2);
+    expect(await page.locator("#section-pareto .chart path.own").count()).toBe(points.length);
+  });
+
+  test("a router's name leads to its section", async () => {
+    const page = await open(WIDE);
+    await page
+      .locator("#section-leaderboard tbody a", { hasText: /^gar-pd$/ })
+      .first()
+      .click();
+    await page.locator("#section-routers").waitFor({ state: "visible" });
+    expect(await page.locator("#section-routers h3").textContent()).toContain("gar-pd");
+    expect(await page.locator("#section-routers dl").first().textContent()).toContain("GAR");
+  });
+
+  test.each(SECTIONS)("%s fits a phone", async (id) => {
+    const page = await open(PHONE, id);
+    expect(await page.evaluate("document.documentElement.scrollWidth")).toBeLessThanOrEqual(360);
+  });
+
+  test("follows the system's theme until the reader chooses", async () => {
+    const page = await open({ ...WIDE, colorScheme: "dark" });
+    const ground = () => page.evaluate("getComputedStyle(document.body).backgroundColor");
+    expect(await ground()).toBe("rgb(20, 23, 27)");
+    await page.getByRole("button", { name: "Switch to the light theme" }).click();
+    expect(await ground()).toBe("rgb(255, 255, 255)");
+  });
+
+  test("words stand out from their ground in either theme", async () => {
+    for (const colorScheme of ["light", "dark"] as const) {
+      const page = await open({ ...WIDE, colorScheme }, "papers");
+      const ratios: number[] = await page.evaluate(CONTRASTS);
+      expect(Math.min(...ratios), colorScheme).toBeGreaterThanOrEqual(4.5);
+    }
+  });
+
+  test("prints every section, without what only works on a screen", async () => {
+    const page = await open(WIDE);
+    await page.emulateMedia({ media: "print" });
+    await page.evaluate('dispatchEvent(new Event("beforeprint"))');
+    for (const id of SECTIONS) expect(await page.locator(`#section-${id}`).isVisible(), id).toBe(true);
+    expect(await page.locator("nav").isVisible()).toBe(false);
+    expect(await page.locator(".fields").first().isVisible()).toBe(false);
+    expect((await page.pdf({ format: "A4" })).byteLength).toBeGreaterThan(50_000);
+  });
+});
