@@ -119,8 +119,7 @@ async function planPlanner(
     file === null ? findPlanner(config.planner, where) : await at(point, path, () => loadPlanner(file));
   const given = withCalls(definition, config.parameters, experiment.calls);
   const parameters = parsePlannerParameters(definition, given, where);
-  const artefacts = await readArtefacts(point, path, config.artefacts, tables);
-  const stray = Object.keys(artefacts).find((name) => !(definition.artefacts ?? []).includes(name));
+  const stray = Object.keys(config.artefacts).find((name) => !(definition.artefacts ?? []).includes(name));
   if (stray !== undefined) {
     const known = definition.artefacts ?? [];
     throw new UserError(
@@ -128,6 +127,7 @@ async function planPlanner(
       `${where}: planner ${definition.id} has no artefact "${stray}"${known.length === 0 ? "" : `, expected ${known.join(", ")}`}`,
     );
   }
+  const artefacts = await readArtefacts(point, path, config.artefacts, tables);
   // A checkpoint of another shape shows when the planner is made.
   if (Object.keys(artefacts).length > 0) {
     const { world } = settingOf(inputs, { seed: experiment.seeds[0], start: inputs.starts[0] });
