@@ -8,6 +8,10 @@ import { definePlanner, z } from "canopy-bench";
 
 export default definePlanner({
   id: "my-planner",
+  family: "user",
+  group: "user",
+  status: "ours",
+  source: "harness/examples/my-planner.ts",
   summary: "Clean and cheap datacentres first",
   parameters: z.strictObject({
     carbonWeight: z.number().min(0).max(1).default(0.5).describe("Of carbon; the rest is of the price"),
