@@ -41,9 +41,9 @@ export function arrivalFigures(config: ArrivalsConfig, context: FigureContext): 
   const drawn = new Set<string>();
   return context.forEachPoint(async (rows, where) => {
     const { linesFigure } = await import("./figures/lines.ts");
-    const [first] = withEpochs(rows);
-    if (first === undefined) return undefined;
-    const { arrivals, epochSeconds } = first.epochs;
+    const first = withEpochs(rows)[0]?.epochs;
+    if (first?.arrivals === undefined) return undefined;
+    const { arrivals, epochSeconds } = first;
     const counts = JSON.stringify(arrivals);
     if (drawn.has(counts)) return undefined;
     drawn.add(counts);

@@ -84,7 +84,7 @@ async function planPoint(point: Point, tables: InputTables): Promise<PlannedEpoc
     // What is read from files stands there by its content.
     setting: { ...setting, requests: null },
     objective,
-    series: keepsSeries(experiment),
+    kept: keptSeries(experiment),
   });
   tables.epochPoints[key] = inputs;
   // Sites on which a model does not fit, a site without a price, a horizon that there is not.
@@ -189,9 +189,13 @@ function planRuns(
   return runs;
 }
 
-/** Whether a figure shows single epochs, which a run then has to keep. */
-export function keepsSeries({ outputs }: EpochExperiment): boolean {
-  return outputs.figures.some(({ kind }) => kind === "epochs" || kind === "arrivals");
+/** What figures show of single epochs, which a run then has to keep. */
+export function keptSeries({ outputs }: EpochExperiment): {
+  readonly epochs: boolean;
+  readonly arrivals: boolean;
+} {
+  const kinds = outputs.figures.map(({ kind }) => kind);
+  return { epochs: kinds.includes("epochs"), arrivals: kinds.includes("arrivals") };
 }
 
 /** Typed arrays as lists, for hashing. */
