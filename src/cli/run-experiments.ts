@@ -31,6 +31,7 @@ export async function runExperiments(files: readonly string[], options: RunComma
   const startedAt = new Date();
   const plans = await makePlans(files, options);
   if (options.dryRun === true) return printPlans(plans, options);
+  refuseRecords(plans, options);
   const stores = openStores(plans, options);
   try {
     const records =
@@ -45,6 +46,16 @@ export async function runExperiments(files: readonly string[], options: RunComma
   } finally {
     for (const { store } of stores) await store.close();
   }
+}
+
+/** Planners have no requests of their own that could be written. */
+function refuseRecords(plans: readonly RunPlan[], { requestsOut }: RunCommandOptions): void {
+  const ofEpochs = plans.find(({ kind }) => kind === "epochs");
+  if (requestsOut === undefined || ofEpochs === undefined) return;
+  throw new UserError(
+    "CANOPY_OPTION_VALUE",
+    `--requests-out ${requestsOut}: ${ofEpochs.loaded.source} has planners, whose epochs hold counts and no requests`,
+  );
 }
 
 async function makePlans(files: readonly string[], options: RunCommandOptions): Promise<RunPlan[]> {
@@ -241,7 +252,7 @@ async function printPlans(plans: readonly RunPlan[], options: RunCommandOptions)
         columns: [
           { key: "experiment", header: "experiment" },
           ...(rows.some(({ point }) => point !== "") ? [{ key: "point", header: "point" }] : []),
-          { key: "routers", header: "routers" },
+          { key: "routers", header: plans.every(({ kind }) => kind === "epochs") ? "planners" : "routers" },
           whole("seeds", "seeds"),
           whole("starts", "starts"),
           whole("runs", "runs"),

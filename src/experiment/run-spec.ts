@@ -119,6 +119,6 @@ export interface EpochSeries {
   readonly carbon: readonly number[];
   readonly water: readonly number[];
   readonly cost: readonly number[];
-  /** Requests of the whole trace in its epochs, by model. */
-  readonly arrivals: Readonly<Record<string, readonly number[]>>;
+  /** Requests of the whole trace in its epochs, by model; absent where no figure shows them. */
+  readonly arrivals?: Readonly<Record<string, readonly number[]>>;
 }

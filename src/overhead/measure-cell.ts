@@ -8,7 +8,7 @@ import { type Clock, LONG_MILLISECONDS, processorMilliseconds, readerOf } from "
 import { type PeriodicTimer, ReplayHost } from "./replay-host.ts";
 import type { DecisionKind } from "./result.ts";
 
-/** Milliseconds of each part of a cell. */
+/** Processor milliseconds of each part of a cell: on a machine that others use they take longer. */
 export interface CellBudget {
   readonly warmUp: number;
   readonly batches: number;
@@ -44,6 +44,8 @@ const BEFORE_CONTROL = 32;
 /** Fewest calls of a part, however long they take. */
 const LEAST = 5;
 const ROUNDS = 3;
+/** Milliseconds that one sample by the wall clock is taken to cost at most: more, and it was interrupted. */
+const MOST_COST = 0.3;
 /** Longest wait for the end of an interval of telemetry. */
 const MOST_ROUND_MILLISECONDS = 1000;
 /** Requests with a router beyond which it is taken never to place them. */
@@ -100,8 +102,8 @@ class Cell {
   }
 
   warmUp(milliseconds: number): void {
-    const end = performance.now() + milliseconds;
-    for (let i = 0; i < LEAST || performance.now() < end; i++) {
+    const end = processorMilliseconds() + milliseconds;
+    for (let i = 0; i < LEAST || processorMilliseconds() < end; i++) {
       this.#prepare(BATCH);
       // Both loops: each is compiled for itself.
       if (i % 2 === 0) this.#runBatch();
@@ -173,6 +175,7 @@ class Cell {
       this.#empty(heldBefore);
       return took;
     };
+    untimed(milliseconds, tick);
     const mean = leastMeanOf(milliseconds, tick);
     const calls = sample("ticks", milliseconds, clockOf(mean), tick);
     const kept = left / ticks;
@@ -221,6 +224,7 @@ class Cell {
       run();
       return read() - start;
     };
+    untimed(milliseconds, step);
     const mean = leastMeanOf(milliseconds, step);
     const calls = sample("steps", milliseconds, clockOf(mean), step);
     return {
@@ -326,14 +330,14 @@ class Cell {
     let least = Number.POSITIVE_INFINITY;
     for (let round = 0; round < 3 && least > 0.5; round++) {
       globalThis.gc?.();
-      const end = performance.now() + milliseconds / 3;
+      const end = processorMilliseconds() + milliseconds / 3;
       let bytes = 0;
       let decisions = 0;
-      for (let piece = 0; piece < LEAST || performance.now() < end; piece++) {
+      for (let piece = 0; piece < LEAST || processorMilliseconds() < end; piece++) {
         let done = 0;
         const grown = growth(() => {
-          const pieceEnd = performance.now() + milliseconds / 30;
-          while (done < 2048 && performance.now() < pieceEnd) {
+          const pieceEnd = processorMilliseconds() + milliseconds / 30;
+          while (done < 2048 && processorMilliseconds() < pieceEnd) {
             for (let i = 0; i < 8; i++) {
               this.#prepare(BATCH);
               this.#runUntimed();
@@ -369,9 +373,9 @@ function leastMean(milliseconds: number, add: (tally: Tally) => void): number {
   let least = Number.POSITIVE_INFINITY;
   for (let round = 0; round < ROUNDS; round++) {
     const tally = { milliseconds: 0, calls: 0 };
-    const end = performance.now() + milliseconds / ROUNDS;
+    const end = processorMilliseconds() + milliseconds / ROUNDS;
     do add(tally);
-    while (performance.now() < end);
+    while (processorMilliseconds() < end);
     least = Math.min(least, tally.milliseconds / tally.calls);
   }
   return least;
@@ -384,6 +388,14 @@ function leastMeanOf(milliseconds: number, once: (read: () => number) => number)
     tally.milliseconds += once(read);
     tally.calls++;
   });
+}
+
+/** Calls until what they run is compiled. */
+function untimed(milliseconds: number, once: (read: () => number) => number): void {
+  const read = readerOf("processor");
+  const end = read() + milliseconds;
+  do once(read);
+  while (read() < end);
 }
 
 function clockOf(mean: number): Clock {
@@ -401,10 +413,11 @@ function sample(
   const result: FnReturnedObject = {};
   const bench = new Bench({ time: milliseconds, iterations: LEAST, warmup: false, throws: true });
   const take = () => {
-    const began = performance.now();
+    const began = read();
     result.overriddenDuration = once(read);
-    // What readies the call takes its part of the time too.
-    result.overriddenIterationCost = performance.now() - began;
+    // What readies the call takes its part of the time too, and what others take of the processor none.
+    const cost = read() - began;
+    result.overriddenIterationCost = clock === "wall" ? Math.min(cost, MOST_COST) : cost;
     return result;
   };
   bench.add(name, take, { async: false });

@@ -45,8 +45,8 @@ const KINDS: readonly DecisionKind[] = ["request", "dispatch", "control"];
 const INTERVAL_MICROSECONDS = 100_000;
 /** Requests of the plans that cells resolve; none of them is read. */
 const FEW = 100;
-const FULL: CellBudget = { warmUp: 300, batches: 240, calls: 200, bytes: 150, dispatch: 120, control: 80 };
-const QUICK: CellBudget = { warmUp: 30, batches: 20, calls: 20, bytes: 20, dispatch: 20, control: 20 };
+const FULL: CellBudget = { warmUp: 400, batches: 150, calls: 100, bytes: 100, dispatch: 60, control: 40 };
+const QUICK: CellBudget = { warmUp: 30, batches: 15, calls: 10, bytes: 10, dispatch: 10, control: 10 };
 /** A router's name in the list of cells that does nothing. */
 const EMPTY = "";
 

@@ -36,13 +36,17 @@ export function epochFigures(config: EpochsConfig, context: FigureContext): Prom
   });
 }
 
-/** Requests of each epoch by model, the same for every planner. */
+/** Requests of each epoch by model, the same for every planner and mostly for every point: each once. */
 export function arrivalFigures(config: ArrivalsConfig, context: FigureContext): Promise<Drawing[]> {
+  const drawn = new Set<string>();
   return context.forEachPoint(async (rows, where) => {
     const { linesFigure } = await import("./figures/lines.ts");
-    const [first] = withEpochs(rows);
-    if (first === undefined) return undefined;
-    const { arrivals, epochSeconds } = first.epochs;
+    const first = withEpochs(rows)[0]?.epochs;
+    if (first?.arrivals === undefined) return undefined;
+    const { arrivals, epochSeconds } = first;
+    const counts = JSON.stringify(arrivals);
+    if (drawn.has(counts)) return undefined;
+    drawn.add(counts);
     return linesFigure({
       title: config.title,
       subtitle: context.subtitle(where, `epochs of ${epochSeconds / 60} min`),

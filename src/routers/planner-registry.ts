@@ -8,6 +8,7 @@ import {
 } from "../datacenter/reference-planners.ts";
 import type { EpochPlanner } from "../datacenter/simulate-epochs.ts";
 import { suggestion, UserError } from "../errors.ts";
+import { loadCheckpoint } from "../learning/checkpoint/checkpoint.ts";
 import { marlinSchema } from "./marlin/parameters.ts";
 import { marlinPlanner } from "./marlin/planner.ts";
 import { MARLIN_VARIANTS, type MarlinVariant } from "./marlin/variants.ts";
@@ -33,8 +34,16 @@ function marlin({ name, parameters, loop }: MarlinVariant): PlannerDefinition {
     ...(loop === undefined ? {} : { loop }),
     learned: true,
     parameters: marlinSchema(parameters),
-    create: (given, { world, seed }) =>
-      marlinPlanner(name, world, { seed, parameters: given as Readonly<Record<string, unknown>> }),
+    artefacts: ["checkpoint"],
+    create: (given, { world, seed, artefacts }) => {
+      const planner = marlinPlanner(name, world, {
+        seed,
+        parameters: given as Readonly<Record<string, unknown>>,
+      });
+      const bytes = artefacts?.get("checkpoint");
+      if (bytes !== undefined) loadCheckpoint(planner.learner, bytes, "artefact checkpoint");
+      return planner;
+    },
   };
 }
 

@@ -28,6 +28,7 @@ const COMMANDS = [
   ["predictor", "train"],
   ["init"],
   ["validate"],
+  ["overhead"],
   ["doctor"],
 ];
 const GROUPS = ["profile", "data", "signals", "predictor"];

@@ -1,49 +1,63 @@
 import type { Command } from "commander";
 import type { RouterDefinition } from "../../routers/contract.ts";
+import type { PlannerDefinition } from "../../routers/planner-contract.ts";
 import type { ParameterInfo } from "../describe-parameters.ts";
 import { examples, type FormatOption, type Printed, print, withFormat } from "../output.ts";
 
 export function addRoutersCommand(program: Command): void {
   const command = program
     .command("routers")
-    .description("list the routers, or show one with its parameters")
+    .description("list the routers and planners, or show one with its parameters")
     .argument("[id]", "id or alias of a router, or a file that defines one")
+    .option("--planners", "planners of epochs instead of routers of requests")
     .addHelpText(
       "after",
       examples([
         "canopy routers",
         "canopy routers cedar-heuristic",
         "canopy routers ./my-router.ts --format json",
+        "canopy routers --planners",
+        "canopy routers --planners marlin-balanced",
       ]),
     );
-  withFormat(command).action(async (id: string | undefined, { format }: FormatOption) => {
-    await print(format, id === undefined ? await list() : await show(id));
+  withFormat(command).action(async (id: string | undefined, options: FormatOption & { planners?: true }) => {
+    const { format, planners } = options;
+    await print(format, await (id === undefined ? list(planners) : show(id, planners)));
   });
 }
 
-async function list(): Promise<Printed> {
-  const { listRouters } = await import("../../routers/registry.ts");
-  const routers = listRouters();
+/** What lists and pages show of a router or a planner. */
+type Listed = Pick<RouterDefinition, "id" | "summary" | "family" | "group" | "status" | "source"> &
+  Partial<Pick<RouterDefinition, "aliases" | "ablationOf" | "withoutCarbon" | "clairvoyant">>;
+
+async function list(planners: true | undefined): Promise<Printed> {
+  const listed: readonly Listed[] =
+    planners === true
+      ? (await import("../../routers/planner-registry.ts")).listPlanners()
+      : (await import("../../routers/registry.ts")).listRouters();
+  const kind = planners === true ? "planners" : "routers";
   return {
     tables: [
       {
-        title: "Routers",
+        title: planners === true ? "Planners" : "Routers",
         columns: ["id", "family", "group", "status", "source"].map((key) => ({ key, header: key })),
-        rows: routers.map(({ id, family, group, status, source }) => ({
+        rows: listed.map(({ id, family, group, status, source }) => ({
           cells: { id, family, group, status, source },
         })),
-        notes: ["canopy routers ID shows one with its parameters"],
+        notes: [
+          planners === true
+            ? "canopy routers --planners ID shows one with its parameters"
+            : "canopy routers ID shows one with its parameters; --planners lists planners of epochs",
+        ],
       },
     ],
-    json: { schema: "canopy/routers/1", routers: routers.map(factsOf) },
+    json: { schema: `canopy/${kind}/1`, [kind]: listed.map(factsOf) },
   };
 }
 
-async function show(id: string): Promise<Printed> {
-  const { isRouterFile, loadRouter } = await import("../../routers/load-router.ts");
-  const { findRouter } = await import("../../routers/registry.ts");
+async function show(id: string, planners: true | undefined): Promise<Printed> {
   const { describeParameters } = await import("../describe-parameters.ts");
-  const router = isRouterFile(id) ? await loadRouter(id) : findRouter(id);
+  const router = await (planners === true ? plannerOf(id) : routerOf(id));
   const parameters = describeParameters(router.parameters);
   const facts = factsOf(router);
   return {
@@ -65,8 +79,21 @@ async function show(id: string): Promise<Printed> {
       },
       parameterTable(parameters),
     ],
-    json: { schema: "canopy/router/1", ...facts, parameters },
+    json: { schema: planners === true ? "canopy/planner/1" : "canopy/router/1", ...facts, parameters },
   };
+}
+
+async function routerOf(id: string): Promise<RouterDefinition> {
+  const { isRouterFile, loadRouter } = await import("../../routers/load-router.ts");
+  const { findRouter } = await import("../../routers/registry.ts");
+  return isRouterFile(id) ? loadRouter(id) : findRouter(id);
+}
+
+async function plannerOf(id: string): Promise<PlannerDefinition> {
+  const { isDefinitionFile } = await import("../../routers/load-definition.ts");
+  const { findPlanner } = await import("../../routers/planner-registry.ts");
+  const { loadPlanner } = await import("../../routers/load-planner.ts");
+  return isDefinitionFile(id) ? loadPlanner(id) : findPlanner(id);
 }
 
 function parameterTable(parameters: readonly ParameterInfo[]): Printed["tables"][number] {
@@ -90,7 +117,7 @@ function parameterTable(parameters: readonly ParameterInfo[]): Printed["tables"]
   };
 }
 
-function factsOf(router: RouterDefinition) {
+function factsOf(router: Listed) {
   return {
     id: router.id,
     summary: router.summary,

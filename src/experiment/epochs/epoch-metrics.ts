@@ -82,11 +82,17 @@ export function epochMetrics(judged: Judged): {
 }
 
 /** What figures show of single epochs, to six digits. */
-export function epochSeries(judged: Judged): EpochSeries {
+export function epochSeries(judged: Judged, withArrivals: boolean): EpochSeries {
   const { result, setting, bound } = judged;
   const { fortnight, world } = setting;
   const of = (j: number) =>
     result.epochs.map(({ epoch, metrics }) => short(metrics[j] / bound.uniform[epoch * METRICS.length + j]));
+  const arrivals = Object.fromEntries(
+    world.models.map(({ name }, v) => [
+      name,
+      Array.from({ length: fortnight.epochs }, (_, e) => short(fortnight.counts[e * fortnight.models + v])),
+    ]),
+  );
   return {
     epochSeconds: fortnight.epochSeconds,
     objective: result.epochs.map((record) => short(objectiveOf(record, judged))),
@@ -94,12 +100,7 @@ export function epochSeries(judged: Judged): EpochSeries {
     carbon: of(1),
     water: of(2),
     cost: of(3),
-    arrivals: Object.fromEntries(
-      world.models.map(({ name }, v) => [
-        name,
-        Array.from({ length: fortnight.epochs }, (_, e) => short(fortnight.counts[e * fortnight.models + v])),
-      ]),
-    ),
+    ...(withArrivals ? { arrivals } : {}),
   };
 }
 

@@ -18,7 +18,7 @@ import type { RunResult, RunSpec } from "../run-spec.ts";
 import type { SharedInputs } from "../shared-inputs.ts";
 import { type EpochPointInputs, settingOf } from "./epoch-inputs.ts";
 import { epochMetrics, epochSeries, type Judged } from "./epoch-metrics.ts";
-import { keepsSeries } from "./expand-epochs.ts";
+import { keptSeries } from "./expand-epochs.ts";
 import { writeArchives } from "./hypervolumes.ts";
 import { callLimit } from "./planner-calls.ts";
 
@@ -61,6 +61,7 @@ export async function executeEpochRun(spec: RunSpec, shared: SharedInputs): Prom
     ...(limit === undefined ? {} : { callLimit: limit }),
     details: true,
   });
+  const kept = keptSeries(inputs.experiment);
   const judged: Judged = { result, setting, bound, weights };
   const { metrics, reasons } = epochMetrics(judged);
   for (const [name, value] of Object.entries(planner.figures?.() ?? {})) {
@@ -82,7 +83,7 @@ export async function executeEpochRun(spec: RunSpec, shared: SharedInputs): Prom
     timeline: null,
     epochs: {
       archives: writeArchives(archives.epochs),
-      series: keepsSeries(inputs.experiment) ? epochSeries(judged) : null,
+      series: kept.epochs || kept.arrivals ? epochSeries(judged, kept.arrivals) : null,
     },
     provenance: "modelled",
     rejections: {},

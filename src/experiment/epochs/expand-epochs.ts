@@ -84,7 +84,7 @@ async function planPoint(point: Point, tables: InputTables): Promise<PlannedEpoc
     // What is read from files stands there by its content.
     setting: { ...setting, requests: null },
     objective,
-    series: keepsSeries(experiment),
+    kept: keptSeries(experiment),
   });
   tables.epochPoints[key] = inputs;
   // Sites on which a model does not fit, a site without a price, a horizon that there is not.
@@ -119,8 +119,7 @@ async function planPlanner(
     file === null ? findPlanner(config.planner, where) : await at(point, path, () => loadPlanner(file));
   const given = withCalls(definition, config.parameters, experiment.calls);
   const parameters = parsePlannerParameters(definition, given, where);
-  const artefacts = await readArtefacts(point, path, config.artefacts, tables);
-  const stray = Object.keys(artefacts).find((name) => !(definition.artefacts ?? []).includes(name));
+  const stray = Object.keys(config.artefacts).find((name) => !(definition.artefacts ?? []).includes(name));
   if (stray !== undefined) {
     const known = definition.artefacts ?? [];
     throw new UserError(
@@ -128,6 +127,7 @@ async function planPlanner(
       `${where}: planner ${definition.id} has no artefact "${stray}"${known.length === 0 ? "" : `, expected ${known.join(", ")}`}`,
     );
   }
+  const artefacts = await readArtefacts(point, path, config.artefacts, tables);
   // A checkpoint of another shape shows when the planner is made.
   if (Object.keys(artefacts).length > 0) {
     const { world } = settingOf(inputs, { seed: experiment.seeds[0], start: inputs.starts[0] });
@@ -189,9 +189,13 @@ function planRuns(
   return runs;
 }
 
-/** Whether a figure shows single epochs, which a run then has to keep. */
-export function keepsSeries({ outputs }: EpochExperiment): boolean {
-  return outputs.figures.some(({ kind }) => kind === "epochs" || kind === "arrivals");
+/** What figures show of single epochs, which a run then has to keep. */
+export function keptSeries({ outputs }: EpochExperiment): {
+  readonly epochs: boolean;
+  readonly arrivals: boolean;
+} {
+  const kinds = outputs.figures.map(({ kind }) => kind);
+  return { epochs: kinds.includes("epochs"), arrivals: kinds.includes("arrivals") };
 }
 
 /** Typed arrays as lists, for hashing. */

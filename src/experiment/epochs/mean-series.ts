@@ -15,7 +15,7 @@ export function meanSeries(runs: readonly RunResult[]): { readonly epochs?: Epoc
       water: mean(({ water }) => water),
       cost: mean(({ cost }) => cost),
       // Of the first run: other seeds draw other counts around the same days.
-      arrivals: kept[0].arrivals,
+      ...(kept[0].arrivals === undefined ? {} : { arrivals: kept[0].arrivals }),
     },
   };
 }

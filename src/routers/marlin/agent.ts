@@ -1,4 +1,5 @@
 import { DivergenceGuard } from "../../learning/checkpoint/divergence-guard.ts";
+import type { Learner } from "../../learning/checkpoint/learner.ts";
 import type { Dense } from "../../learning/dense/dense.ts";
 import { GoalRelabeller } from "../../learning/her/relabel-goals.ts";
 import { type Batch, makeBatch } from "../../learning/replay/batch.ts";
@@ -97,6 +98,11 @@ export class Agent {
     this.#action = new Float32Array(action);
     this.#values = { values: new Float64Array(1), actionGradients: new Float32Array(action) };
     this.#valueOnly = { values: this.#values.values };
+  }
+
+  /** What a checkpoint keeps of it. */
+  get learner(): Learner {
+    return this.#sac;
   }
 
   /** Updates of its networks so far. */

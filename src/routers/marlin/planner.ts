@@ -2,6 +2,7 @@ import { METRICS } from "../../datacenter/epoch-model.ts";
 import type { EpochState } from "../../datacenter/epoch-state.ts";
 import type { EpochPlanner, PlanBudget, PlannedPoint } from "../../datacenter/simulate-epochs.ts";
 import { type DatacenterWorld, planRowsOf } from "../../datacenter/world.ts";
+import type { Learner } from "../../learning/checkpoint/learner.ts";
 import { chooseDense } from "../../learning/dense/choose-dense.ts";
 import type { Dense } from "../../learning/dense/dense.ts";
 import { nonDominated, thinFront } from "../../numeric/pareto.ts";
@@ -95,6 +96,25 @@ export class MarlinPlanner implements EpochPlanner {
     this.#state = new Float32Array(sizes.state);
     this.#own = AGENTS.map(() => new Float64Array(EVALUATION_WIDTH));
     this.#outcome = { weights: new Float64Array(AGENTS.length), vetoes: new Float64Array(AGENTS.length) };
+  }
+
+  /**
+   * The agents as one learner, for checkpoints: networks and temperatures; replay, capitals and what the epochs before
+   * were like are no part of it.
+   */
+  get learner(): Learner {
+    const ofAll = <T>(of: (learner: Learner) => Readonly<Record<string, T>>) =>
+      Object.fromEntries(
+        this.#agents.flatMap(({ learner }, j) =>
+          Object.entries(of(learner)).map(([name, value]) => [`${AGENTS[j]}.${name}`, value] as const),
+        ),
+      );
+    return {
+      kind: "marlin",
+      shape: this.#agents[0].learner.shape,
+      networks: ofAll(({ networks }) => networks),
+      arrays: ofAll(({ arrays }) => arrays),
+    };
   }
 
   plan(state: EpochState, budget: PlanBudget, plan: Float64Array): void {

@@ -102,3 +102,14 @@ export const sweepSchema = z.strictObject({
   slurm: slurmSchema,
 });
 export type SweepConfig = z.infer<typeof sweepSchema>;
+
+/** JSON Schema (2020-12) of the sweep file, published as `docs/schema/sweep.schema.json` for editors. */
+export function sweepJsonSchema(): object {
+  const { $schema, ...rest } = z.toJSONSchema(sweepSchema, { io: "input" });
+  return {
+    $schema,
+    title: SWEEP_SCHEMA_ID,
+    description: "What Canopy varies of an experiment: axes, samples, shards.",
+    ...rest,
+  };
+}

@@ -1,6 +1,12 @@
+import { readFile } from "node:fs/promises";
+import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
 import { UserError } from "../../../src/errors.ts";
 import { type LoadedSweep, parseSweep } from "../../../src/sweep/file/load-sweep.ts";
+import { sweepJsonSchema } from "../../../src/sweep/file/sweep-schema.ts";
+import { openSweep } from "../../../src/sweep/shards/plan-sweep.ts";
+
+const ROOT = new URL("../../../", import.meta.url);
 
 const HEAD = "sweep: s\nexperiment: base.yaml\n";
 const load = (text: string, sets: string[] = []): LoadedSweep =>
@@ -110,4 +116,18 @@ describe("messages", () => {
   ])("%j", (text, expected) => {
     expect(message(text)).toContain(expected);
   });
+});
+
+test("the published JSON Schema is the one of the code (npx tsx scripts/make-sweep-schema.ts)", async () => {
+  const published = await readFile(new URL("docs/schema/sweep.schema.json", ROOT), "utf8");
+  expect(JSON.parse(published)).toEqual(JSON.parse(JSON.stringify(sweepJsonSchema())));
+});
+
+test("the example of the harness makes its points", async () => {
+  const open = await openSweep(fileURLToPath(new URL("harness/examples/sweep.yaml", ROOT)), []);
+  expect(open.count).toBe(5 * 2 * 10);
+  const { labels, experiment } = open.point(99);
+  expect(labels).toMatchObject({ "workload.arrival.ratePerS": 80, "fleet.*.replicas": 2 });
+  expect(experiment.fleet.map(({ replicas }) => replicas)).toEqual([2, 2]);
+  expect(experiment.telemetryIntervalS).toBe(labels["telemetryIntervalS"]);
 });
