@@ -1,4 +1,5 @@
 /** One run as plain data: what a worker is given beside the shared inputs, and what it gives back. */
+import type { Dense } from "../learning/dense/dense.ts";
 import type { PlacementSketch } from "../metrics/placement-sketch.ts";
 import type { RouterSeries } from "../routers/contract.ts";
 import type { PlainValue } from "./located-tree.ts";
@@ -41,7 +42,7 @@ export interface RouterSpec {
   /** Key of the training that makes the artefacts which no file gives; null without one. */
   readonly training: string | null;
   /** What of the machine its decisions depend on (`RouterDefinition.backend`); null for nothing. */
-  readonly backend: { readonly backend: string; readonly isa: string } | null;
+  readonly backend: Pick<Dense, "backend" | "isa"> | null;
   /** What the registry says of it; no part of a run's key. */
   readonly about: {
     readonly family: string;

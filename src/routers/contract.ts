@@ -10,6 +10,7 @@
  * page allocates per decision.
  */
 import type { z } from "zod";
+import type { Dense } from "../learning/dense/dense.ts";
 import type { Stream } from "../numeric/random.ts";
 import type { Law } from "../profile/law.ts";
 import type { Tier } from "../workload/requests.ts";
@@ -345,7 +346,7 @@ export interface RouterDefinition<Parameters = unknown> {
   readonly parameters: z.ZodType<Parameters>;
   create(parameters: Parameters): Router | Router<ClairvoyantWorld>;
   /** What of the machine its decisions depend on, e.g. the kernels of its networks; default: nothing. */
-  backend?(parameters: Parameters): { readonly backend: string; readonly isa: string };
+  backend?(parameters: Parameters): Pick<Dense, "backend" | "isa">;
   /** Absent for routers that learn nothing beforehand. */
   readonly training?: RouterTraining<Parameters>;
 }

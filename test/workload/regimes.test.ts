@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { CEDAR_TIERS } from "../../src/workload/classes.ts";
-import type { TraceColumns } from "../../src/workload/columns.ts";
+import type { RequestColumns } from "../../src/workload/columns.ts";
 import { type SyntheticParameters, SyntheticWorkload } from "../../src/workload/synthetic.ts";
 import { materialize } from "../../src/workload/trace.ts";
 
@@ -26,11 +26,11 @@ const changing: SyntheticParameters = {
     { fromSeconds: 2000, shares: [0, 0.5, 0.5] },
   ],
 };
-const columnsOf = (parameters: SyntheticParameters): TraceColumns =>
+const columnsOf = (parameters: SyntheticParameters): RequestColumns =>
   materialize(new SyntheticWorkload(parameters)).columns;
 
 /** Requests of [from, to), and those of a tier among them. */
-function count({ arrivalSeconds, tier }: TraceColumns, from: number, to: number, wanted?: number): number {
+function count({ arrivalSeconds, tier }: RequestColumns, from: number, to: number, wanted?: number): number {
   let n = 0;
   for (let i = 0; i < arrivalSeconds.length; i++) {
     if (arrivalSeconds[i] < from || arrivalSeconds[i] >= to) continue;

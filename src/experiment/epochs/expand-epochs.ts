@@ -146,6 +146,7 @@ async function planPlanner(
     parameters: parameters as Record<string, PlainValue>,
     artefacts,
     training: null,
+    backend: null,
     about: {
       family: definition.family,
       group: definition.group,

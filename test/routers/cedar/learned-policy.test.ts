@@ -66,7 +66,7 @@ describe("training", () => {
     const others = cedar.parameters.parse({ ...small, probe: 0.5, online: false, revertIntervals: 9 });
     const basis = cedarSac.training?.basis?.(values);
     expect(cedar.training?.basis?.(others)).toEqual(basis);
-    expect(basis).toMatchObject({ dense: "typescript", minBuffer: 8 });
+    expect(basis).toMatchObject({ dense: { backend: "typescript" }, minBuffer: 8 });
     expect(cedar.training?.name).toBe(cedarSac.training?.name);
   });
 
