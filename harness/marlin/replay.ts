@@ -31,7 +31,7 @@ const NODES_PER_SITE = 12;
 /** Length of what is simulated of an epoch. */
 const SECONDS = 300;
 /** Of the day's 96: from the night to the peak. */
-const EPOCHS = [12, 36, 60, 84];
+const EPOCHS = [12, 48, 84];
 const PLANNERS = ["uniform", "greedy-carbon", "greedy-water", "marlin-balanced"];
 /** Of the logarithms of prompt and output lengths, as in Azure's conversations. */
 const SIGMA = { prompt: 0.99, output: 0.86 };
@@ -124,7 +124,10 @@ function replayPlanner(id: string): Row[] {
   const { world } = setting;
   const planner = createPlanner(findPlanner(id), undefined, { world, seed }, "replay");
   const { epochs } = simulateEpochs({ ...setting, planner });
-  return EPOCHS.map((e) => replayEpoch(id, setting, e, epochs[e].plan, epochs[e].requests));
+  return EPOCHS.map((e) => {
+    process.stderr.write(`${id}, epoch ${e}\n`);
+    return replayEpoch(id, setting, e, epochs[e].plan, epochs[e].requests);
+  });
 }
 
 function replayEpoch(

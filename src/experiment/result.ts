@@ -137,5 +137,10 @@ export interface PointProvenance {
   readonly calibration: Readonly<Record<string, number>>;
   readonly notes: readonly string[];
   /** Of planners: what every table says at its head, and the sentences that describe the setting. */
-  readonly epochs?: { readonly header: string; readonly setting: readonly string[] };
+  readonly epochs?: {
+    readonly header: string;
+    /** By which counts were multiplied under the first seed; absent in older results, whose header says it. */
+    readonly factor?: number;
+    readonly setting: readonly string[];
+  };
 }

@@ -406,6 +406,18 @@ export const ROUTER_FIGURES: readonly MetricInfo[] = [
     description: "mean over the placements of GAR-PD's carbon dual",
   },
   {
+    name: "planned_epochs",
+    unit: "",
+    better: neither,
+    description: "plans that a router made of a planner of epochs, over all classes of requests",
+  },
+  {
+    name: "model_calls_per_plan",
+    unit: "",
+    better: neither,
+    description: "how often its planner asked the model of the epoch for each",
+  },
+  {
     name: "carbon_budget_ratio",
     unit: "",
     better: lower,

@@ -1,5 +1,6 @@
 import { canonicalJson } from "../experiment/canonical-json.ts";
 import type { ExperimentResult, ResultRow } from "../experiment/result.ts";
+import { epochHeaders } from "./epoch-headers.ts";
 import { remarks } from "./foundation-notes.ts";
 import { groupBy, listed, metricLabel, pointText, readingUnit } from "./result-names.ts";
 
@@ -53,8 +54,8 @@ export class FigureContext {
   notes(rows: readonly ResultRow[], ...more: string[]): string[] {
     const { points } = this.result.provenance;
     const shown = new Set<string>();
-    const headers = points.flatMap(({ epochs }) => epochs?.header ?? []);
-    if (headers.length > 0) return [...more, `${listed(headers)}.`];
+    const headers = epochHeaders(this.result);
+    if (headers.length > 0) return [...more, `${headers.join("; ")}.`];
     return [
       ...more,
       `Profiles ${listed(rows.map(({ provenance }) => provenance))}; carbon intensity ${listed(points.map(({ signal }) => signal))}, ${listed(points.flatMap(({ carbon }) => Object.values(carbon).map(({ provenance }) => String(provenance))))}.`,

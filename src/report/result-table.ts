@@ -9,6 +9,7 @@ import {
   metricTable,
 } from "../experiment/result-rows.ts";
 import { comparisonNotes, rankNotes, verdictCounts } from "./comparison-notes.ts";
+import { epochHeaders } from "./epoch-headers.ts";
 import { foundationNotes } from "./foundation-notes.ts";
 import { metricLabel, pointHeader, pointValue, readingUnit } from "./result-names.ts";
 import type { Cell, Column, Row, Table } from "./table.ts";
@@ -209,7 +210,7 @@ function captionOf(result: ExperimentResult, table: MetricTable, isFirst: boolea
   const sentences = [
     table.caption,
     isFirst ? result.description : null,
-    ...headersOf(result),
+    ...epochHeaders(result),
     runsText(result, table),
     verdictCounts(table, ratios),
   ];
@@ -217,11 +218,6 @@ function captionOf(result: ExperimentResult, table: MetricTable, isFirst: boolea
     .filter((text) => text !== undefined && text !== null)
     .map((text) => (/[.!?]$/.test(text) ? text : `${text}.`))
     .join(" ");
-}
-
-/** What planners' inputs are, each once. */
-function headersOf({ provenance }: ExperimentResult): string[] {
-  return [...new Set(provenance.points.flatMap(({ epochs }) => epochs?.header ?? []))];
 }
 
 function runsText(result: ExperimentResult, { rows }: MetricTable): string {

@@ -70,7 +70,7 @@ export class Journal {
   append(key: string, result: string): void {
     if (this.#closed) throw new Error(`${this.path} is closed`);
     if (this.#failure !== undefined) throw this.#failure;
-    this.#pending.push(`{"key":${JSON.stringify(key)},"result":${result}}\n`);
+    this.#pending.push(`${lineOf(key, result)}\n`);
     this.#timer ??= setTimeout(() => void this.#commit(), COMMIT_INTERVAL_MS);
   }
 
@@ -136,6 +136,8 @@ export class Journal {
 export interface JournalEntry {
   readonly key: string;
   readonly result: unknown;
+  /** The result as the text that was appended. */
+  readonly text: string;
 }
 
 /** Reads the whole lines of a folder's journal in order; none where it has no journal. Takes no lock. */
@@ -183,11 +185,19 @@ function readLines(
 
 function parseLine(bytes: Buffer): JournalEntry | undefined {
   try {
-    const entry = JSON.parse(bytes.toString("utf8")) as { key?: unknown; result?: unknown };
-    return typeof entry.key === "string" && "result" in entry ? (entry as JournalEntry) : undefined;
+    const line = bytes.toString("utf8");
+    const { key, result } = JSON.parse(line) as { key?: unknown; result?: unknown };
+    if (typeof key !== "string" || result === undefined) return undefined;
+    const before = lineOf(key, "").length - 1;
+    return { key, result, text: line.slice(before, -1) };
   } catch {
     return undefined;
   }
+}
+
+/** A line without its end. */
+function lineOf(key: string, result: string): string {
+  return `{"key":${JSON.stringify(key)},"result":${result}}`;
 }
 
 function unusable(path: string, cause: unknown): UserError {

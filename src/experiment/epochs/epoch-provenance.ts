@@ -31,7 +31,6 @@ export function epochProvenance(
   const price = by("price");
   const weather = setting.weather ? `, weather ${weatherWord(first)}` : "";
   const nodes = world.totalNodes.toLocaleString("en-US");
-  const times = `times ${Math.round(factor).toLocaleString("en-US")} (seed ${seeds[0]})`;
   return {
     point: point.labels,
     inputs: key,
@@ -51,7 +50,8 @@ export function epochProvenance(
     calibration: {},
     notes: [...notes, ...(point.note === undefined ? [] : [point.note])],
     epochs: {
-      header: `Requests: ${requests.source}, ${times} so that the busiest epoch takes ${percent(setting.peak)} of the fleet; carbon ${synthetic(carbon)}, prices ${synthetic(price)}${weather}, grid water by ${setting.waterFactors === "paper" ? "the paper's factors" : "Macknick's medians"}`,
+      factor,
+      header: `Requests: ${requests.source}, scaled so that the busiest epoch takes ${percent(setting.peak)} of the fleet; carbon ${synthetic(carbon)}, prices ${synthetic(price)}${weather}, grid water by ${setting.waterFactors === "paper" ? "the paper's factors" : "Macknick's medians"}`,
       setting: [
         `${sites.length} sites (${sites.map(({ name }) => name).join(", ")}), ${nodes} nodes`,
         `${setting.epochs} epochs of 15 min from epoch ${firstEpoch} of the trace, after ${history} of history`,

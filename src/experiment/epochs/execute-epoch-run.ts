@@ -188,12 +188,15 @@ function boundNotes(
   { beyondCapacity }: EpochPointInputs["experiment"]["objective"],
 ): string[] {
   const gaps = METRICS.map((metric) => reached[metric] / least[metric] - 1).filter(Number.isFinite);
-  const tight = gaps.length === 0 ? "" : `; its own plans come within ${percent(Math.max(...gaps))} of it`;
+  const tight = gaps.length === 0 ? "" : `; its own plans come within ${powerOfTen(Math.max(...gaps))} of it`;
   return [
     `bounds are clairvoyant, epoch by epoch, over plans ${beyondCapacity ? "of any load" : "within capacity: a row that exceeds it can be below them"}, and relax ${relaxations.join(", ")}${tight}`,
   ];
 }
 
-function percent(share: number): string {
-  return `${Number((100 * share).toPrecision(1))} %`;
+/** The next power of ten above a share, so that runs whose bounds are about as near say the same. */
+function powerOfTen(share: number): string {
+  return share <= 1e-6
+    ? "0.0001 %"
+    : `${Number((100 * 10 ** Math.ceil(Math.log10(share))).toPrecision(1))} %`;
 }

@@ -13,7 +13,7 @@ import type { RunResult } from "../../experiment/run-spec.ts";
 import { standingValidation } from "../../experiment/standing-validation.ts";
 import { isoTime } from "../../signal/series.ts";
 import { named, quoted, withDuckDb } from "./duckdb.ts";
-import { resultsOf, writeAtomically } from "./parts.ts";
+import { loadRuns, writeAtomically } from "./parts.ts";
 import { listResults, readFailures } from "./shard-folder.ts";
 import type { SweepPlan } from "./sweep-plan.ts";
 
@@ -129,7 +129,6 @@ function withoutPercentiles(row: ResultRow): ResultRow {
 
 /** Puts the plan and the results that belong to it into tables. */
 async function loadResults(connection: DuckDBConnection, folder: string, plan: SweepPlan): Promise<void> {
-  const { parts, journals } = listResults(folder);
   await connection.run(`SET memory_limit = '800MB'`);
   await connection.run(`SET temp_directory = ${quoted(join(folder, ".merge"))}`);
   await connection.run("CREATE TABLE plan (place INTEGER, point INTEGER, key VARCHAR)");
@@ -144,9 +143,7 @@ async function loadResults(connection: DuckDBConnection, folder: string, plan: S
     }
   }
   appender.closeSync();
-  await connection.run(
-    `CREATE TABLE found AS SELECT key, result FROM ${resultsOf(parts, journals)} SEMI JOIN plan USING (key)`,
-  );
+  await loadRuns(connection, "found", listResults(folder), "plan");
 }
 
 /** The results of each point, in the order of the plan; a point without any comes too. */

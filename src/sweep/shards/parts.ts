@@ -6,30 +6,42 @@ import { mkdir, open, readdir, rename, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { DuckDBConnection } from "@duckdb/node-api";
 import { UserError } from "../../errors.ts";
-import { JOURNAL_FILE } from "../journal.ts";
+import { readJournal } from "../journal.ts";
 import { fileList, quoted, withDuckDb } from "./duckdb.ts";
 
-/** Longest line of a journal, in bytes: a run with a timeline of a year is far below. */
-const LONGEST_LINE = 1 << 28;
-
-/** The rows of parts and journals, each run once, as a relation in SQL with `key` and `result`. */
-export function resultsOf(parts: readonly string[], journals: readonly string[]): string {
+/**
+ * Makes a table of what parts and journals hold, each run once, with `key` and `result`. Torn lines are passed over.
+ *
+ * Journals are read here and not by DuckDB, whose reader of JSON takes twice the longest line that it is told of.
+ *
+ * @param only a relation in SQL with the keys that are wanted; default all
+ */
+export async function loadRuns(
+  connection: DuckDBConnection,
+  table: string,
+  { parts, journals }: { readonly parts: readonly string[]; readonly journals: readonly string[] },
+  only?: string,
+): Promise<void> {
+  const lines = `${table}_lines`;
+  await connection.run(`CREATE TABLE ${lines} (key VARCHAR, result VARCHAR)`);
+  const appender = await connection.createAppender(lines);
+  for (const folder of journals) {
+    readJournal(folder, ({ key, text }) => {
+      appender.appendVarchar(key);
+      appender.appendVarchar(text);
+      appender.endRow();
+    });
+  }
+  appender.closeSync();
   const sources = [
+    `SELECT key, result FROM ${lines}`,
     ...(parts.length === 0 ? [] : [`SELECT key, result FROM read_parquet(${fileList(parts)})`]),
-    ...(journals.length === 0 ? [] : [rowsOfJournals(journals)]),
   ];
-  if (sources.length === 0) return "(SELECT '' AS key, '' AS result LIMIT 0)";
-  return `(SELECT DISTINCT ON (key) key, result FROM (${sources.join(" UNION ALL ")}))`;
-}
-
-/** Torn lines are passed over. */
-function rowsOfJournals(folders: readonly string[]): string {
-  const files = fileList(folders.map((folder) => join(folder, JOURNAL_FILE)));
-  return (
-    `SELECT key, CAST(result AS VARCHAR) AS result ` +
-    `FROM read_json(${files}, format = 'newline_delimited', columns = {key: 'VARCHAR', result: 'JSON'}, ` +
-    `ignore_errors = true, maximum_object_size = ${LONGEST_LINE}) WHERE key IS NOT NULL AND result IS NOT NULL`
+  const wanted = only === undefined ? "" : ` SEMI JOIN ${only} USING (key)`;
+  await connection.run(
+    `CREATE TABLE ${table} AS SELECT DISTINCT ON (key) key, result FROM (${sources.join(" UNION ALL ")})${wanted}`,
   );
+  await connection.run(`DROP TABLE ${lines}`);
 }
 
 /**
@@ -40,12 +52,12 @@ function rowsOfJournals(folders: readonly string[]): string {
  * @throws UserError CANOPY_STORE_WRITE, e.g. on a full disk
  */
 export async function writePart(shard: string, part: string): Promise<void> {
-  await writeAtomically(part, (connection, partial) =>
-    connection.run(
-      `COPY (SELECT * FROM ${resultsOf(existsSync(part) ? [part] : [], [shard])} ORDER BY key) ` +
-        `TO ${quoted(partial)} (FORMAT parquet, COMPRESSION zstd)`,
-    ),
-  );
+  await writeAtomically(part, async (connection, partial) => {
+    await loadRuns(connection, "runs", { parts: existsSync(part) ? [part] : [], journals: [shard] });
+    await connection.run(
+      `COPY (SELECT * FROM runs ORDER BY key) TO ${quoted(partial)} (FORMAT parquet, COMPRESSION zstd)`,
+    );
+  });
 }
 
 /**

@@ -1,4 +1,3 @@
-import { existsSync } from "node:fs";
 import { join } from "node:path";
 import type { RunSpec } from "../../experiment/run-spec.ts";
 import { Journal } from "../journal.ts";
@@ -116,9 +115,4 @@ function failuresOf(failed: readonly FailedRun[], shardOf: ReadonlyMap<string, n
       .filter(({ spec }) => shardOf.get(spec.key) === shard)
       .map(({ spec, failure: { code, message } }) => [spec.key, { code, message: message.split("\n")[0] }]),
   );
-}
-
-/** Whether a shard has come to its end: it has a part, and nothing in its journal that the part has not. */
-export function hasEnded(folder: string, name: ShardName): boolean {
-  return existsSync(join(shardFolder(folder, name), PART_FILE));
 }

@@ -39,8 +39,9 @@ export function slurmScripts(job: SlurmJob): SlurmScripts {
       ...optional("partition", config.partition),
       ...optional("account", config.account),
       ...optional("qos", config.qos),
-      "set -eu",
+      // First: what sets up environments trips over set -eu.
       ...config.setup,
+      "set -eu",
     ].join("\n");
   // exec: the signal goes to the batch process alone.
   const run = `exec ${command} sweep-shard ${own} "$SLURM_ARRAY_TASK_ID/${shards}" --quiet`;

@@ -98,7 +98,7 @@ describe("its plan", () => {
   test("without reference data says what stands in", async () => {
     const { provenance } = await plan(SMALL);
     expect(provenance[0].epochs?.header).toMatch(
-      /^Requests: synthetic BurstGPT shape, seed 1, times [\d,]+ \(seed 1\) .*carbon synthetic, prices synthetic/,
+      /^Requests: synthetic BurstGPT shape, seed 1, scaled .*carbon synthetic, prices synthetic/,
     );
     expect(provenance[0].notes.join()).toContain("no reference data here");
   });
