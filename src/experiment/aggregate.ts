@@ -22,7 +22,7 @@ import {
   RESULT_SCHEMA_ID,
   type ResultRow,
 } from "./result.ts";
-import { withRewards } from "./reward-rows.ts";
+import { withRewardsOf } from "./reward-rows.ts";
 import type { RunPlan } from "./run-plan.ts";
 import type { RouterSpec, RunResult, RunSpec } from "./run-spec.ts";
 import { standingValidation } from "./standing-validation.ts";
@@ -36,7 +36,7 @@ const INDISTINGUISHABLE = 0.99;
  * @param found by key of the run; runs that failed are missing and are counted as such
  */
 export function aggregate(plan: RunPlan, found: ReadonlyMap<string, RunResult>): ExperimentResult {
-  const results = plan.kind === "epochs" ? withHypervolumes(plan, found) : found;
+  const results = plan.kind === "epochs" ? withHypervolumes(plan, found) : withRewardsOf(plan, found);
   const [{ point: first }] = plan.points;
   const rows: ResultRow[] = [];
   const ranks: PointRanks[] = [];
@@ -108,7 +108,7 @@ class PointRuns {
   readonly #planned: AggregatedPoint;
   readonly #baseline: string;
   /** Runs of each router in the same order of seed and start; undefined where one is missing. */
-  readonly #byRouter: ReadonlyMap<string, readonly (RunResult | undefined)[]>;
+  readonly #byRouter = new Map<string, (RunResult | undefined)[]>();
   /** Seed and start at each place of these lists. */
   readonly #crossing: Crossing;
   readonly #summaries = new Map<string, Record<string, MetricSummary>>();
@@ -122,23 +122,13 @@ class PointRuns {
   ) {
     this.#planned = planned;
     this.#baseline = baselineOf(planned);
-    const byRouter = new Map<string, (RunResult | undefined)[]>();
     for (const { label } of planned.routers) {
       const own = runs.filter((run) => run.router.label === label);
-      byRouter.set(
+      this.#byRouter.set(
         label,
         own.map((run) => results.get(run.key)),
       );
     }
-    const { outputs, tiers = [] } = planned.point.experiment;
-    this.#byRouter =
-      outputs.reward === undefined
-        ? byRouter
-        : withRewards(byRouter, outputs.reward, {
-            tiers: tiers.map(({ name }) => name),
-            windows: outputs.windows.map(({ name }) => name),
-            baseline: this.#baseline,
-          });
     const first = runs.filter((run) => run.router.label === planned.routers[0].label);
     this.#crossing = { seeds: first.map(({ seed }) => seed), starts: first.map(({ start }) => start) };
     for (const { label } of planned.routers) {

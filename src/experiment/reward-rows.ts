@@ -1,8 +1,41 @@
 /** CEDAR's reward (eq. 2) of whole runs and of their windows, and the regret against a router: `outputs.reward`. */
 import type { RewardConfig } from "./output-schema.ts";
+import type { RunPlan } from "./run-plan.ts";
 import type { RunResult } from "./run-spec.ts";
 
 type Runs = readonly (RunResult | undefined)[];
+
+/** Results by key, with rewards where the experiment asks for them. */
+export function withRewardsOf(
+  plan: RunPlan,
+  found: ReadonlyMap<string, RunResult>,
+): ReadonlyMap<string, RunResult> {
+  const results = new Map(found);
+  for (const [index, { point, routers }] of plan.points.entries()) {
+    const { outputs, baseline } = point.experiment;
+    if (outputs.reward === undefined) continue;
+    const runs = plan.runs.filter((run) => run.planned === index);
+    const keys = new Map(
+      routers.map(({ label }) => [
+        label,
+        runs.filter(({ router }) => router.label === label).map(({ key }) => key),
+      ]),
+    );
+    const byRouter = new Map([...keys].map(([label, own]) => [label, own.map((key) => found.get(key))]));
+    const rewarded = withRewards(byRouter, outputs.reward, {
+      tiers: plan.provenance[index].tiers.map(({ name }) => name),
+      windows: outputs.windows.map(({ name }) => name),
+      baseline: baseline ?? routers[0].label,
+    });
+    for (const [label, own] of keys) {
+      for (const [i, key] of own.entries()) {
+        const result = rewarded.get(label)?.[i];
+        if (result !== undefined) results.set(key, result);
+      }
+    }
+  }
+  return results;
+}
 
 interface Part {
   /** End of the metrics' names: empty for the whole run. */
