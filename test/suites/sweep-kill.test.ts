@@ -4,7 +4,7 @@
  *
  * `CANOPY_KILL_SEED` chooses the moments (default: the day), `CANOPY_KILL_ROUNDS` how many sweeps are killed to the end.
  */
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
 import {
   cpSync,
   existsSync,
@@ -18,7 +18,7 @@ import {
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
-import { describe, expect, test } from "vitest";
+import { afterAll, describe, expect, test } from "vitest";
 import { Stream } from "../../src/numeric/random.ts";
 import { keysOfParts } from "../../src/sweep/shards/parts.ts";
 import { listResults } from "../../src/sweep/shards/shard-folder.ts";
@@ -205,6 +205,10 @@ describe(`seed ${SEED}`, () => {
   });
 
   const disk = smallDisk();
+  // Also where the test that wants it is not run.
+  afterAll(() => {
+    if (disk !== undefined) spawnSync("umount", ["-l", disk], { stdio: "ignore" });
+  });
   test.skipIf(disk === undefined)(
     "a full disk ends the sweep with a message; what fitted is kept",
     async () => {
