@@ -3,8 +3,8 @@
  *
  * - scaling: what two workers reach, over what two independent processes reach with half of the runs each, side by side;
  *   both without the time that processes take to start and plan, measured by turns, the median of the pairs;
- * - sweep: all runs of a sweep on two cores: time, peak memory of the process, and what a run costs above its simulation,
- *   which is the processor time of the sweep over that of the same simulations in one thread, without a store;
+ * - sweep: all runs of a sweep on two cores: time, peak memory of the process, and what a run costs above its simulation:
+ *   the processor time of a further run, planned, simulated, kept and merged, less that of the same simulation alone;
  * - merge: as many parts as there are runs, a run in each.
  */
 import { spawn } from "node:child_process";
@@ -54,6 +54,9 @@ experiment: base.yaml
 axes:
   workload.arrival.ratePerS: { from: 60, to: 140, count: ${points} }
 `;
+
+/** The first runs of each worker are slow. */
+const WARM = 50;
 
 interface PartFigures {
   readonly [name: string]: number;
@@ -141,6 +144,12 @@ async function direct(folder: string): Promise<PartFigures> {
   };
 }
 
+/** Processor time of this process so far, all threads. */
+function cpuMs(): number {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1000;
+}
+
 /** A sweep as the command does it: plan, shards, merge. */
 async function swept(folder: string): Promise<PartFigures> {
   const began = performance.now();
@@ -150,6 +159,8 @@ async function swept(folder: string): Promise<PartFigures> {
   let first = 0;
   let last = 0;
   let ended = 0;
+  let cpuFirst = 0;
+  let cpuLast = 0;
   const outcome = await runShards(
     planned.plan,
     async () => ({
@@ -162,11 +173,11 @@ async function swept(folder: string): Promise<PartFigures> {
       workers: Number(values.workers),
       progress: {
         begin: () => undefined,
-        // The first runs of each worker are slow.
         ended: () => {
           ended++;
           last = performance.now();
-          if (ended === 20) first = last;
+          cpuLast = cpuMs();
+          if (ended === WARM) [first, cpuFirst] = [last, cpuLast];
         },
         end: () => undefined,
       },
@@ -184,7 +195,8 @@ async function swept(folder: string): Promise<PartFigures> {
     planSeconds: (plannedAt - began) / 1000,
     runSeconds: (doneAt - plannedAt) / 1000,
     mergeSeconds: (performance.now() - doneAt) / 1000,
-    steadyRunsPerSecond: (1000 * (ended - 20)) / (last - first),
+    steadyRunsPerSecond: (1000 * (ended - WARM)) / (last - first),
+    steadyCpuMsPerRun: (cpuLast - cpuFirst) / (ended - WARM),
     requestsPerSecond: (1000 * outcome.requestsSimulated) / (doneAt - plannedAt),
     cpuMsPerRun: (user + system) / 1000 / outcome.done,
     peakMB: (process.resourceUsage().maxRSS * 1024) / 1e6,
@@ -195,6 +207,7 @@ async function swept(folder: string): Promise<PartFigures> {
 async function scaling(): Promise<PartFigures> {
   const points = Math.max(200, Math.round(runs / 10));
   const ratios: number[] = [];
+  const byProcessor: number[] = [];
   let together = 0;
   let apart = 0;
   for (let pair = 0; pair < Number(values.pairs); pair++) {
@@ -205,27 +218,34 @@ async function scaling(): Promise<PartFigures> {
     together = two["steadyRunsPerSecond"];
     apart = a["steadyRunsPerSecond"] + b["steadyRunsPerSecond"];
     ratios.push(together / apart);
+    // The same in processor time: other work on the machine moves it less.
+    byProcessor.push((a["steadyCpuMsPerRun"] + b["steadyCpuMsPerRun"]) / 2 / two["steadyCpuMsPerRun"]);
   }
   ratios.sort((a, b) => a - b);
+  byProcessor.sort((a, b) => a - b);
   return {
     ratio: ratios[ratios.length >> 1],
     lowestRatio: ratios[0],
     highestRatio: ratios[ratios.length - 1],
+    ratioOfProcessorTimes: byProcessor[byProcessor.length >> 1],
     lastRunsPerSecondOfTwoWorkers: together,
     lastRunsPerSecondOfTwoProcesses: apart,
   };
 }
 
+/** A tenth of the sweep first: what is the same in both is the start of processes and threads. */
 async function wholeSweep(): Promise<PartFigures> {
-  return inFolder(runs, async (folder) => {
-    const alone = await runPart("direct", folder);
-    const sweep = await runPart("swept", folder);
-    return {
-      ...sweep,
-      cpuMsPerSimulation: alone["cpuMsPerRun"],
-      cpuMsPerRunAboveSimulation: sweep["cpuMsPerRun"] - alone["cpuMsPerRun"],
-    };
-  });
+  const alone = await inFolder(Math.max(100, runs / 10), (folder) => runPart("direct", folder));
+  const small = await inFolder(Math.max(100, runs / 10), (folder) => runPart("swept", folder));
+  const sweep = await inFolder(runs, (folder) => runPart("swept", folder));
+  const cpuOf = (figures: PartFigures) => figures["cpuMsPerRun"] * figures["runs"];
+  const marginal = (cpuOf(sweep) - cpuOf(small)) / (sweep["runs"] - small["runs"]);
+  return {
+    ...sweep,
+    cpuMsPerSimulation: alone["cpuMsPerRun"],
+    cpuMsPerFurtherRun: marginal,
+    cpuMsPerRunAboveSimulation: marginal - alone["cpuMsPerRun"],
+  };
 }
 
 /** As many parts as there are runs. */

@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { Command } from "commander";
+import { addCompareCommand } from "./commands/compare.ts";
 import { addDataCommands } from "./commands/data.ts";
 import { addDoctorCommand } from "./commands/doctor.ts";
 import { addInitCommand } from "./commands/init.ts";
@@ -7,6 +8,7 @@ import { addOverheadCommand } from "./commands/overhead.ts";
 import { addPredictorCommands } from "./commands/predictor.ts";
 import { addProfileCommands } from "./commands/profiles.ts";
 import { addReportCommand } from "./commands/report.ts";
+import { addReproduceCommand } from "./commands/reproduce.ts";
 import { addRoutersCommand } from "./commands/routers.ts";
 import { addRunCommand } from "./commands/run.ts";
 import { addSignalsCommands } from "./commands/signals.ts";
@@ -36,6 +38,8 @@ export function createProgram(): Command {
   addRunCommand(program);
   addSweepCommands(program);
   addReportCommand(program);
+  addCompareCommand(program);
+  addReproduceCommand(program);
   addRoutersCommand(program);
   addProfileCommands(program);
   addDataCommands(program);

@@ -24,6 +24,7 @@ import {
 } from "./result.ts";
 import { withRewardsOf } from "./reward-rows.ts";
 import type { RunPlan } from "./run-plan.ts";
+import { packSamples } from "./run-samples.ts";
 import type { RouterSpec, RunResult, RunSpec } from "./run-spec.ts";
 import { standingValidation } from "./standing-validation.ts";
 
@@ -171,6 +172,7 @@ class PointRuns {
       about: router.about,
       provenance: weakestProvenance(done.map((run) => run.provenance as Provenance)),
       runs: { done: done.length, planned: runs.length },
+      samples: packSamples(Object.keys(this.#summaries.get(router.label) ?? {}), runs),
       notes: [...this.#notes(router), ...commonNotes(done)],
       percentiles: meanPercentiles(done),
       timeline: done[0]?.timeline ?? null,

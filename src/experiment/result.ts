@@ -47,6 +47,11 @@ export interface ResultRow {
   readonly about: RouterSpec["about"];
   /** Weakest over the runs. */
   readonly provenance: string;
+  /**
+   * The metrics of every run (`run-samples.ts`), in the order of `metrics` and by seed, then start; absent in older
+   * results.
+   */
+  readonly samples?: string;
   /** Runs done and runs planned. */
   readonly runs: { readonly done: number; readonly planned: number };
   readonly notes: readonly string[];

@@ -109,8 +109,28 @@ function checkOthers(p: LengthParameters, part: "prompt" | "output"): void {
   throw new UserError("CANOPY_WORKLOAD_LENGTHS", `workload: ${found}`);
 }
 
+/** What {@link expectedLengths} has found, by its parameters: the runs of a sweep ask for the same again and again. */
+const known = new Map<string, { readonly prompt: number; readonly output: number }>();
+const MOST_KNOWN = 64;
+
 /** Expected prompt and output tokens of checked parameters. */
 export function expectedLengths(p: LengthParameters): { prompt: number; output: number } {
+  const { total, prompt, output, taskTypes = [], lengthFactor } = p;
+  const all = [total?.of, prompt, output, ...taskTypes.flatMap((type) => [type.prompt, type.output])];
+  // Observed values may be many, which are no name for anything.
+  if (p.pairs !== undefined || all.some((d) => d?.dist === "empirical")) return computedLengths(p);
+  const shares = taskTypes.map(({ share }) => share);
+  const name = JSON.stringify([all, shares, total?.outputShare, lengthFactor]);
+  let found = known.get(name);
+  if (found === undefined) {
+    found = computedLengths(p);
+    if (known.size >= MOST_KNOWN) known.clear();
+    known.set(name, found);
+  }
+  return { ...found };
+}
+
+function computedLengths(p: LengthParameters): { prompt: number; output: number } {
   const factor = p.lengthFactor ?? 1;
   if (p.total !== undefined) {
     const { of, outputShare } = p.total;

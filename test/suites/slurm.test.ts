@@ -142,7 +142,9 @@ describe.skipIf(reason !== undefined)("sweeps on Slurm", () => {
     const cwd = study({
       "sweep.yaml": SWEEP.replace(
         "setup: [",
-        `setup: ["[ \${SLURM_ARRAY_TASK_ID - none} != 1 ] || [ -e died ] || { touch died; kill -9 $$; }", `,
+        // A function: $$ would be one $ otherwise.
+        () =>
+          `setup: ["[ \${SLURM_ARRAY_TASK_ID-none} != 1 ] || [ -e died ] || { touch died; kill -9 $$; }", `,
       ),
     });
     succeeded(await canopy(["sweep", "sweep.yaml", "--engine", "slurm", "--out", "out"], cwd));

@@ -18,6 +18,8 @@ export interface FoundResult {
 }
 
 const RESULT = "result.json";
+/** The schema is the first key. */
+const HEAD_CHARACTERS = 200;
 
 /**
  * Every result at or below the places named: folders, or `result.json` files themselves. Hidden folders and
@@ -41,6 +43,12 @@ export async function findResults(places: readonly string[]): Promise<FoundResul
   const found: FoundResult[] = [];
   for (const folder of [...folders].sort()) found.push(await readFolder(folder));
   return found;
+}
+
+/** Whether a folder's `result.json` says that it is an experiment's, of whatever version: others are passed over. */
+async function isResult(folder: string): Promise<boolean> {
+  const head = await readFile(join(folder, RESULT), "utf8");
+  return /"schema"\s*:\s*"canopy\/result\//.test(head.slice(0, HEAD_CHARACTERS));
 }
 
 /**
@@ -76,12 +84,14 @@ async function missing(place: string): Promise<never> {
   throw new Error(`${place} came into being just now`);
 }
 
-async function walk(folder: string, found: string[]): Promise<void> {
+async function walk(folder: string, found: string[], top = folder): Promise<void> {
   const entries = await readdir(folder, { withFileTypes: true });
-  if (entries.some((entry) => entry.name === RESULT && entry.isFile())) found.push(folder);
+  const there = entries.some((entry) => entry.name === RESULT && entry.isFile());
+  // A folder that was named itself is refused where it holds something else.
+  if (there && (folder === top || (await isResult(folder)))) found.push(folder);
   for (const entry of entries) {
     const skip = entry.name.startsWith(".") || entry.name === "node_modules";
-    if (entry.isDirectory() && !skip) await walk(join(folder, entry.name), found);
+    if (entry.isDirectory() && !skip) await walk(join(folder, entry.name), found, top);
   }
 }
 

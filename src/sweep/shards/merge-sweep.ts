@@ -123,7 +123,8 @@ function resultOf(plan: SweepPlan, rows: ResultRow[], ranks: PointRanks[]): Expe
   };
 }
 
-function withoutPercentiles(row: ResultRow): ResultRow {
+/** Without what the data beside the result has of every run. */
+function withoutPercentiles({ samples: _, ...row }: ResultRow): ResultRow {
   return { ...row, percentiles: { quantiles: [], ttft: [], e2e: [] }, timeline: null };
 }
 

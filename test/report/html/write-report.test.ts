@@ -25,7 +25,7 @@ beforeAll(async () => {
   const { plan, result: made } = await sampleResult();
   result = made;
   await writeResult(sample, made, plan, origin, { formats: ["csv"] });
-});
+}, 60_000);
 
 function dataOf(page: string): ReportData {
   const [, json] = /<script type="application\/json" id="data">(.*)<\/script>/.exec(page) ?? [];
