@@ -15,7 +15,6 @@ import { Progress } from "../sweep/progress.ts";
 import type { ReproduceCommandOptions } from "./commands/reproduce.ts";
 import { interruptible } from "./interruptible.ts";
 import { print } from "./output.ts";
-import { ExitWith } from "./print-error.ts";
 
 /** Codes of results whose data are not on this machine: with `all` they are passed over by name. */
 const ABSENT = ["CANOPY_REPRODUCE_INPUTS", "CANOPY_EXPERIMENT_DATA", "CANOPY_REPRODUCE_SMALL"];
@@ -72,10 +71,11 @@ export async function reproduceItems(
   await printReproductions(done, options);
   const drifted = done.filter(({ reproduced }) => !reproduced).map(({ item }) => item);
   if (drifted.length === 0) return;
-  process.stderr.write(
-    `error CANOPY_REPRODUCE_DRIFT: ${drifted.join(", ")}: figures are not those committed\n`,
+  throw new UserError(
+    "CANOPY_REPRODUCE_DRIFT",
+    `${drifted.join(", ")}: figures are not those that are committed`,
+    { exitCode: 1 },
   );
-  throw new ExitWith(1);
 }
 
 function printList(items: readonly CatalogueItem[], { format }: ReproduceCommandOptions): Promise<void> {

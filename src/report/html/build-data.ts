@@ -42,10 +42,14 @@ export function buildReportData(found: readonly FoundResult[], home: string): Re
   const routerOf = rows.map(({ row }) => routers.add(row));
   const metrics = metricsOf(rows.map(({ row }) => row));
   const metricPlace = new Map(metrics.map(({ name }, i) => [name, i]));
-  const pointsOf = found.map(({ result }) => [...new Set(result.rows.map(({ point }) => pointText(point)))]);
-  const pointPlaces = pointsOf.map((points) => new Map(points.map((text, i) => [text, i])));
-  const pointOf = ({ point }: Pick<ResultRow, "point">, place: number) =>
-    pointPlaces[place].get(pointText(point)) ?? 0;
+  const texts = rows.map(({ row }) => pointText(row.point));
+  const pointPlaces = found.map(() => new Map<string, number>());
+  const pointOfRow = rows.map(({ place }, i) => {
+    const places = pointPlaces[place];
+    const known = places.get(texts[i]) ?? places.size;
+    places.set(texts[i], known);
+    return known;
+  });
   const curves = rows.flatMap(({ row }, i) => (row.percentiles.quantiles.length > 0 ? [i] : []));
   const timelines = rows.flatMap(({ row }, i) => (row.timeline === null ? [] : [i]));
   const column = (pick: (row: ResultRow) => number | null | undefined): NumberColumn =>
@@ -54,11 +58,13 @@ export function buildReportData(found: readonly FoundResult[], home: string): Re
     schema: "canopy/report/1",
     tool: toolText(),
     results: found.map((one, place) => ({
-      ...resultOf(one, home, pointsOf[place]),
+      ...resultOf(one, home, [...pointPlaces[place].keys()]),
       ranks: one.result.ranks.flatMap(({ point, ranks }) =>
         ranks.flatMap(({ metric, tau }) => {
           const at = metricPlace.get(metric);
-          return at === undefined ? [] : [[pointOf({ point }, place), at, rounded(tau)] as const];
+          return at === undefined
+            ? []
+            : [[pointPlaces[place].get(pointText(point)) ?? 0, at, rounded(tau)] as const];
         }),
       ),
     })),
@@ -69,7 +75,7 @@ export function buildReportData(found: readonly FoundResult[], home: string): Re
       result: rows.map(({ place }) => place),
       router: routerOf,
       label: rows.map(({ row }) => row.router),
-      point: rows.map(({ row, place }) => pointOf(row, place)),
+      point: pointOfRow,
       provenance: rows.map(({ row }) => (PROVENANCES as readonly string[]).indexOf(row.provenance)),
       done: rows.map(({ row }) => row.runs.done),
       planned: rows.map(({ row }) => row.runs.planned),

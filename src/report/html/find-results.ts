@@ -1,5 +1,5 @@
 /** The results below folders: what a report or a comparison is made from. */
-import { readdir, readFile, stat } from "node:fs/promises";
+import { open, readdir, readFile, stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { UserError } from "../../errors.ts";
 import type { ExperimentResult } from "../../experiment/result.ts";
@@ -19,7 +19,7 @@ export interface FoundResult {
 
 const RESULT = "result.json";
 /** The schema is the first key. */
-const HEAD_CHARACTERS = 200;
+const HEAD_BYTES = 200;
 
 /**
  * Every result at or below the places named: folders, or `result.json` files themselves. Hidden folders and
@@ -47,8 +47,13 @@ export async function findResults(places: readonly string[]): Promise<FoundResul
 
 /** Whether a folder's `result.json` says that it is an experiment's, of whatever version: others are passed over. */
 async function isResult(folder: string): Promise<boolean> {
-  const head = await readFile(join(folder, RESULT), "utf8");
-  return /"schema"\s*:\s*"canopy\/result\//.test(head.slice(0, HEAD_CHARACTERS));
+  const file = await open(join(folder, RESULT));
+  try {
+    const { buffer, bytesRead } = await file.read({ buffer: Buffer.alloc(HEAD_BYTES) });
+    return /"schema"\s*:\s*"canopy\/result\//.test(buffer.toString("utf8", 0, bytesRead));
+  } finally {
+    await file.close();
+  }
 }
 
 /**

@@ -75,7 +75,7 @@ export function pageScript(): string {
 function dataElement(data: ReportData): string {
   const json = JSON.stringify(data);
   if (json.length > PACK_BYTES) {
-    const packed = gzipSync(json, { level: 9 }).toString("base64");
+    const packed = gzipSync(json, { level: 6 }).toString("base64");
     return `<script type="application/octet-stream" id="data" data-packed="gzip">${packed}</script>`;
   }
   return `<script type="application/json" id="data">${escapeJson(json)}</script>`;
