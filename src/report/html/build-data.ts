@@ -21,7 +21,7 @@ import type {
 import { curvesOf, timelineOf } from "./series-data.ts";
 
 /** Rows whose latency curves a page holds at most: a curve takes as much room as 200 figures. */
-const CURVE_ROWS = 400;
+const CURVE_ROWS = 1000;
 /** Time series that a page holds at most. */
 const TIMELINES = 200;
 /** Points of a result whose setting is described one by one. */
