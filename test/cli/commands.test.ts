@@ -29,6 +29,14 @@ const COMMANDS = [
   ["init"],
   ["validate"],
   ["overhead"],
+  ["sweep"],
+  ["sweep-plan"],
+  ["sweep-shard"],
+  ["sweep-missing"],
+  ["sweep-merge"],
+  ["report"],
+  ["compare"],
+  ["reproduce"],
   ["doctor"],
 ];
 const GROUPS = ["profile", "data", "signals", "predictor"];

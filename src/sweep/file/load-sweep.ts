@@ -190,9 +190,16 @@ function sweepKeys(path: readonly PropertyKey[]): string[] {
   return first === "slurm" ? shape(sweepSchema.shape.slurm.unwrap()) : [];
 }
 
+/** What a problem of a schema is called in a sweep file. */
+const SWEEP_CODES: Readonly<Record<string, string>> = {
+  CANOPY_EXPERIMENT_KEY: "CANOPY_SWEEP_KEY",
+  CANOPY_EXPERIMENT_MISSING: "CANOPY_SWEEP_MISSING",
+  CANOPY_EXPERIMENT_VALUE: "CANOPY_SWEEP_VALUE",
+};
+
 function refuse(tree: LocatedTree, problems: readonly Problem[]): never {
   const [{ code, path, message, ofKey }] = problems;
   const place = locationText(originAt(tree, path), path, ofKey);
   const more = problems.length > 1 ? ` (and ${problems.length - 1} more)` : "";
-  throw new UserError(code.replace("CANOPY_EXPERIMENT_", "CANOPY_SWEEP_"), `${place}: ${message}${more}`);
+  throw new UserError(SWEEP_CODES[code] ?? code, `${place}: ${message}${more}`);
 }
