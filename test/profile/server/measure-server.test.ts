@@ -61,7 +61,7 @@ function stepMs(batch: number, context: number): number {
 
 /**
  * Every cell of the decode grid against the law, at the context that the profile states. On a host so busy that the
- * server itself is late there is nothing to compare with: that is skipped, by name.
+ * server itself is late there is nothing to compare with: that is skipped, by a name which `npm test` knows.
  */
 function expectLaw(context: TestContext, { decode }: Profile, { meanLateMs }: Stats): void {
   if (meanLateMs > 2)
@@ -79,7 +79,7 @@ function counts(profile: Profile): Record<string, number> {
 
 const LIVE = { timeout: 120_000, retry: 2 };
 
-describe.concurrent("a server with a known law", () => {
+describe.concurrent("a server with a known law, unless the host is too busy", () => {
   test(
     "its decode and prefill times are recovered, and the profile is a pure function of the packed records",
     LIVE,
