@@ -1,6 +1,7 @@
 /** Times the calls of one router on one captured state. */
 import v8 from "node:v8";
 import { Bench, type FnReturnedObject } from "tinybench";
+import { quantileOf } from "../numeric/quantile.ts";
 import type { Router } from "../routers/contract.ts";
 import type { RunOptions } from "../simulator/options.ts";
 import type { CapturedState } from "./capture.ts";
@@ -44,6 +45,8 @@ const BEFORE_CONTROL = 32;
 /** Fewest calls of a part, however long they take. */
 const LEAST = 5;
 const ROUNDS = 3;
+const HEAP_PIECES = 5;
+const HEAP_DECISIONS = 16_384;
 /** Milliseconds that one sample by the wall clock is taken to cost at most: more, and it was interrupted. */
 const MOST_COST = 0.3;
 /** Longest wait for the end of an interval of telemetry. */
@@ -324,36 +327,31 @@ class Cell {
     host.advance(host.now + 10);
   }
 
-  /** Growth of the heap by a decision, over short pieces of untimed decisions; the least of three rounds. */
+  /**
+   * Growth of the heap by a decision: median of pieces of so many untimed decisions that the grain in which V8 counts
+   * its heap is less than a byte of each, or of as many as their time allows.
+   */
   #bytes(milliseconds: number): number {
     const own = growth(() => undefined);
-    let least = Number.POSITIVE_INFINITY;
-    for (let round = 0; round < 3 && least > 0.5; round++) {
+    const ofPieces: number[] = [];
+    for (let piece = 0; piece < HEAP_PIECES; piece++) {
       globalThis.gc?.();
-      const end = processorMilliseconds() + milliseconds / 3;
-      let bytes = 0;
-      let decisions = 0;
-      for (let piece = 0; piece < LEAST || processorMilliseconds() < end; piece++) {
-        let done = 0;
-        const grown = growth(() => {
-          const pieceEnd = processorMilliseconds() + milliseconds / 30;
-          while (done < 2048 && processorMilliseconds() < pieceEnd) {
-            for (let i = 0; i < 8; i++) {
-              this.#prepare(BATCH);
-              this.#runUntimed();
-              done += this.#count;
-              this.#settle();
-            }
+      let done = 0;
+      const grown = growth(() => {
+        const end = processorMilliseconds() + 2 * milliseconds;
+        while (done < HEAP_DECISIONS && processorMilliseconds() < end) {
+          for (let i = 0; i < 8; i++) {
+            this.#prepare(BATCH);
+            this.#runUntimed();
+            done += this.#count;
+            this.#settle();
           }
-        });
-        // A collection inside a piece hides what it filled.
-        if (grown < 0) continue;
-        bytes += Math.max(0, grown - own);
-        decisions += done;
-      }
-      if (decisions > 0) least = Math.min(least, bytes / decisions);
+        }
+      });
+      // A collection inside a piece hides what it filled.
+      if (grown >= 0 && done > 0) ofPieces.push(Math.max(0, grown - own) / done);
     }
-    return least;
+    return ofPieces.length === 0 ? Number.POSITIVE_INFINITY : quantileOf(ofPieces, 0.5);
   }
 }
 
