@@ -170,7 +170,8 @@ class PointRuns {
       id: router.id,
       parameters: router.parameters,
       about: router.about,
-      provenance: weakestProvenance(done.map((run) => run.provenance as Provenance)),
+      provenance:
+        done.length === 0 ? "unknown" : weakestProvenance(done.map((run) => run.provenance as Provenance)),
       runs: { done: done.length, planned: runs.length },
       samples: packSamples(Object.keys(this.#summaries.get(router.label) ?? {}), runs),
       notes: [...this.#notes(router), ...commonNotes(done)],

@@ -45,7 +45,7 @@ export interface ResultRow {
   readonly id: string;
   readonly parameters: RouterSpec["parameters"];
   readonly about: RouterSpec["about"];
-  /** Weakest over the runs. */
+  /** Weakest over the runs; `unknown` while none has ended. */
   readonly provenance: string;
   /**
    * The metrics of every run (`run-samples.ts`), in the order of `metrics` and by seed, then start; absent in older

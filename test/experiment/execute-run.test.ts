@@ -424,6 +424,10 @@ comparable: { carbon_g_per_request: "5 g are 5,000 times what the GPUs can use" 
     const some = new Map([...results].slice(1));
     const rows = aggregate(plan, some).rows;
     expect(rows.reduce((sum, row) => sum + row.runs.done, 0)).toBe(5);
+    expect(rows.map(({ provenance }) => provenance)).not.toContain("unknown");
+    expect(aggregate(plan, new Map()).rows.map(({ provenance }) => provenance)).toEqual(
+      rows.map(() => "unknown"),
+    );
     const none = result.rows[0].metrics["token_cost_usd_per_request"];
     expect(none).toEqual({
       mean: null,
