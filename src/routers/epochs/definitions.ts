@@ -1,5 +1,6 @@
 /** MARLIN, its baselines and reference rows as routers of requests. */
 import { z } from "zod";
+import { chooseDense } from "../../learning/dense/choose-dense.ts";
 import type { RouterDefinition } from "../contract.ts";
 import { describeParameterIssue } from "../parameter-message.ts";
 import type { PlannerDefinition } from "../planner-contract.ts";
@@ -68,6 +69,7 @@ export const epochRouters: readonly RouterDefinition[] = PLANNERS.map((id): Rout
     source: planner.source,
     summary: `${planner.summary}; planned for each epoch, placed by weighted turns`,
     parameters: parametersOf(planner) as z.ZodType<unknown>,
+    ...(planner.learned && { backend: kernelsOfThisMachine }),
     create(given) {
       const { planner: own, ...options } = given as Parameters;
       const parameters = parsePlannerParameters(planner, own, `router ${id}`);
@@ -78,3 +80,9 @@ export const epochRouters: readonly RouterDefinition[] = PLANNERS.map((id): Rout
     },
   };
 });
+
+/** What a planner learns are the same bytes on the same kernels only. */
+function kernelsOfThisMachine() {
+  const { backend, isa } = chooseDense();
+  return { backend, isa };
+}
