@@ -12,7 +12,6 @@ export type {
   EndpointView,
   FleetChange,
   LearningRouter,
-  Planner,
   RequestView,
   ReturnReason,
   Router,

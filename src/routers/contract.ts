@@ -311,18 +311,6 @@ export interface RouterTraining<Parameters = unknown> {
   create(parameters: Parameters): LearningRouter;
 }
 
-/** Plans shares for a whole epoch ahead (MARLIN and its baselines); one adapter makes it a router. */
-export interface Planner {
-  readonly epochSeconds: number;
-  /**
-   * Shares of the next epoch's requests: written into `shares`, one per endpoint, non-negative, sum 1.
-   *
-   * @param epoch number of the epoch, from 0
-   * @param expectedRequests forecast for it
-   */
-  plan(epoch: number, expectedRequests: number, world: World, shares: Float64Array): void;
-}
-
 export type RouterStatus = "as specified" | "adapted" | "reconstructed" | "ours";
 export type RouterGroup = "system" | "ablation" | "baseline" | "reference" | "user";
 
