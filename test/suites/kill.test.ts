@@ -5,15 +5,14 @@
  * `CANOPY_KILL_SEED` chooses the moments (default: the day), `CANOPY_KILL_ROUNDS` how many studies are killed to the end.
  */
 import { execFileSync } from "node:child_process";
-import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, symlinkSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
 import { Stream } from "../../src/numeric/random.ts";
 import { canopy as anyCanopy, SMALL, start, workFolder } from "../cli/canopy.ts";
+import { copyOfProgram, smallDisk } from "./program.ts";
 
-const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 const RUNS = 60;
 const ROUNDS = Number(process.env["CANOPY_KILL_ROUNDS"] ?? 3);
 const SEED = Number(process.env["CANOPY_KILL_SEED"] ?? Math.floor(Date.now() / 86_400_000));
@@ -130,24 +129,3 @@ describe(`seed ${SEED}`, () => {
     },
   );
 });
-
-function copyOfProgram(): string {
-  const folder = workFolder();
-  for (const name of ["package.json", "src", "profiles"]) {
-    cpSync(join(ROOT, name), join(folder, name), { recursive: true });
-  }
-  symlinkSync(join(ROOT, "node_modules"), join(folder, "node_modules"));
-  return join(folder, "src/cli/main.ts");
-}
-
-/** A file system of 256 KiB, where this user may mount one. */
-function smallDisk(): string | undefined {
-  const folder = join(workFolder(), "disk");
-  mkdirSync(folder);
-  try {
-    execFileSync("mount", ["-t", "tmpfs", "-o", "size=256k", "tmpfs", folder], { stdio: "ignore" });
-    return folder;
-  } catch {
-    return undefined;
-  }
-}

@@ -3,12 +3,13 @@
  * Skipped, with the reason, where Slurm cannot run.
  */
 import { execFileSync, spawnSync } from "node:child_process";
-import { cpSync, existsSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { canopy as anyCanopy, type Ended, SMALL, workFolder } from "../cli/canopy.ts";
+import { copyOfProgram } from "./program.ts";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 const SCRIPT = join(ROOT, "scripts/slurm-cluster.sh");
@@ -250,12 +251,3 @@ export default defineRouter({
   },
 });
 `;
-
-function copyOfProgram(): string {
-  const folder = workFolder();
-  for (const name of ["package.json", "src", "profiles"]) {
-    cpSync(join(ROOT, name), join(folder, name), { recursive: true });
-  }
-  symlinkSync(join(ROOT, "node_modules"), join(folder, "node_modules"));
-  return join(folder, "src/cli/main.ts");
-}

@@ -5,27 +5,17 @@
  * `CANOPY_KILL_SEED` chooses the moments (default: the day), `CANOPY_KILL_ROUNDS` how many sweeps are killed to the end.
  */
 import { execFileSync, spawnSync } from "node:child_process";
-import {
-  cpSync,
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from "node:fs";
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { fileURLToPath } from "node:url";
 import { afterAll, describe, expect, test } from "vitest";
 import { Stream } from "../../src/numeric/random.ts";
 import { keysOfParts } from "../../src/sweep/shards/parts.ts";
 import { listResults } from "../../src/sweep/shards/shard-folder.ts";
 import { finishedKeys } from "../../src/sweep/store.ts";
 import { canopy as anyCanopy, SMALL, start, workFolder } from "../cli/canopy.ts";
+import { copyOfProgram, smallDisk } from "./program.ts";
 
-const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 const RUNS = 48;
 const SHARDS = 3;
 const ROUNDS = Number(process.env["CANOPY_KILL_ROUNDS"] ?? 2);
@@ -297,24 +287,3 @@ export default defineRouter({
   },
 });
 `;
-
-function copyOfProgram(): string {
-  const folder = workFolder();
-  for (const name of ["package.json", "src", "profiles"]) {
-    cpSync(join(ROOT, name), join(folder, name), { recursive: true });
-  }
-  symlinkSync(join(ROOT, "node_modules"), join(folder, "node_modules"));
-  return join(folder, "src/cli/main.ts");
-}
-
-/** A file system of 256 KiB, where this user may mount one. */
-function smallDisk(): string | undefined {
-  const folder = join(workFolder(), "disk");
-  mkdirSync(folder);
-  try {
-    execFileSync("mount", ["-t", "tmpfs", "-o", "size=256k", "tmpfs", folder], { stdio: "ignore" });
-    return folder;
-  } catch {
-    return undefined;
-  }
-}
