@@ -47,6 +47,9 @@ const LEAST = 5;
 const ROUNDS = 3;
 const HEAP_PIECES = 5;
 const HEAP_DECISIONS = 16_384;
+/** What the engine compiles meanwhile, some 60 kB, must be less than a byte of a decision that allocates next to none. */
+const HEAP_DECISIONS_OF_FEW_BYTES = 131_072;
+const FEW_BYTES = 32;
 /** Milliseconds that one sample by the wall clock is taken to cost at most: more, and it was interrupted. */
 const MOST_COST = 0.3;
 /** Longest wait for the end of an interval of telemetry. */
@@ -245,15 +248,18 @@ class Cell {
   /** Requests of the next batch: as many as arrive before the next snapshot or timer, at least one. */
   #prepare(most: number): void {
     const host = this.#host;
-    let at = host.now + this.#gap;
-    host.advance(at);
-    const until = host.nextEventSeconds;
+    const times = this.#times;
+    times[0] = host.now + this.#gap;
+    host.advance(times);
+    host.findDue();
     let count = 0;
+    let at = times[0];
     do {
-      this.#times[count] = at;
-      this.#slots[count++] = host.request(at);
+      times[count] = at;
+      this.#slots[count] = host.request(times, count);
+      count++;
       at += this.#gap;
-    } while (count < most && at < until);
+    } while (count < most && at < host.due[0]);
     this.#count = count;
     if (host.held > MOST_HELD) throw new Error(`the router holds more than ${MOST_HELD} requests`);
   }
@@ -308,7 +314,8 @@ class Cell {
     host.setAllUp(false);
     this.#count = 0;
     for (let i = 0; i < HELD; i++) {
-      const request = host.request(host.now);
+      this.#times[0] = host.now;
+      const request = host.request(this.#times, 0);
       this.#slots[this.#count++] = request;
       host.held++;
       this.#router.arrival(request);
@@ -324,14 +331,21 @@ class Cell {
     host.snapshot();
     if (this.#drops || host.held <= heldBefore) return;
     // Requests held on purpose go once they have waited as long as they may.
-    host.advance(host.now + 10);
+    this.#times[0] = host.now + 10;
+    host.advance(this.#times);
   }
 
   /**
    * Growth of the heap by a decision: median of pieces of so many untimed decisions that the grain in which V8 counts
-   * its heap is less than a byte of each, or of as many as their time allows.
+   * its heap is less than a byte of each, or of as many as their time allows. Pieces are short where decisions
+   * allocate, or a collection would hide what they fill.
    */
   #bytes(milliseconds: number): number {
+    const bytes = this.#bytesOver(HEAP_DECISIONS, milliseconds);
+    return bytes < FEW_BYTES ? this.#bytesOver(HEAP_DECISIONS_OF_FEW_BYTES, 4 * milliseconds) : bytes;
+  }
+
+  #bytesOver(decisions: number, milliseconds: number): number {
     const own = growth(() => undefined);
     const ofPieces: number[] = [];
     for (let piece = 0; piece < HEAP_PIECES; piece++) {
@@ -339,7 +353,7 @@ class Cell {
       let done = 0;
       const grown = growth(() => {
         const end = processorMilliseconds() + 2 * milliseconds;
-        while (done < HEAP_DECISIONS && processorMilliseconds() < end) {
+        while (done < decisions && processorMilliseconds() < end) {
           for (let i = 0; i < 8; i++) {
             this.#prepare(BATCH);
             this.#runUntimed();

@@ -33,6 +33,8 @@ export class ReplayHost implements RouterHost {
   placed = new Int32Array(1024);
   placedCount = 0;
   snapshots = 0;
+  /** Time of the next snapshot or timer, by {@link findDue}. */
+  readonly due = new Float64Array(1);
   /** All placements, rejections and holds. */
   placements = 0;
   rejections = 0;
@@ -87,9 +89,13 @@ export class ReplayHost implements RouterHost {
     for (let region = 0; region < this.world.signals.regions.length; region++) this.#router.signal(region);
   }
 
-  /** The next request of the sample, arriving at a stated time; it is with the router once that is called. */
-  request(atSeconds: number): number {
+  /**
+   * The next request of the sample, arriving at an entry of `times`; it is with the router once that is called. Times
+   * are read from columns: a number that is handed over may be boxed, and would count as a decision's bytes.
+   */
+  request(times: Float64Array, i: number): number {
     const { table } = this.#run;
+    const atSeconds = times[i];
     const { requests } = this.state;
     const row = this.#sample++ % requests.id.length;
     const slot = table.allocate();
@@ -119,16 +125,18 @@ export class ReplayHost implements RouterHost {
     this.#run.table.release(request);
   }
 
-  /** Time of the next snapshot or timer. */
-  get nextEventSeconds(): number {
+  /** Puts the time of the next snapshot or timer in {@link due}. */
+  findDue(): void {
     let next = Math.min(this.#nextSnapshot * this.#snapshotSeconds, this.#once.peekTime());
     for (const timer of this.timers) next = Math.min(next, timer.next * timer.intervalSeconds);
-    return next;
+    this.due[0] = next;
   }
 
-  /** Takes the snapshots and fires the timers up to and including a time. */
-  advance(untilSeconds: number): void {
-    for (let at = this.nextEventSeconds; at <= untilSeconds; at = this.nextEventSeconds) {
+  /** Takes the snapshots and fires the timers up to and including `until[0]`. */
+  advance(until: Float64Array): void {
+    const untilSeconds = until[0];
+    for (this.findDue(); this.due[0] <= untilSeconds; this.findDue()) {
+      const at = this.due[0];
       this.now = at;
       if (this.#nextSnapshot * this.#snapshotSeconds <= at) this.snapshot();
       while (this.#once.peekTime() <= at) this.#router.timer?.(this.#once.pop());

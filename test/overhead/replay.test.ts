@@ -60,7 +60,7 @@ describe("a captured state", () => {
     host.start();
     const before = host.world.telemetry.outstanding.slice();
     const sent = Array.from({ length: 20 }, () => {
-      const request = host.request(host.now);
+      const request = host.request(Float64Array.of(host.now), 0);
       host.held++;
       router.arrival(request);
       return request;
@@ -92,14 +92,14 @@ describe("a captured state", () => {
     };
     const host = new ReplayHost(optionsOf(router), state);
     host.start();
-    host.advance(state.atSeconds + 4.5);
+    host.advance(Float64Array.of(state.atSeconds + 4.5));
     expect(fired).toEqual([
       [2, state.atSeconds + 1.5],
       [1, state.atSeconds + 2],
       [1, state.atSeconds + 4],
     ]);
     host.held = 1;
-    host.advance(state.atSeconds + 4.65);
+    host.advance(Float64Array.of(state.atSeconds + 4.65));
     expect(fired).toHaveLength(4);
     expect(fired[3][0]).toBe(0);
   });
@@ -108,7 +108,7 @@ describe("a captured state", () => {
     const router = new Rounds();
     const host = new ReplayHost(optionsOf(router), state);
     host.start();
-    const request = host.request(host.now);
+    const request = host.request(Float64Array.of(host.now), 0);
     router.arrival(request);
     expect(() => router.arrival(request)).toThrow("does not hold");
   });
