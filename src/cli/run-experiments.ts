@@ -17,6 +17,7 @@ import { finishedKeys, RunStore } from "../sweep/store.ts";
 import type { RunCommandOptions } from "./commands/run.ts";
 import { print, renderTable, writeOut } from "./output.ts";
 import { ExitWith } from "./print-error.ts";
+import { reportMistakes } from "./report-mistakes.ts";
 import { withoutOption, words } from "./shell-words.ts";
 import { trainingFacts, trainingTable } from "./training-facts.ts";
 
@@ -24,8 +25,8 @@ import { trainingFacts, trainingTable } from "./training-facts.ts";
 const KEY_DIGITS = 12;
 
 /**
- * Loads, runs and prints experiments. Leaves with 1 after failed runs and with 130 after an interruption; what was
- * finished is kept in both cases.
+ * Loads, runs and prints experiments. Leaves with 1 after failed runs, with 2 where all of them failed by what the user
+ * gave, and with 130 after an interruption; what was finished is kept in all cases.
  */
 export async function runExperiments(files: readonly string[], options: RunCommandOptions): Promise<void> {
   const startedAt = new Date();
@@ -185,6 +186,7 @@ async function printResults(
     await writeOut(texts.join("\n"));
   }
   if (failedRuns.length === 0) return;
+  reportMistakes(failedRuns, outcome.results.size + failedRuns.length);
   const lines = failedRuns.map(
     ({ router, seed, start, code, message, repeat }) =>
       `  ${router}, seed ${seed}${start === null ? "" : `, start ${start}`}: ${code}: ${message}\n    ${repeat}\n`,

@@ -28,6 +28,7 @@ import { livingJobs, submitMerge, submitShards, writeSlurmScripts } from "../swe
 import type { MissingCommandOptions, SweepCommandOptions } from "./commands/sweep.ts";
 import { print, renderTable, writeOut } from "./output.ts";
 import { ExitWith } from "./print-error.ts";
+import { reportMistakes } from "./report-mistakes.ts";
 import { withoutOption, words } from "./shell-words.ts";
 
 /** Digits of a run's key that name it on the command line. */
@@ -100,7 +101,6 @@ export async function shardOnly(
     failure,
   }));
   reportMissing(plan, folder, options, missing, planned);
-  throw new ExitWith(1);
 }
 
 /** `canopy sweep-missing` */
@@ -239,7 +239,7 @@ async function runInterruptibly(
   }
 }
 
-/** Merges, prints and writes what there is; leaves with 1 where runs are missing. */
+/** Merges, prints and writes what there is; leaves with 1 or 2 where runs are missing. */
 async function merge(
   plan: SweepPlan,
   folder: string,
@@ -264,7 +264,6 @@ async function merge(
   const missing = only === undefined ? merged.missing : merged.missing.filter(({ key }) => key === only);
   if (missing.length === 0) return;
   reportMissing(plan, folder, options, missing, merged.planned);
-  throw new ExitWith(1);
 }
 
 /** The part of a merge that belongs to the point of a run. */
@@ -286,13 +285,18 @@ async function printMerged(
   await writeOut(texts.join("\n"));
 }
 
+/** Says which runs have no result, and why; leaves with 1, or with 2 where all failed by what the user gave. */
 function reportMissing(
   plan: SweepPlan,
   folder: string,
   { out }: SweepCommandOptions,
   missing: readonly MissingRun[],
   planned: number,
-): void {
+): never {
+  const failures = missing.flatMap(({ router, failure }) =>
+    failure === null ? [] : [{ router, ...failure }],
+  );
+  if (failures.length === missing.length) reportMistakes(failures, planned);
   const file = sweepFileOf(plan, folder);
   const again = ["canopy", "sweep", file, ...plan.sets.flatMap((set) => ["--set", set])];
   // A folder that follows from the file needs no mention.
@@ -321,6 +325,7 @@ function reportMissing(
       ? `; the same again does them: ${words([...again, ...place])}\n`
       : "; the others are kept. Each again, alone:\n";
   process.stderr.write(`error CANOPY_RUN_FAILED: ${what}${tail}${lines.join("")}`);
+  throw new ExitWith(1);
 }
 
 function planTable(plan: SweepPlan, finished: ReadonlySet<string>) {

@@ -1,5 +1,5 @@
 import type { Arrivals } from "./arrivals.ts";
-import { checkPlan } from "./check-plan.ts";
+import { askPlanner } from "./check-plan.ts";
 import { type ConditionTable, setConditions } from "./conditions.ts";
 import { type EpochDetail, EpochModel, METRICS } from "./epoch-model.ts";
 import { type EpochState, emptyState } from "./epoch-state.ts";
@@ -32,7 +32,7 @@ export interface PlanBudget {
 /** Plans an epoch at a time. States and arrays are the loop's own and written again: keep copies. */
 export interface EpochPlanner {
   readonly name: string;
-  /** Writes rows on the simplex. */
+  /** Writes rows on the simplex; no share is there before. */
   plan(state: EpochState, budget: PlanBudget, plan: Float64Array): void;
   /** The epoch as it came: state with true counts, the plan, its metrics. */
   observe?(state: EpochState, plan: Float64Array, metrics: Float64Array): void;
@@ -141,9 +141,8 @@ export function simulateEpochs(options: SimulateEpochsOptions): EpochsResult {
     truth.nodesOn = nodesOn;
     budget.begin();
     const before = clock();
-    planner.plan(state, budget, plan);
+    askPlanner(world, planner, e, { state, budget, plan });
     const planningSeconds = (clock() - before) / 1000;
-    checkPlan(world, planner.name, e, plan);
     if (world.prewarm) {
       model.evaluate(state, plan, metrics);
       for (let i = 0; i < nodesWarm.length; i++) nodesWarm[i] = Math.max(nodesOn[i], model.nodesOn[i]);

@@ -9,6 +9,13 @@ export interface RunFailure {
   readonly stack: string | null;
 }
 
+/** Codes of failures by what the user gave and only a run shows: they are of the input, and the command leaves with 2. */
+const MISTAKES: ReadonlySet<string> = new Set(["CANOPY_PLAN_ROW", "CANOPY_PLAN_SHAPE"]);
+
+export function isMistake({ code }: Pick<RunFailure, "code">): boolean {
+  return MISTAKES.has(code);
+}
+
 /** A task as it ended. */
 export type Outcome<Result> =
   | { readonly state: "done"; readonly result: Result }

@@ -1,5 +1,5 @@
 /** The plans of one class of requests: what is forecast, planned, learned, and the shares of endpoints it comes to. */
-import { checkPlan } from "../../datacenter/check-plan.ts";
+import { askPlanner } from "../../datacenter/check-plan.ts";
 import { EpochModel, EXCESS_SHARE } from "../../datacenter/epoch-model.ts";
 import { type EpochState, emptyState } from "../../datacenter/epoch-state.ts";
 import { potableLitresPerItKwh } from "../../datacenter/physics.ts";
@@ -77,8 +77,11 @@ export class ClassPlanner {
       this.#plan.fill(1);
     } else {
       this.#budget.begin();
-      this.#planner.plan(this.#state, this.#budget, this.#plan);
-      checkPlan(own.world, this.#planner.name, epoch, this.#plan);
+      askPlanner(own.world, this.#planner, epoch, {
+        state: this.#state,
+        budget: this.#budget,
+        plan: this.#plan,
+      });
       this.#planned = true;
       this.plans++;
       this.calls += this.#budget.calls;

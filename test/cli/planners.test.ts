@@ -1,0 +1,120 @@
+/** What is wrong with an experiment of planners, from the command line. */
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, test, vi } from "vitest";
+import { makeSetting } from "../../src/datacenter/setting.ts";
+import { saveCheckpoint } from "../../src/learning/checkpoint/checkpoint.ts";
+import { marlinPlanner } from "../../src/routers/marlin/planner.ts";
+import { command, workFolder } from "./canopy.ts";
+
+vi.setConfig({ testTimeout: 60_000 });
+
+/** Even shares, but in epoch 1 what its parameter says. */
+const WRONG = `import { definePlanner, z } from "canopy-bench";
+export default definePlanner({
+  id: "wrong", family: "user", group: "user", status: "ours", source: "a test", summary: "Gives no plan",
+  parameters: z.strictObject({ how: z.string() }),
+  create: ({ how }, { world }) => ({
+    name: "wrong",
+    plan(state, budget, plan) {
+      const share = 1 / world.sites.length;
+      if (state.epoch === 0 || how === "nothing wrong") return void plan.fill(share);
+      if (how === "shorter") return plan.subarray(1).fill(share), undefined;
+      if (how === "returned") return new Float64Array(3).fill(share);
+      plan.fill(share);
+      plan[0] += how === "sum" ? 0.25 : how === "negative" ? -1 : NaN;
+    },
+  }),
+});
+`;
+const SMALL = `experiment: small
+sites: 2
+setting: { requests: synthetic, signals: synthetic, epochs: 3, history: 8, nodesPerSite: 12 }
+planners: [uniform, { planner: ./wrong.mjs, how: nothing wrong }]
+seeds: 2
+`;
+
+const folder = workFolder({ "small.yaml": SMALL, "wrong.mjs": WRONG });
+const run = (...sets: string[]) =>
+  command(["run", "small.yaml", "--workers", "1", "--quiet", ...sets.flatMap((set) => ["--set", set])], {
+    cwd: folder,
+  });
+
+describe("a planner that gives no plan ends with one line and 2; what was finished is kept", () => {
+  test.each([
+    ["sum", "CANOPY_PLAN_ROW", "row llama-7b sums to 1.25; expected 1 (within 0.000001)"],
+    ["negative", "CANOPY_PLAN_ROW", "row llama-7b has -0.5 for site ashburn; expected a share of at least 0"],
+    ["NaN", "CANOPY_PLAN_ROW", "row llama-7b has NaN for site ashburn; expected a share of at least 0"],
+    // What is not written is not what it was in the epoch before.
+    ["shorter", "CANOPY_PLAN_ROW", "row llama-7b has NaN for site ashburn; expected a share of at least 0"],
+    [
+      "returned",
+      "CANOPY_PLAN_SHAPE",
+      "it returned 3 numbers; expected 4 shares, 2 rows of 2 sites, written into the plan that it is given",
+    ],
+  ])("%s", async (how, code, what) => {
+    const { code: left, stdout, stderr } = await run(`planners.1.how=${how}`);
+    expect(stderr).toBe(
+      `error ${code}: planner wrong, epoch 1: ${what} (2 of 4 runs end so; the others are kept)\n`,
+    );
+    expect(left).toBe(2);
+    expect(stdout).toMatch(/uniform .*\d/);
+  });
+
+  test("a planner that does gives 0", async () => {
+    const { code, stderr } = await run();
+    expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+  });
+});
+
+describe("what is wrong with sites and files is found before any run", () => {
+  test.each([
+    [
+      "a site without a price",
+      "sites=[ashburn, { site: mine, latitude: 1, longitude: 2, carbon: 100, wetBulbC: 10 }]",
+      /^error CANOPY_DATACENTER_SERIES: --set sites=.*: site mine \(mine\) has no price: expected a series/,
+    ],
+    [
+      "a site without carbon intensity",
+      "sites=[ashburn, { site: mine, latitude: 1, longitude: 2, price: 0.1, wetBulbC: 10 }]",
+      /^error CANOPY_DATACENTER_SERIES: --set sites=.*: site mine \(mine\) has no carbon intensity/,
+    ],
+    [
+      "a fleet with fewer nodes than models",
+      "setting.nodesPerSite=1",
+      /^error CANOPY_DATACENTER_MODEL: small\.yaml:2:8 sites: site ashburn has too few nodes \(1\) to give/,
+    ],
+    [
+      "a site of small nodes alone",
+      "sites=[ashburn, { site: frankfurt, nodes: [1, 0, 0, 0, 0, 0] }]",
+      /^error CANOPY_DATACENTER_MODEL: --set sites=.*: site frankfurt has too few nodes \(1\)/,
+    ],
+  ])("%s", async (_, set, message) => {
+    const { code, stdout, stderr } = await run(set);
+    expect(stderr).toMatch(message);
+    expect(stderr).toMatch(/^[^\n]+\n$/);
+    expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
+  });
+
+  test("a checkpoint of another shape, and a file that is none", async () => {
+    const { world } = await makeSetting({ sites: 2, seed: 1, epochs: 1, nodesPerSite: 12 });
+    const sizes = { actorHidden: [8], criticHidden: [8] };
+    const { learner } = marlinPlanner("marlin-balanced", world, { seed: 1, parameters: sizes });
+    writeFileSync(join(folder, "eight.ckpt"), saveCheckpoint(learner));
+    const withCheckpoint = (hidden: number, file: string) =>
+      run(
+        `planners=[{ planner: marlin-balanced, actorHidden: [${hidden}], criticHidden: [8], artefacts: { checkpoint: ${file} } }]`,
+        "calls=9",
+      );
+    for (const [hidden, file, message] of [
+      [16, "eight.ckpt", /^error CANOPY_CHECKPOINT_SHAPE: .*its actor's hidden layers is 8, expected 16/],
+      [8, "small.yaml", /^error CANOPY_CHECKPOINT_FORMAT: .*it does not begin with "CANOPYCK"/],
+    ] as const) {
+      const { code, stderr } = await withCheckpoint(hidden, file);
+      expect(stderr).toMatch(message);
+      expect(stderr).toMatch(/^[^\n]+\n$/);
+      expect(code).toBe(2);
+    }
+    expect((await withCheckpoint(8, "eight.ckpt")).code).toBe(0);
+  });
+});
