@@ -99,6 +99,9 @@ export class Replica {
   readonly #finishing: { readonly request: number; readonly blocks: number }[] = [];
   #admissions = 0;
   #inDecodeRun = false;
+  /** Steps of the decode run behind the one in progress that nothing from here can interrupt, and their segment. */
+  #sureStepsLeft = 0;
+  #lawSegment = 0;
   #segmentStart = Number.NaN;
   #segmentTimeFactor = 1;
   #segmentPowerFactor = 1;
@@ -172,6 +175,10 @@ export class Replica {
     for (;;) {
       if (this.endAt < Number.POSITIVE_INFINITY) {
         if (this.endAt > t) return;
+        if (this.#sureStepsLeft > 0 && this.endAt < t && this.#decodesOn) {
+          this.#decodeOn(t);
+          continue;
+        }
         this.#completeBatch();
       }
       if (this.now >= t || this.outstanding === 0) return;
@@ -355,6 +362,7 @@ export class Replica {
   abort(t: number): void {
     if (this.endAt === Number.POSITIVE_INFINITY) return;
     this.endAt = Number.POSITIVE_INFINITY;
+    this.#sureStepsLeft = 0;
     this.now = t;
     this.#idleFrom = t;
     this.iterations++;
@@ -465,6 +473,7 @@ export class Replica {
   /** Decode steps of all decoding requests, up to the next finish, the end of sure blocks, or `limit`. */
   #decodeRun(limit: number): void {
     const { law, decoding } = this;
+    this.#sureStepsLeft = 0;
     if (
       !Number.isNaN(this.#segmentStart) &&
       (this.#segmentTimeFactor !== this.timeFactor || this.#segmentPowerFactor !== this.powerFactor)
@@ -481,11 +490,41 @@ export class Replica {
     // the cache shrinks: less is reused and the chunk asked for ends earlier.
     const reform = this.preemptedWhileForming || (this.cache !== null && this.waiting.length > 0);
     const steps = reform ? 1 : Math.max(1, Math.min(this.wheel.distanceAfter(this.steps), sureSteps));
+    this.#lawSegment = law.rowStart[decoding];
+    this.#decodeSteps(steps, limit);
+  }
 
+  /** Whether the next batch is again a decode step of the same requests at the same speed. */
+  get #decodesOn(): boolean {
+    return (
+      this.outstanding === this.decoding &&
+      this.takeBacks === 0 &&
+      this.#segmentTimeFactor === this.timeFactor &&
+      this.#segmentPowerFactor === this.powerFactor
+    );
+  }
+
+  /** The decode step in progress ends, and the run goes on: as completing it and forming the next batch would, faster. */
+  #decodeOn(limit: number): void {
+    const { decoding } = this;
+    this.now = this.endAt;
+    this.endAt = Number.POSITIVE_INFINITY;
+    this.iterations++;
+    if (this.#batchOutside) this.#countOutside(1, this.now - this.#batchStart);
+    this.steps++;
+    this.blockRing.advance(1);
+    this.contextTokens += decoding;
+    this.outstandingTokens += decoding;
+    this.#decodeSteps(this.#sureStepsLeft, limit);
+  }
+
+  /** So many decode steps, or as many as start before `limit`. Their segment of the law is the one noted or behind it. */
+  #decodeSteps(steps: number, limit: number): void {
+    const { law, decoding } = this;
     const factor = this.timeFactor;
     let now = this.now;
     let context = this.contextTokens;
-    let segment = law.rowStart[decoding];
+    let segment = this.#lawSegment;
     while (context > law.bound[segment]) segment++;
     let bound = law.bound[segment];
     let base = law.base[segment];
@@ -531,7 +570,10 @@ export class Replica {
       this.#inDecodeRun = true;
       this.#batchStart = now;
       this.#batchOutside = outside;
+      this.#sureStepsLeft = steps - done - 1;
+      this.#lawSegment = segment;
     } else {
+      this.#sureStepsLeft = 0;
       this.#finishDecoded();
     }
   }
@@ -577,6 +619,7 @@ export class Replica {
   #completeBatch(): void {
     this.now = this.endAt;
     this.endAt = Number.POSITIVE_INFINITY;
+    this.#sureStepsLeft = 0;
     this.#idleFrom = this.now;
     this.iterations++;
     if (this.#inDecodeRun) {
