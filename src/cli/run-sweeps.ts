@@ -172,7 +172,15 @@ function sourceOf({ specs, planner }: PlannedSweep): CellSource {
 }
 
 function emptySource(): Awaited<ReturnType<CellSource>> {
-  const none = { points: {}, profiles: {}, series: {}, workloads: {}, artefacts: {}, trained: {} };
+  const none = {
+    points: {},
+    epochPoints: {},
+    profiles: {},
+    series: {},
+    workloads: {},
+    artefacts: {},
+    trained: {},
+  };
   return { specs: new Map(), inputs: none as Awaited<ReturnType<CellSource>>["inputs"], trainings: [] };
 }
 

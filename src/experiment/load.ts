@@ -78,6 +78,11 @@ export interface OpenExperiment<Of extends ResultHead = Experiment> {
   point(index: number, variant?: Variant): ExperimentPoint<Of>;
 }
 
+/** A file of either kind whose points are made one at a time. */
+export type AnyOpen =
+  | { readonly kind: "requests"; readonly open: OpenExperiment }
+  | { readonly kind: "epochs"; readonly open: OpenExperiment<EpochExperiment> };
+
 /**
  * Reads an experiment file, follows `extends`, applies overrides, points and axes, and checks everything that can
  * be checked without opening other files. A file with `planners` is of epochs.
@@ -97,17 +102,18 @@ export async function loadExperiment(path: string, options: LoadOptions = {}): P
 }
 
 /**
- * As {@link loadExperiment}, with points that are made when they are asked for: for more of them than memory should
+ * As {@link loadAnyExperiment}, with points that are made when they are asked for: for more of them than memory should
  * hold.
  *
- * @throws UserError as {@link loadExperiment}, except for what is wrong with a point
+ * @throws UserError as {@link loadAnyExperiment}, except for what is wrong with a point
  */
-export async function openExperiment(path: string, options: OpenOptions = {}): Promise<OpenExperiment> {
+export async function openAnyExperiment(path: string, options: OpenOptions = {}): Promise<AnyOpen> {
   const files: string[] = [];
   const tree = await readTree(path, files, []);
   const edited = editTree(tree, path, options);
-  if (edited.hasPlanners) throw ofPlanners(path);
-  return openTree(edited, path, files, options, requestFiles);
+  return edited.hasPlanners
+    ? { kind: "epochs", open: openTree(edited, path, files, options, epochFiles) }
+    : { kind: "requests", open: openTree(edited, path, files, options, requestFiles) };
 }
 
 /** As {@link loadExperiment} for a text in memory; it may not extend other files. */
@@ -130,14 +136,10 @@ export function parseAnyExperiment(text: string, options: ParseOptions = {}): An
 }
 
 function withRouters(any: AnyLoaded): LoadedExperiment {
-  if (any.kind === "epochs") throw ofPlanners(any.loaded.source);
-  return any.loaded;
-}
-
-function ofPlanners(source: string): UserError {
-  return new UserError(
+  if (any.kind === "requests") return any.loaded;
+  throw new UserError(
     "CANOPY_EXPERIMENT_KIND",
-    `${source}: an experiment with planners, expected one with routers: canopy run takes both`,
+    `${any.loaded.source}: an experiment with planners, expected one with routers: canopy run and canopy sweep take both`,
   );
 }
 

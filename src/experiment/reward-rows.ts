@@ -15,26 +15,43 @@ export function withRewardsOf(
     const { outputs, baseline } = point.experiment;
     if (outputs.reward === undefined) continue;
     const runs = plan.runs.filter((run) => run.planned === index);
-    const keys = new Map(
-      routers.map(({ label }) => [
-        label,
-        runs.filter(({ router }) => router.label === label).map(({ key }) => key),
-      ]),
-    );
-    const byRouter = new Map([...keys].map(([label, own]) => [label, own.map((key) => found.get(key))]));
-    const rewarded = withRewards(byRouter, outputs.reward, {
+    const rewarded = rewardsOfPoint(runs, found, outputs.reward, {
       tiers: plan.provenance[index].tiers.map(({ name }) => name),
       windows: outputs.windows.map(({ name }) => name),
       baseline: baseline ?? routers[0].label,
     });
-    for (const [label, own] of keys) {
-      for (const [i, key] of own.entries()) {
-        const result = rewarded.get(label)?.[i];
-        if (result !== undefined) results.set(key, result);
-      }
-    }
+    for (const result of rewarded) results.set(result.key, result);
   }
   return results;
+}
+
+/** What the reward of a point's runs depends on beside them. */
+interface RewardContext {
+  readonly tiers: readonly string[];
+  readonly windows: readonly string[];
+  /** Label of the router that regret is against unless the experiment says. */
+  readonly baseline: string;
+}
+
+/**
+ * Results of one point's runs with rewards.
+ *
+ * @param runs of the point, by seed and start, then router
+ * @param found by key of the run
+ */
+export function rewardsOfPoint(
+  runs: readonly { readonly key: string; readonly router: { readonly label: string } }[],
+  found: ReadonlyMap<string, RunResult>,
+  config: RewardConfig,
+  context: RewardContext,
+): RunResult[] {
+  const byRouter = new Map<string, (RunResult | undefined)[]>();
+  for (const { key, router } of runs) {
+    const own = byRouter.get(router.label) ?? [];
+    own.push(found.get(key));
+    byRouter.set(router.label, own);
+  }
+  return [...withRewards(byRouter, config, context).values()].flat().filter((run) => run !== undefined);
 }
 
 interface Part {
@@ -55,16 +72,11 @@ interface Part {
  * reward of `regretTo` less the router's own.
  *
  * @param byRouter runs by label, in the same order of seed and start
- * @param baseline label of the router that regret is against unless the experiment says
  */
 export function withRewards(
   byRouter: ReadonlyMap<string, Runs>,
   config: RewardConfig,
-  context: {
-    readonly tiers: readonly string[];
-    readonly windows: readonly string[];
-    readonly baseline: string;
-  },
+  context: RewardContext,
 ): Map<string, Runs> {
   const { tiers, windows, baseline } = context;
   const parts: readonly Part[] = [

@@ -63,6 +63,7 @@ export async function writeSweep(
     inputs: plan.inputs,
     files,
     requestsSimulated: merged.requests,
+    ...(plan.dense === undefined ? {} : { dense: plan.dense }),
   });
   await writeManifest(folder, manifest);
   return [...files, "manifest.json"];

@@ -88,6 +88,33 @@ describe("canopy sweep", () => {
     expect(swept.rows).toEqual(run.rows);
   });
 
+  test("has CEDAR's reward and regret where the experiment wants them, as canopy run", async () => {
+    const known =
+      "replicas: 1\n    price: { usdPerGpuHour: 2 }\n    powerCurve: { idleW: 100, peakW: 400 }\n";
+    const reward = `${EXPERIMENT.replaceAll("replicas: 1\n", known)}outputs: { reward: { reference: round-robin } }\n`;
+    const cwd = workFolder({
+      "small.yaml": reward,
+      "sweep.yaml": SWEEP.replace("{ from: 5, to: 20, count: 2, scale: log }", "[5]"),
+    });
+    const out = ended(
+      await command(["sweep", "sweep.yaml", "--out", "out", "--format", "json", ...HERE], { cwd }),
+    );
+    const { rows } = JSON.parse(out);
+    const axes = "axes={workload.arrival.ratePerS: [5], telemetryIntervalS: [0.1, 1]}";
+    const run = await command(["run", "small.yaml", "--set", axes, "--format", "json", ...HERE], { cwd });
+    expect(rows).toEqual(JSON.parse(ended(run)).rows);
+    expect(rows[0].metrics.cedar_regret.mean).toBe(0);
+    // At least its own cost and carbon, 0.3 each of those of the reference.
+    expect(rows[0].metrics.cedar_reward.mean).toBeLessThanOrEqual(-0.6);
+    expect(rows[1].metrics.cedar_regret.mean).toBeCloseTo(
+      rows[0].metrics.cedar_reward.mean - rows[1].metrics.cedar_reward.mean,
+    );
+    for (const name of ["runs.csv", "rows.csv"]) {
+      const [head] = readFileSync(join(cwd, "out", name), "utf8").split("\n");
+      expect(head).toMatch(/,cedar_reward,.*cedar_regret/);
+    }
+  });
+
   test("in single steps, however divided, gives the same bytes", async () => {
     const cwd = study();
     ended(await command(["sweep", "sweep.yaml", "--out", "whole", ...HERE], { cwd }));
@@ -143,6 +170,74 @@ describe("canopy sweep", () => {
     expect(again.code).toBe(1);
     expect(again.stderr).toContain("error CANOPY_RUN_FAILED: 1 of 12 runs failed");
     ended(await command(["sweep", "sweep.yaml", ...HERE], { cwd, env: { MOOD: "good" } }));
+  });
+});
+
+describe("canopy sweep over planners", () => {
+  const PLANNERS = `experiment: small
+sites: 2
+setting: { requests: synthetic, signals: synthetic, epochs: 3, history: 8, nodesPerSite: 12 }
+planners: [uniform, qlearning, { planner: actorcritic, hidden: 4 }]
+calls: 9
+seeds: 2
+outputs: { figures: [{ kind: epochs, title: The day, of: objective }] }
+`;
+  const GRID = `sweep: grid
+experiment: small.yaml
+axes: { sites: [2, 3], setting.peak: [0.5] }
+shards: 3
+`;
+  const planners = (text = PLANNERS) => workFolder({ "small.yaml": text, "sweep.yaml": GRID });
+
+  test("gives what canopy run gives for the same points, with hypervolumes", async () => {
+    const cwd = planners();
+    const swept = JSON.parse(
+      ended(await command(["sweep", "sweep.yaml", "--out", "out", "--format", "json", ...HERE], { cwd })),
+    );
+    const axes = "axes={sites: [2, 3], setting.peak: [0.5]}";
+    const run = JSON.parse(
+      ended(await command(["run", "small.yaml", "--set", axes, "--format", "json", ...HERE], { cwd })),
+    );
+    expect(swept.rows).toHaveLength(6);
+    expect(swept.rows.map(lasting)).toEqual(run.rows.map(lasting));
+    expect(swept.rows[1].metrics.hypervolume.mean).toBeGreaterThan(0);
+    expect(swept.provenance.kind).toBe("epochs");
+    expect(swept.provenance.dense).toEqual(run.provenance.dense);
+    expect(readFileSync(join(cwd, "out/table.txt"), "utf8")).toMatch(/^sites +peak +planner/m);
+    expect(readFileSync(join(cwd, "out/runs.csv"), "utf8")).toMatch(/^index,point.sites,.*,hypervolume,/);
+  });
+
+  /** But for the times of planning. */
+  function lasting(row: Readonly<Record<"metrics" | "differences" | "samples", object>>): object {
+    const { samples: _, metrics, differences, ...rest } = row;
+    const times = { planning_s_per_epoch: null };
+    return { ...rest, metrics: { ...metrics, ...times }, differences: { ...differences, ...times } };
+  }
+
+  test("in single steps, and a planner that gives no plan leaves with 2", async () => {
+    const cwd = planners();
+    ended(await command(["sweep-plan", "sweep.yaml", "--out", "parts", "--quiet"], { cwd }));
+    for (const shard of ["0/3", "2/3"])
+      ended(await command(["sweep-shard", "parts", shard, ...HERE], { cwd }));
+    expect(ended(await command(["sweep-missing", "parts", "--array"], { cwd }))).toBe("1\n");
+    ended(await command(["sweep-shard", "parts", "1/3", ...HERE], { cwd }));
+    const { rows } = JSON.parse(
+      ended(await command(["sweep-merge", "parts", "--format", "json", "--quiet"], { cwd })),
+    );
+    expect(rows.map(({ runs }: { runs: object }) => runs)).toEqual(
+      Array.from({ length: 6 }, () => ({ done: 2, planned: 2 })),
+    );
+
+    const wrong = planners(PLANNERS.replace(/^planners: .*$/m, "planners: [uniform, ./half.mjs]"));
+    writeFileSync(
+      join(wrong, "half.mjs"),
+      `export default { id: "half", create: () => ({ name: "half", plan: (s, b, plan) => plan.fill(0.25) }) };`,
+    );
+    const { code, stderr } = await command(["sweep", "sweep.yaml", ...HERE], { cwd: wrong });
+    expect(stderr).toBe(
+      "error CANOPY_PLAN_ROW: planner half, epoch 0: row llama-7b sums to 0.5; expected 1 (within 0.000001) (4 of 8 runs end so; the others are kept)\n",
+    );
+    expect(code).toBe(2);
   });
 });
 

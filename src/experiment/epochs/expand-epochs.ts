@@ -21,7 +21,7 @@ import {
   readArtefacts,
   sharedInputs,
 } from "../read-inputs.ts";
-import type { DenseBackend } from "../result.ts";
+import type { DenseBackend, PointProvenance } from "../result.ts";
 import { plannerLabel } from "../router-label.ts";
 import type { PlanPoint, RunEnvironment, RunPlan } from "../run-plan.ts";
 import type { RouterSpec, RunSpec } from "../run-spec.ts";
@@ -49,23 +49,66 @@ export async function expandEpochs(
   loaded: LoadedExperiment<EpochExperiment>,
   options: ExpandOptions = {},
 ): Promise<RunPlan> {
-  const environment = options.environment ?? { code: codeHash(), node: process.version };
-  const root = options.dataRoot === undefined ? dataRoot() : (options.dataRoot ?? undefined);
-  const tables = emptyTables(root);
-  const points: PlannedEpochs[] = [];
-  for (const point of loaded.points) points.push(await planPoint(point, tables));
-  const learned = points.some(({ makers }) => makers.some((maker) => maker.learned));
-  const dense = learned ? denseOfThisMachine() : undefined;
+  const planner = createEpochPlanner(options);
+  const points: PlanPoint[] = [];
+  const runs: RunSpec[] = [];
+  const provenance: PointProvenance[] = [];
+  for (const point of loaded.points) {
+    const own = await planner.plan(point, points.length);
+    points.push(own.planned);
+    runs.push(...own.runs);
+    provenance.push(own.provenance());
+  }
+  const { inputs, environment, dense } = planner;
   return {
     kind: "epochs",
     loaded,
     points,
-    runs: points.flatMap((planned, place) => planRuns(planned, place, dense, environment)),
+    runs,
     trainings: [],
-    inputs: sharedInputs(tables),
+    inputs,
     environment,
-    provenance: points.map(({ key, point, inputs }) => epochProvenance(key, point, inputs)),
+    provenance,
     ...(dense === undefined ? {} : { dense }),
+  };
+}
+
+/** Plans points with planners one at a time; what they share is read once. */
+export interface EpochPointPlanner extends Pick<RunPlan, "environment" | "inputs"> {
+  /** Of this machine, once a planner that learns was planned. */
+  readonly dense: DenseBackend | undefined;
+  /**
+   * @param place of the point in the plan
+   * @throws UserError as {@link expandEpochs}
+   */
+  plan(
+    point: Point,
+    place: number,
+  ): Promise<{ planned: PlanPoint; runs: readonly RunSpec[]; provenance: () => PointProvenance }>;
+}
+
+export function createEpochPlanner(options: ExpandOptions = {}): EpochPointPlanner {
+  const environment = options.environment ?? { code: codeHash(), node: process.version };
+  const root = options.dataRoot === undefined ? dataRoot() : (options.dataRoot ?? undefined);
+  const tables = emptyTables(root);
+  let dense: DenseBackend | undefined;
+  return {
+    environment,
+    get inputs() {
+      return sharedInputs(tables);
+    },
+    get dense() {
+      return dense;
+    },
+    plan: async (point, place) => {
+      const planned = await planPoint(point, tables);
+      if (planned.makers.some(({ learned }) => learned)) dense ??= denseOfThisMachine();
+      return {
+        planned,
+        runs: planRuns(planned, place, dense, environment),
+        provenance: () => epochProvenance(planned.key, point, planned.inputs),
+      };
+    },
   };
 }
 

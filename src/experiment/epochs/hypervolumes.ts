@@ -24,21 +24,25 @@ export function withHypervolumes(
   const complete = new Map(results);
   for (const index of plan.points.keys()) {
     const keys = new Set(plan.runs.filter(({ planned }) => planned === index).map(({ key }) => key));
-    const runs = [...keys].flatMap((key) => {
-      const result = results.get(key);
-      return result?.epochs === undefined ? [] : [{ result, archives: readArchives(result.epochs.archives) }];
-    });
-    const all = runs.flatMap(({ archives }) => archives.flat());
-    if (all.length === 0) continue;
-    const bounds = boundsOf(all);
-    for (const { result, archives } of runs) {
-      complete.set(result.key, {
-        ...result,
-        metrics: { ...result.metrics, ...volumesOf(archives, bounds) },
-      });
+    for (const result of hypervolumesOfPoint([...keys].flatMap((key) => results.get(key) ?? []))) {
+      complete.set(result.key, result);
     }
   }
   return complete;
+}
+
+/** {@link withHypervolumes} of the runs of one point, each once: those that kept plans. */
+export function hypervolumesOfPoint(results: readonly RunResult[]): RunResult[] {
+  const runs = results.flatMap((result) =>
+    result.epochs === undefined ? [] : [{ result, archives: readArchives(result.epochs.archives) }],
+  );
+  const all = runs.flatMap(({ archives }) => archives.flat());
+  if (all.length === 0) return [];
+  const bounds = boundsOf(all);
+  return runs.map(({ result, archives }) => ({
+    ...result,
+    metrics: { ...result.metrics, ...volumesOf(archives, bounds) },
+  }));
 }
 
 function volumesOf(archives: Archives, bounds: ObjectiveBounds): Record<string, number> {

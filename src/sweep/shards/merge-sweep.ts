@@ -1,7 +1,8 @@
 /** From the parts and journals of all shards to the data and the rows of a sweep. */
 import { join } from "node:path";
 import type { DuckDBAppender, DuckDBConnection } from "@duckdb/node-api";
-import { aggregatePoint } from "../../experiment/aggregate.ts";
+import { type AggregatedRun, aggregatePoint } from "../../experiment/aggregate.ts";
+import { hypervolumesOfPoint } from "../../experiment/epochs/hypervolumes.ts";
 import type { PlainValue } from "../../experiment/located-tree.ts";
 import {
   type ExperimentResult,
@@ -9,6 +10,7 @@ import {
   RESULT_SCHEMA_ID,
   type ResultRow,
 } from "../../experiment/result.ts";
+import { rewardsOfPoint } from "../../experiment/reward-rows.ts";
 import type { RunResult } from "../../experiment/run-spec.ts";
 import { standingValidation } from "../../experiment/standing-validation.ts";
 import { isoTime } from "../../signal/series.ts";
@@ -59,15 +61,16 @@ export async function mergeSweep(folder: string, plan: SweepPlan): Promise<Merge
     const missing: MissingRun[] = [];
     const slim = plan.points.length * plan.routers.length > MOST_PERCENTILES;
     await loadResults(connection, folder, plan);
-    for await (const { point, results } of resultsByPoint(connection, plan)) {
+    for await (const { point, results: found } of resultsByPoint(connection, plan)) {
       const { labels, runs } = plan.points[point];
-      data.add(point, results);
       const own = runs.map(([router, seed, start, key]) => ({
         router: plan.routers[router],
         seed,
         start,
         key,
       }));
+      const results = completed(plan, point, own, found);
+      data.add(point, results);
       for (const { key, router, seed, start } of own) {
         if (results.has(key)) continue;
         missing.push({
@@ -99,6 +102,31 @@ export async function mergeSweep(folder: string, plan: SweepPlan): Promise<Merge
   });
 }
 
+/** Results of a point with what single runs cannot tell: hypervolumes of planners, CEDAR's reward and regret. */
+function completed(
+  plan: SweepPlan,
+  point: number,
+  runs: readonly AggregatedRun[],
+  found: ReadonlyMap<string, RunResult>,
+): ReadonlyMap<string, RunResult> {
+  const { outputs, baseline } = plan.experiment;
+  const results = new Map(found);
+  const put = (more: readonly RunResult[]) => {
+    for (const result of more) results.set(result.key, result);
+  };
+  if (plan.kind === "epochs") put(hypervolumesOfPoint([...found.values()]));
+  if (outputs.reward !== undefined) {
+    put(
+      rewardsOfPoint(runs, found, outputs.reward, {
+        tiers: plan.points[point].tiers ?? [],
+        windows: outputs.windows.map(({ name }) => name),
+        baseline: baseline ?? runs[0].router.label,
+      }),
+    );
+  }
+  return results;
+}
+
 function resultOf(plan: SweepPlan, rows: ResultRow[], ranks: PointRanks[]): ExperimentResult {
   const { paper, baseline, outputs, comparable, calibrated } = plan.experiment;
   return {
@@ -114,17 +142,19 @@ function resultOf(plan: SweepPlan, rows: ResultRow[], ranks: PointRanks[]): Expe
     calibrated,
     provenance: {
       ...plan.environment,
+      ...(plan.kind === undefined ? {} : { kind: plan.kind }),
+      ...(plan.dense === undefined ? {} : { dense: plan.dense }),
       files: plan.inputs
         .filter(({ role }) => role === "other" || role === "experiment")
         .map(({ name }) => name),
       points: plan.provenance,
-      validation: standingValidation(),
+      ...(plan.kind === undefined ? { validation: standingValidation() } : {}),
     },
   };
 }
 
 /** Without what the data beside the result has of every run. */
-function withoutPercentiles({ samples: _, ...row }: ResultRow): ResultRow {
+function withoutPercentiles({ samples: _, epochs: __, ...row }: ResultRow): ResultRow {
   return { ...row, percentiles: { quantiles: [], ttft: [], e2e: [] }, timeline: null };
 }
 

@@ -2,16 +2,24 @@
 import { dirname, join, relative, resolve } from "node:path";
 import { UserError } from "../../errors.ts";
 import { canonicalJson } from "../../experiment/canonical-json.ts";
+import type { EpochExperiment } from "../../experiment/epochs/epoch-schema.ts";
+import { createEpochPlanner } from "../../experiment/epochs/expand-epochs.ts";
 import {
   createPlanner,
   type ExpandOptions,
   type ExperimentPlan,
-  type PlannedPoint,
   type Planner,
 } from "../../experiment/expand.ts";
-import { type ExperimentPoint, openExperiment, refuse } from "../../experiment/load.ts";
+import type { ResultHead } from "../../experiment/head-schema.ts";
+import {
+  type ExperimentPoint,
+  type OpenExperiment,
+  openAnyExperiment,
+  refuse,
+} from "../../experiment/load.ts";
 import { pointProvenance } from "../../experiment/point-provenance.ts";
-import type { PointProvenance } from "../../experiment/result.ts";
+import type { DenseBackend, PointProvenance } from "../../experiment/result.ts";
+import type { PlanPoint, RunPlan } from "../../experiment/run-plan.ts";
 import type { RunSpec } from "../../experiment/run-spec.ts";
 import { sha256OfFile } from "../../files.ts";
 import { type LoadedSweep, loadSweep } from "../file/load-sweep.ts";
@@ -31,7 +39,25 @@ export interface OpenSweep {
   readonly sweep: LoadedSweep;
   readonly files: readonly string[];
   readonly count: number;
-  point(index: number): ExperimentPoint;
+  readonly kind: RunPlan["kind"];
+  point(index: number): ExperimentPoint<ResultHead>;
+  planner(options: ExpandOptions): SweepPlanner;
+}
+
+/** Plans points of a sweep of either kind, one at a time; what they share is read once. */
+export interface SweepPlanner extends Pick<RunPlan, "environment" | "trainings" | "inputs"> {
+  /** Of this machine, once something that learns on dense kernels was planned. */
+  readonly dense: DenseBackend | undefined;
+  /** @throws UserError as {@link Planner.plan} */
+  plan(index: number): Promise<PlannedOfSweep>;
+}
+
+interface PlannedOfSweep {
+  readonly planned: PlanPoint;
+  readonly runs: readonly RunSpec[];
+  /** Names of the tiers; none of planners. */
+  readonly tiers: readonly string[];
+  readonly provenance: () => PointProvenance;
 }
 
 /**
@@ -41,17 +67,74 @@ export interface OpenSweep {
  */
 export async function openSweep(file: string, sets: readonly string[]): Promise<OpenSweep> {
   const sweep = await loadSweep(file, sets);
-  const experiment = await openExperiment(sweep.experiment, {
+  const any = await openAnyExperiment(sweep.experiment, {
     sets,
     overrides: sweep.overrides,
     withoutPoints: sweep.withPoints,
     varied: sweep.varied,
   });
+  const pointOf = <Of extends ResultHead>(open: OpenExperiment<Of>, index: number) =>
+    open.point(Math.floor(index / sweep.count), sweep.variant(index % sweep.count));
   return {
     sweep,
-    files: [file, ...experiment.files],
-    count: experiment.count * sweep.count,
-    point: (index) => experiment.point(Math.floor(index / sweep.count), sweep.variant(index % sweep.count)),
+    files: [file, ...any.open.files],
+    count: any.open.count * sweep.count,
+    kind: any.kind,
+    point: (index) => (any.kind === "epochs" ? pointOf(any.open, index) : pointOf(any.open, index)),
+    planner: (options) =>
+      any.kind === "epochs"
+        ? plannerOfEpochs((index) => pointOf(any.open, index), options)
+        : plannerOfRequests((index) => pointOf(any.open, index), options),
+  };
+}
+
+function plannerOfRequests(
+  pointAt: (index: number) => ExperimentPoint,
+  options: ExpandOptions,
+): SweepPlanner {
+  const planner = createPlanner(options);
+  let dense: DenseBackend | undefined;
+  return {
+    environment: planner.environment,
+    get dense() {
+      return dense;
+    },
+    get trainings() {
+      return planner.trainings;
+    },
+    get inputs() {
+      return planner.inputs;
+    },
+    plan: async (index) => {
+      const point = pointAt(index);
+      const { planned, runs } = await planner.plan(point, index);
+      dense ??= planned.routers.find(({ backend }) => backend !== null)?.backend ?? undefined;
+      return {
+        planned,
+        runs,
+        tiers: (point.experiment.tiers ?? []).map(({ name }) => name),
+        provenance: () =>
+          pointProvenance(planned, { inputs: planner.inputs, runs } as unknown as ExperimentPlan),
+      };
+    },
+  };
+}
+
+function plannerOfEpochs(
+  pointAt: (index: number) => ExperimentPoint<EpochExperiment>,
+  options: ExpandOptions,
+): SweepPlanner {
+  const planner = createEpochPlanner(options);
+  return {
+    environment: planner.environment,
+    trainings: [],
+    get inputs() {
+      return planner.inputs;
+    },
+    get dense() {
+      return planner.dense;
+    },
+    plan: async (index) => ({ ...(await planner.plan(pointAt(index), index)), tiers: [] }),
   };
 }
 
@@ -71,7 +154,7 @@ export interface PlannedSweep {
   readonly sweep: LoadedSweep;
   /** By key. */
   readonly specs: ReadonlyMap<string, RunSpec>;
-  readonly planner: Planner;
+  readonly planner: SweepPlanner;
 }
 
 /**
@@ -82,16 +165,16 @@ export interface PlannedSweep {
 export async function planSweep(file: string, options: PlanSweepOptions): Promise<PlannedSweep> {
   const sets = options.sets ?? [];
   const open = await openSweep(file, sets);
-  const planner = createPlanner(options);
+  const planner = open.planner(options);
   const specs = new Map<string, RunSpec>();
   const points: SweepPlanPoint[] = [];
   const routers: PlannedRouter[] = [];
   const places = new Map<string, number>();
   const files = new Set<string>();
   const provenance: PointProvenance[] = [];
-  let first: PlannedPoint | undefined;
+  let first: PlanPoint | undefined;
   for (let index = 0; index < open.count; index++) {
-    const { planned, runs } = await planner.plan(open.point(index), index);
+    const { planned, runs, tiers, provenance: provenanceOf } = await planner.plan(index);
     first ??= planned;
     const own = new Map<string, number>();
     for (const { label, id, parameters, about, file } of planned.routers) {
@@ -105,11 +188,9 @@ export async function planSweep(file: string, options: PlanSweepOptions): Promis
     points.push({
       labels: planned.point.labels,
       runs: runs.map(({ router, seed, start, key }) => [own.get(router.label) as number, seed, start, key]),
+      ...(planned.point.experiment.outputs.reward === undefined ? {} : { tiers }),
     });
-    if (index < MOST_PROVENANCES) {
-      const { inputs } = planner;
-      provenance.push(pointProvenance(planned, { inputs, runs } as unknown as ExperimentPlan));
-    }
+    if (index < MOST_PROVENANCES) provenance.push(provenanceOf());
     options.progress?.(index + 1, open.count);
   }
   if (first === undefined) throw new Error("a sweep without points");
@@ -117,6 +198,8 @@ export async function planSweep(file: string, options: PlanSweepOptions): Promis
   checkOneHead(first, open);
   const plan: SweepPlan = {
     schema: PLAN_SCHEMA_ID,
+    ...(open.kind === "epochs" ? { kind: open.kind } : {}),
+    ...(planner.dense === undefined ? {} : { dense: planner.dense }),
     sweep: open.sweep.config.sweep,
     description: open.sweep.config.description ?? experiment.description ?? null,
     file: relative(options.folder, file),
@@ -141,7 +224,7 @@ export async function planSweep(file: string, options: PlanSweepOptions): Promis
 }
 
 /** What results are called and compared with is the same at all points. */
-function checkOneHead({ point }: PlannedPoint, { sweep }: OpenSweep): void {
+function checkOneHead({ point }: PlanPoint, { sweep }: OpenSweep): void {
   const head = ["experiment", "baseline", "outputs", "published", "calibrated", "comparable"];
   const varied = sweep.varied.find((path) => head.includes(path.split(".")[0]));
   if (varied === undefined) return;
@@ -166,9 +249,10 @@ export async function planAgain(
   folder: string,
   keys: ReadonlySet<string>,
   options: ExpandOptions = {},
-): Promise<{ specs: ReadonlyMap<string, RunSpec>; planner: Planner }> {
+): Promise<{ specs: ReadonlyMap<string, RunSpec>; planner: SweepPlanner }> {
   const file = join(folder, plan.file);
-  const planner = createPlanner(options);
+  const open = await openSweep(file, plan.sets);
+  const planner = open.planner(options);
   const changed = (what: string): UserError =>
     new UserError(
       "CANOPY_SWEEP_CHANGED",
@@ -177,13 +261,12 @@ export async function planAgain(
   const { code, node } = planner.environment;
   if (node !== plan.environment.node) throw changed(`Node was ${plan.environment.node} and is ${node}`);
   if (code !== plan.environment.code) throw changed("the code of Canopy has changed");
-  const open = await openSweep(file, plan.sets);
   if (open.count !== plan.points.length)
     throw changed(`${file} had ${plan.points.length} points and has ${open.count}`);
   const specs = new Map<string, RunSpec>();
   for (const [index, { runs }] of plan.points.entries()) {
     if (!runs.some(([, , , key]) => keys.has(key) && !specs.has(key))) continue;
-    const { runs: again } = await planner.plan(open.point(index), index);
+    const { runs: again } = await planner.plan(index);
     if (again.length !== runs.length || again.some(({ key }, r) => key !== runs[r][3])) {
       throw changed(`point ${index} of ${file}, or a file that it names, has changed`);
     }
@@ -199,7 +282,7 @@ export function sweepFileOf(plan: SweepPlan, folder: string): string {
 
 async function inputsOf(
   open: OpenSweep,
-  { inputs }: Planner,
+  { inputs }: SweepPlanner,
   routerFiles: readonly string[],
 ): Promise<PlanInput[]> {
   const list: PlanInput[] = [];

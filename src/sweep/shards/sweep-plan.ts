@@ -1,11 +1,11 @@
 /** The plan of a sweep as a file: what every shard, `sweep-missing` and `sweep-merge` agree on. */
 import { join } from "node:path";
 import { UserError } from "../../errors.ts";
+import type { ResultHead } from "../../experiment/head-schema.ts";
 import type { PlainValue } from "../../experiment/located-tree.ts";
-import type { ExperimentResult, PointProvenance } from "../../experiment/result.ts";
+import type { DenseBackend, PointProvenance } from "../../experiment/result.ts";
 import type { RunEnvironment } from "../../experiment/run-plan.ts";
 import type { RouterSpec } from "../../experiment/run-spec.ts";
-import type { Experiment } from "../../experiment/schema.ts";
 import { readTextFile, writeFileAtomically } from "../../files.ts";
 
 export const PLAN_SCHEMA_ID = "canopy/sweep-plan/1";
@@ -21,10 +21,16 @@ export interface SweepPlanPoint {
   readonly labels: Readonly<Record<string, PlainValue>>;
   /** By seed and start, then router. */
   readonly runs: readonly PlannedRun[];
+  /** Names of the tiers, where the experiment wants CEDAR's reward of them. */
+  readonly tiers?: readonly string[];
 }
 
 export interface SweepPlan {
   readonly schema: typeof PLAN_SCHEMA_ID;
+  /** `epochs` where planners are run; absent where routers are. */
+  readonly kind?: "epochs";
+  /** The dense kernels that learned planners run on, as in a result. */
+  readonly dense?: DenseBackend;
   readonly sweep: string;
   readonly description: string | null;
   /** The sweep file, from the plan's folder. */
@@ -37,11 +43,11 @@ export interface SweepPlan {
   readonly experiment: {
     readonly id: string;
     readonly paper: string | null;
-    readonly outputs: ExperimentResult["outputs"];
+    readonly outputs: ResultHead["outputs"];
     readonly baseline: string | null;
-    readonly published: Experiment["published"];
-    readonly calibrated: Experiment["calibrated"];
-    readonly comparable: Experiment["comparable"];
+    readonly published: ResultHead["published"];
+    readonly calibrated: ResultHead["calibrated"];
+    readonly comparable: ResultHead["comparable"];
   };
   /** Files that the runs are computed from, with what they are to them. */
   readonly inputs: readonly PlanInput[];

@@ -2,6 +2,7 @@ import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
 import { UserError } from "../../../src/errors.ts";
+import type { ExperimentPoint } from "../../../src/experiment/load.ts";
 import { type LoadedSweep, parseSweep } from "../../../src/sweep/file/load-sweep.ts";
 import { sweepJsonSchema } from "../../../src/sweep/file/sweep-schema.ts";
 import { openSweep } from "../../../src/sweep/shards/plan-sweep.ts";
@@ -126,7 +127,7 @@ test("the published JSON Schema is the one of the code (npx tsx scripts/make-swe
 test("the example of the harness makes its points", async () => {
   const open = await openSweep(fileURLToPath(new URL("harness/examples/sweep.yaml", ROOT)), []);
   expect(open.count).toBe(5 * 2 * 10);
-  const { labels, experiment } = open.point(99);
+  const { labels, experiment } = open.point(99) as ExperimentPoint;
   expect(labels).toMatchObject({ "workload.arrival.ratePerS": 80, "fleet.*.replicas": 2 });
   expect(experiment.fleet.map(({ replicas }) => replicas)).toEqual([2, 2]);
   expect(experiment.telemetryIntervalS).toBe(labels["telemetryIntervalS"]);
