@@ -1,11 +1,14 @@
 /** Parts that routers and planners rest on, timed by themselves. */
+import { drawArrivals, syntheticShape } from "../datacenter/arrivals.ts";
 import { boundByHighs } from "../datacenter/bound-by-highs.ts";
 import { setConditions } from "../datacenter/conditions.ts";
 import { EpochModel } from "../datacenter/epoch-model.ts";
 import { emptyState } from "../datacenter/epoch-state.ts";
+import { EwmaSlopePredictor, type Predictor } from "../datacenter/predictor.ts";
 import type { TrainedArtefacts } from "../experiment/run-spec.ts";
 import { decodePredictor } from "../learning/cost-predictor/predictor-file.ts";
 import { chooseDense } from "../learning/dense/choose-dense.ts";
+import { NeuralPredictor } from "../learning/forecast/neural-predictor.ts";
 import { makeBatch } from "../learning/replay/batch.ts";
 import { ReplayBuffer } from "../learning/replay/replay-buffer.ts";
 import { Sac } from "../learning/sac/sac.ts";
@@ -35,6 +38,7 @@ export async function measureComponents(options: ComponentOptions): Promise<Comp
   const rows: ComponentRow[] = [];
   for (const count of sites) rows.push(...sacRows(count, options.quick));
   rows.push(...predictorRows(options));
+  rows.push(...forecastRows(options.quick));
   for (const count of sites) rows.push(await highsRow(count, options.quick));
   return rows;
 }
@@ -83,6 +87,23 @@ function sacRows(sites: number, quick: boolean): ComponentRow[] {
       agent.update(batch);
     }),
   ];
+}
+
+/** What a loop over epochs does for the forecast of one model: learn of a count, forecast the next. */
+export function forecastRows(quick: boolean): ComponentRow[] {
+  const dense = chooseDense();
+  const { epochs, models, counts } = drawArrivals(syntheticShape(1), [1], 1);
+  const forecasts: readonly (readonly [string, string, Predictor])[] = [
+    ["Forecast, level and slope", "window 8", new EwmaSlopePredictor()],
+    ["Forecast, small network", `8-16-1, 8 steps of 32, ${dense.backend}`, new NeuralPredictor({ seed: 1 })],
+  ];
+  return forecasts.map(([component, size, predictor]) => {
+    let epoch = 0;
+    return timed(component, size, quick, () => {
+      predictor.observe(counts[(epoch++ % epochs) * models]);
+      predictor.predict();
+    });
+  });
 }
 
 function predictorRows({ quick, trained, taskTypes }: ComponentOptions): ComponentRow[] {

@@ -9,15 +9,15 @@ export interface PowerLaw {
 }
 
 /**
- * The exponent b of `time = a * endpoints^b`, by least squares of the logarithms, and its 95 % interval by Student's t
+ * The exponent b of `time = a * size^b`, by least squares of the logarithms, and its 95 % interval by Student's t
  * over the sizes.
  *
  * @returns undefined for fewer than three sizes, or a time that is not above 0
  */
-export function fitPowerLaw(endpoints: readonly number[], times: readonly number[]): PowerLaw | undefined {
-  const n = endpoints.length;
+export function fitPowerLaw(sizes: readonly number[], times: readonly number[]): PowerLaw | undefined {
+  const n = sizes.length;
   if (n < LEAST_SIZES || times.some((time) => !(time > 0))) return undefined;
-  const x = endpoints.map(Math.log);
+  const x = sizes.map(Math.log);
   const y = times.map(Math.log);
   const meanX = x.reduce((sum, value) => sum + value, 0) / n;
   const meanY = y.reduce((sum, value) => sum + value, 0) / n;

@@ -10,12 +10,13 @@ import { findRouter, listRouters, parameterNames } from "../routers/registry.ts"
 import { train } from "../sweep/train.ts";
 import { type CapturedState, capacityOfTwelve, captureState } from "./capture.ts";
 import type { CellTask } from "./cell-task.ts";
-import { measureComponents } from "./components.ts";
+import { forecastRows, measureComponents } from "./components.ts";
 import { fitPowerLaw } from "./growth.ts";
 import { timerMilliseconds } from "./in-situ.ts";
 import type { CellBudget, RawRow } from "./measure-cell.ts";
-import { defaultPlanners, measurePlans } from "./measure-plans.ts";
+import { defaultPlanners, measurePlans, planLaws } from "./measure-plans.ts";
 import type {
+  ComponentRow,
   DecisionKind,
   GrowthLaw,
   InSituRow,
@@ -64,7 +65,8 @@ export async function measureOverhead(options: OverheadOptions): Promise<Overhea
   const loadAverageBefore = loadavg()[0];
   const say = options.progress ?? (() => undefined);
   const planners = options.routers.filter(isPlanner);
-  const named = options.routers.filter((name) => !isPlanner(name));
+  // Most planners are routers too, which place by weighted turns under a plan.
+  const named = options.routers.filter((name) => !isPlanner(name) || isRouter(name));
   const isAll = options.routers.length === 0;
   const routers = await routersOf(isAll ? listRouters().map(({ id }) => id) : named);
   say("what twelve endpoints can serve, and the trainings");
@@ -90,10 +92,11 @@ export async function measureOverhead(options: OverheadOptions): Promise<Overhea
   }
   const inSitu = await measureInSituAll(options, capacity, routers, trained);
   if (isAll) say("components");
-  const components = isAll
+  const components: ComponentRow[] = isAll
     ? await measureComponents({ quick, trained: [...trained.values()], taskTypes })
     : [];
   const wanted = isAll ? defaultPlanners() : planners;
+  if (!isAll && wanted.length > 0) components.push(...forecastRows(quick));
   const plans = await measurePlans({ planners: wanted, quick, capSeconds, signal, progress: say });
   return {
     schema: "canopy/overhead/1",
@@ -116,7 +119,12 @@ export async function measureOverhead(options: OverheadOptions): Promise<Overhea
     inSitu,
     components,
     plans,
+    planGrowth: planLaws(plans),
   };
+}
+
+function isRouter(name: string): boolean {
+  return listRouters().some(({ id }) => id === name);
 }
 
 function isPlanner(name: string): boolean {

@@ -1,7 +1,8 @@
 import { quantileOf } from "../numeric/quantile.ts";
-import { listPlanners } from "../routers/planner-registry.ts";
+import { findPlanner, listPlanners } from "../routers/planner-registry.ts";
+import { fitPowerLaw } from "./growth.ts";
 import type { PlanTask, PlanTime } from "./plan-task.ts";
-import type { PlanRow } from "./result.ts";
+import type { PlanAxis, PlanLaw, PlanRow } from "./result.ts";
 import { runThread, workerFile } from "./run-thread.ts";
 
 export interface PlansOptions {
@@ -14,6 +15,12 @@ export interface PlansOptions {
 }
 
 const SITES = [4, 8, 12, 32];
+/** Sites while calls and widths vary: those of MARLIN's figures. */
+const MIDDLE_SITES = 8;
+/** Calls of the model in an epoch: MARLIN's with 25, 50, 100 and 200 steps of each agent, 4 (steps + 1) + 1. */
+const CALLS = [105, 205, 405, 805];
+/** Units of the widest layer; the default of MARLIN's critics is 256. */
+const WIDTHS = [64, 128, 256, 512];
 /** Most epochs planned by each, of which the first is left out: it is the one in which code is compiled. */
 const EPOCHS = 13;
 /** Seconds after which a planner that has planned enough plans no more. */
@@ -25,48 +32,120 @@ export function defaultPlanners(): readonly string[] {
   return ids.map(({ id }) => id).filter((id) => !id.startsWith("marlin-") || id === "marlin-balanced");
 }
 
-/** Times planners with their defaults at every number of sites. */
+interface PlanPoint {
+  readonly axis: PlanAxis;
+  readonly value: number;
+  readonly sites: number;
+  readonly parameters: Readonly<Record<string, unknown>>;
+}
+
+/** Where a planner is timed: at every number of sites, of calls and of units, where it has such a parameter. */
+function pointsOf(planner: string, quick: boolean): PlanPoint[] {
+  const all: PlanPoint[] = [
+    ...SITES.map((value): PlanPoint => ({ axis: "sites", value, sites: value, parameters: {} })),
+    ...CALLS.flatMap((value) => pointAt("calls", value, callParameters(planner, value))),
+    ...WIDTHS.flatMap((value) => pointAt("hidden", value, widthParameters(planner, value))),
+  ];
+  return quick ? all.filter(({ value, axis }) => axis === "sites" && value === SITES[0]) : all;
+}
+
+function pointAt(
+  axis: PlanAxis,
+  value: number,
+  parameters: PlanPoint["parameters"] | undefined,
+): PlanPoint[] {
+  return parameters === undefined ? [] : [{ axis, value, sites: MIDDLE_SITES, parameters }];
+}
+
+function callParameters(planner: string, calls: number): PlanPoint["parameters"] | undefined {
+  const names = parametersOf(planner);
+  if (planner.startsWith("marlin-")) return { steps: (calls - 1) / 4 - 1 };
+  return names.includes("calls") ? { calls } : undefined;
+}
+
+function widthParameters(planner: string, width: number): PlanPoint["parameters"] | undefined {
+  if (planner.startsWith("marlin-")) {
+    return { actorHidden: [width / 2, width / 2], criticHidden: [width, width] };
+  }
+  if (!parametersOf(planner).includes("hidden")) return undefined;
+  return { hidden: planner === "ddqn" ? [width, width] : width };
+}
+
+function parametersOf(planner: string): readonly string[] {
+  const { parameters } = findPlanner(planner);
+  return "shape" in parameters ? Object.keys(parameters.shape as object) : [];
+}
+
+/** Times planners with their defaults at every number of sites, and at 8 of them by calls of the model and by width. */
 export async function measurePlans(options: PlansOptions): Promise<PlanRow[]> {
-  const { planners, quick, capSeconds, signal, progress } = options;
   const rows: PlanRow[] = [];
-  for (const sites of quick ? SITES.slice(0, 1) : SITES) {
-    for (const planner of planners) {
-      progress(`${sites} sites: ${planner}`);
-      const task: PlanTask = {
-        ...{ planner, sites },
-        epochs: quick ? 3 : EPOCHS,
-        enoughSeconds: quick ? 0 : ENOUGH_SECONDS,
-      };
-      const times: Record<PlanTime["step"], number[]> = { plan: [], training: [] };
-      const reason = await runThread(
-        workerFile("plan-worker"),
-        task,
-        { capSeconds, signal },
-        ({ step, milliseconds }: PlanTime) => times[step].push(milliseconds),
-      );
-      rows.push(rowOf(planner, sites, "plan", times.plan, reason));
-      if (times.training.length > 0) rows.push(rowOf(planner, sites, "training", times.training, reason));
+  for (const planner of options.planners) {
+    const known = new Map<string, PlanRow[]>();
+    for (const point of pointsOf(planner, options.quick)) {
+      const { axis, value, sites, parameters } = point;
+      const same = JSON.stringify([sites, parameters]);
+      let own = known.get(same);
+      if (own === undefined) {
+        options.progress(`${planner}: ${value} ${axis === "hidden" ? "units" : axis}`);
+        own = await measurePoint(planner, point, options);
+        known.set(same, own);
+      }
+      // A planner that asks nothing of the model has no calls to vary.
+      if (axis === "calls" && own.every(({ calls }) => calls === 0)) continue;
+      rows.push(...own.map((row) => ({ ...row, axis, value })));
     }
   }
   return rows;
 }
 
-function rowOf(
-  router: string,
-  sites: number,
-  step: PlanRow["step"],
-  all: readonly number[],
-  reason: string | null,
-): PlanRow {
-  const times = all.slice(1);
-  const known = times.length > 0;
-  return {
-    router,
-    sites,
-    step,
-    p50Milliseconds: known ? quantileOf(times, 0.5) : null,
-    p99Milliseconds: known ? quantileOf(times, 0.99) : null,
-    samples: times.length,
-    reason,
+async function measurePoint(
+  planner: string,
+  { axis, value, sites, parameters }: PlanPoint,
+  { quick, capSeconds, signal }: PlansOptions,
+): Promise<PlanRow[]> {
+  const task: PlanTask = {
+    ...{ planner, sites, parameters },
+    epochs: quick ? 3 : EPOCHS,
+    enoughSeconds: quick ? 0 : ENOUGH_SECONDS,
   };
+  const times: Record<PlanTime["step"], PlanTime[]> = { plan: [], training: [] };
+  const reason = await runThread(workerFile("plan-worker"), task, { capSeconds, signal }, (time: PlanTime) =>
+    times[time.step].push(time),
+  );
+  const steps = (["plan", "training"] as const).filter((step) => step === "plan" || times[step].length > 0);
+  return steps.map((step): PlanRow => {
+    const later = times[step].slice(1);
+    const of = (q: number) =>
+      quantileOf(
+        later.map(({ milliseconds }) => milliseconds),
+        q,
+      );
+    const known = later.length > 0;
+    return {
+      ...{ router: planner, axis, value, sites, step },
+      calls: known ? later.reduce((sum, { calls }) => sum + calls, 0) / later.length : null,
+      p50Milliseconds: known ? of(0.5) : null,
+      p99Milliseconds: known ? of(0.99) : null,
+      samples: later.length,
+      reason,
+    };
+  });
+}
+
+/** How planning grows with sites, calls and width: exponents of the medians, over calls as they were made. */
+export function planLaws(rows: readonly PlanRow[]): PlanLaw[] {
+  const series = new Map<string, PlanRow[]>();
+  for (const row of rows) {
+    const key = JSON.stringify([row.router, row.step, row.axis]);
+    series.set(key, [...(series.get(key) ?? []), row]);
+  }
+  return [...series.values()].flatMap((list) => {
+    const [{ router, step, axis }] = list;
+    const sizes = new Map<number, number>();
+    for (const { value, calls, p50Milliseconds } of list) {
+      if (p50Milliseconds !== null) sizes.set(axis === "calls" ? (calls ?? 0) : value, p50Milliseconds);
+    }
+    const law = fitPowerLaw([...sizes.keys()], [...sizes.values()]);
+    return law === undefined ? [] : [{ router, step, axis, ...law, sizes: sizes.size }];
+  });
 }

@@ -7,6 +7,8 @@ import { planSites } from "./plan-setting.ts";
 export interface PlanTask {
   readonly planner: string;
   readonly sites: number;
+  /** Of the planner; the rest are its defaults. */
+  readonly parameters: Readonly<Record<string, unknown>>;
   /** Most epochs, and seconds of planning after which {@link LEAST} of them are enough. */
   readonly epochs: number;
   readonly enoughSeconds: number;
@@ -19,18 +21,21 @@ class Enough extends Error {}
 export interface PlanTime {
   readonly step: "plan" | "training";
   readonly milliseconds: number;
+  /** Of the model in this epoch, by the plan. */
+  readonly calls: number;
 }
 
 /** Plans epochs of the setting; each call of the planner is reported as it ends. */
 export async function timePlans(
-  { planner: id, sites, epochs, enoughSeconds }: PlanTask,
+  { planner: id, sites, parameters, epochs, enoughSeconds }: PlanTask,
   report: (time: PlanTime) => void,
 ): Promise<void> {
   const setting = await planSites(sites, epochs);
   const definition = findPlanner(id);
-  const inner = createPlanner(definition, {}, { world: setting.world, seed: 1 }, id);
+  const inner = createPlanner(definition, parameters, { world: setting.world, seed: 1 }, id);
   let planned = 0;
   let spent = 0;
+  let calls = 0;
   const timed: EpochPlanner = {
     name: inner.name,
     plan(state, budget, plan) {
@@ -40,13 +45,14 @@ export async function timePlans(
       const milliseconds = processorMilliseconds() - start;
       planned++;
       spent += milliseconds;
-      report({ step: "plan", milliseconds });
+      calls = budget.calls;
+      report({ step: "plan", milliseconds, calls });
     },
     ...(inner.observe && {
       observe(state, plan, metrics) {
         const start = processorMilliseconds();
         inner.observe?.(state, plan, metrics);
-        report({ step: "training", milliseconds: processorMilliseconds() - start });
+        report({ step: "training", milliseconds: processorMilliseconds() - start, calls });
       },
     }),
   };

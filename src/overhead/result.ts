@@ -81,10 +81,27 @@ export interface InSituRow {
   readonly reason: string | null;
 }
 
+export type PlanAxis = "sites" | "calls" | "hidden";
+
+/** Median time of a step of a planner as a power of what is varied; 95 % interval by Student's t over the sizes. */
+export interface PlanLaw {
+  readonly router: string;
+  readonly step: "plan" | "training";
+  readonly axis: PlanAxis;
+  readonly exponent: number;
+  readonly interval: readonly [number, number];
+  readonly sizes: number;
+}
+
 /** A planner of epochs: one plan, and one epoch of learning; processor time. */
 export interface PlanRow {
   readonly router: string;
+  /** What is varied, and its value: sites, calls of the model that are allowed, units of the widest layer. */
+  readonly axis: PlanAxis;
+  readonly value: number;
   readonly sites: number;
+  /** Calls of the model in an epoch as they were made, mean. */
+  readonly calls: number | null;
   readonly step: "plan" | "training";
   readonly p50Milliseconds: number | null;
   readonly p99Milliseconds: number | null;
@@ -124,4 +141,5 @@ export interface OverheadResult {
   readonly inSitu: readonly InSituRow[];
   readonly components: readonly ComponentRow[];
   readonly plans: readonly PlanRow[];
+  readonly planGrowth: readonly PlanLaw[];
 }

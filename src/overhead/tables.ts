@@ -1,7 +1,8 @@
 /** The tables and the figure of a measurement of overhead. */
 import { linesFigure } from "../report/figures/lines.ts";
 import type { Cell, Column, Table } from "../report/table.ts";
-import type { DecisionKind, OverheadResult, OverheadRow } from "./result.ts";
+import type { PowerLaw } from "./growth.ts";
+import type { DecisionKind, OverheadResult, OverheadRow, PlanAxis, PlanLaw } from "./result.ts";
 
 const TITLES: Readonly<Record<DecisionKind, string>> = {
   request: "A decision at a request's arrival",
@@ -27,7 +28,7 @@ export function overheadTables(result: OverheadResult): Table[] {
     ...kinds.map((kind) => kindTable(result, kind)),
     inSituTable(result),
     ...(result.components.length > 0 ? [componentTable(result)] : []),
-    ...(result.plans.length > 0 ? [planTable(result)] : []),
+    ...PLAN_AXES.map((axis) => planTable(result, axis)),
   ].filter(({ rows }) => rows.length > 0);
 }
 
@@ -150,10 +151,7 @@ function kindTable(result: OverheadResult, kind: DecisionKind): Table {
       cells[`p99_us_${row.endpoints}`] = cellOf(row.p99Microseconds, row.reason);
     }
     const law = result.growth.find((one) => one.router === router && one.kind === kind && one.load === load);
-    cells["growth"] =
-      law === undefined
-        ? null
-        : `${law.exponent.toFixed(2)} [${law.interval.map((end) => end.toFixed(2)).join(", ")}]`;
+    cells["growth"] = growthText(law);
     const largest = own.find(({ endpoints }) => endpoints === last);
     cells["share"] = times100(largest?.intervalShare);
     if (kind === "request") {
@@ -177,6 +175,11 @@ function kindTable(result: OverheadResult, kind: DecisionKind): Table {
       conditionsText(result),
     ],
   };
+}
+
+function growthText(law: PowerLaw | undefined): string | null {
+  if (law === undefined) return null;
+  return `${law.exponent.toFixed(2)} [${law.interval.map((end) => end.toFixed(2)).join(", ")}]`;
 }
 
 function reasonsText(rows: readonly OverheadRow[], routers: readonly string[]): string {
@@ -239,29 +242,46 @@ function componentTable({ components }: OverheadResult): Table {
   };
 }
 
-function planTable({ plans }: OverheadResult): Table {
-  const sizes = [...new Set(plans.map(({ sites }) => sites))];
+const PLAN_AXES: readonly PlanAxis[] = ["sites", "calls", "hidden"];
+const PLAN_TITLES: Readonly<Record<PlanAxis, readonly [title: string, unit: string]>> = {
+  sites: ["Planning an epoch of 15 minutes, by datacentres", "sites"],
+  calls: ["Planning an epoch of 15 minutes, by calls of the model", "calls"],
+  hidden: ["Planning an epoch of 15 minutes, by units of the widest layer", "units"],
+};
+
+function planTable({ plans: all, planGrowth }: OverheadResult, axis: PlanAxis): Table {
+  const plans = all.filter((row) => row.axis === axis);
+  const sizes = [...new Set(plans.map(({ value }) => value))];
   const steps = [...new Set(plans.map(({ router, step }) => `${router}\n${step}`))];
+  const [title, unit] = PLAN_TITLES[axis];
+  const others =
+    axis === "sites"
+      ? "defaults of every planner"
+      : axis === "calls"
+        ? "8 sites, as many calls as the planner makes under this limit"
+        : "8 sites, two layers (MARLIN's policies half as wide)";
   return {
-    title: "Planning an epoch of 15 minutes",
-    caption:
-      "Processor time of one call, defaults of every planner. A planner's `plan` includes what it learns while it plans (MARLIN, SLIT, Q-learning); `training` is what it does when it is told how the epoch went.",
+    title,
+    caption: `Processor time of one call, ${others}. A planner's \`plan\` includes what it learns while it plans (MARLIN, SLIT, Q-learning); \`training\` is what it does when it is told how the epoch went. Growth: exponent of the median, 95 % interval over the sizes${axis === "calls" ? ", over calls as they were made" : ""}.`,
     columns: [
       { key: "planner", header: "planner", rowHeader: true },
       { key: "step", header: "step", rowHeader: true },
-      ...sizes.flatMap((sites): Column[] => [
-        { key: `p50_ms_${sites}`, header: "p50", unit: "ms", group: `${sites} sites` },
-        { key: `p99_ms_${sites}`, header: "p99", unit: "ms", group: `${sites} sites` },
+      ...sizes.flatMap((size): Column[] => [
+        { key: `p50_ms_${size}`, header: "p50", unit: "ms", group: `${size} ${unit}` },
+        { key: `p99_ms_${size}`, header: "p99", unit: "ms", group: `${size} ${unit}` },
       ]),
+      { key: "growth", header: "growth" },
     ],
     rows: steps.map((key) => {
       const [planner, step] = key.split("\n");
       const cells: Record<string, Cell> = { planner, step };
       for (const row of plans) {
         if (row.router !== planner || row.step !== step) continue;
-        cells[`p50_ms_${row.sites}`] = cellOf(row.p50Milliseconds, row.reason);
-        cells[`p99_ms_${row.sites}`] = cellOf(row.p99Milliseconds, row.reason);
+        cells[`p50_ms_${row.value}`] = cellOf(row.p50Milliseconds, row.reason);
+        cells[`p99_ms_${row.value}`] = cellOf(row.p99Milliseconds, row.reason);
       }
+      const isOwn = (law: PlanLaw) => law.router === planner && law.step === step && law.axis === axis;
+      cells["growth"] = growthText(planGrowth.find(isOwn));
       return { cells };
     }),
     notes: [],

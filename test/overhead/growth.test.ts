@@ -1,5 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { fitPowerLaw } from "../../src/overhead/growth.ts";
+import { planLaws } from "../../src/overhead/measure-plans.ts";
+import type { PlanRow } from "../../src/overhead/result.ts";
 
 describe("time as a power of the number of endpoints", () => {
   test.each([0, 0.5, 1, 2])(
@@ -29,5 +31,34 @@ describe("time as a power of the number of endpoints", () => {
     expect(fitPowerLaw([12, 100], [1, 2])).toBeUndefined();
     expect(fitPowerLaw([12, 12, 12], [1, 2, 3])).toBeUndefined();
     expect(fitPowerLaw([12, 100, 1000], [1, 0, 2])).toBeUndefined();
+  });
+});
+
+describe("how planning grows", () => {
+  const row = (
+    axis: PlanRow["axis"],
+    value: number,
+    calls: number,
+    milliseconds: number | null,
+  ): PlanRow => ({
+    ...{ router: "some", axis, value, sites: 8, step: "plan", calls, reason: null },
+    ...{ p50Milliseconds: milliseconds, p99Milliseconds: milliseconds, samples: 12 },
+  });
+
+  test("by each of the axes apart, with the calls that were made in the place of those allowed", () => {
+    const rows = [
+      ...[4, 8, 32].map((sites) => row("sites", sites, 205, 3 * sites ** 2)),
+      // Time goes by calls; the last limit is more than the planner asks for.
+      ...[100, 200, 400, 800].map((calls) => row("calls", calls, Math.min(calls, 400), Math.min(calls, 400))),
+      row("hidden", 64, 205, null),
+      ...[128, 256].map((width) => row("hidden", width, 205, width)),
+    ];
+    const laws = planLaws(rows);
+    expect(laws.map(({ axis, sizes }) => [axis, sizes])).toEqual([
+      ["sites", 3],
+      ["calls", 3],
+    ]);
+    expect(laws[0].exponent).toBeCloseTo(2, 9);
+    expect(laws[1].exponent).toBeCloseTo(1, 9);
   });
 });
