@@ -254,8 +254,11 @@ export type FleetChange = "up" | "down" | "notice" | "slow" | "scaled";
 export interface Router<W extends World = World> {
   /** What the host has to keep up to date for this router. Default: nothing. */
   readonly needs?: {
-    /** Fill {@link World.telemetry}. */
-    readonly telemetry?: boolean;
+    /**
+     * Fill {@link World.telemetry}; `"counts"` all of it but the tokens held (`outstandingTokens`, `contextTokens`,
+     * `kvFraction` stay NaN), at less cost: requests that merely decode change none of the rest.
+     */
+    readonly telemetry?: boolean | "counts";
     /** Call {@link completion}. */
     readonly completions?: boolean;
   };

@@ -580,14 +580,14 @@ export class Replica {
 
   /** End of the last of the decode steps, from the one in progress, that nothing from here can interrupt. */
   #endOfSureSteps(): number {
-    const { law, decoding } = this;
-    const sureSteps = 1 + Math.floor((this.freeBlocks - 1) / decoding) * this.blockRing.blockTokens;
-    const steps = Math.min(this.wheel.distanceAfter(this.steps), sureSteps);
+    const { law, decoding, timeFactor } = this;
     let end = this.endAt;
     let context = this.contextTokens;
-    for (let step = 1; step < steps; step++) {
+    let segment = this.#lawSegment;
+    for (let left = this.#sureStepsLeft; left > 0; left--) {
       context += decoding;
-      end += law.decodeSeconds(decoding, context) * this.timeFactor;
+      while (context > law.bound[segment]) segment++;
+      end += (law.base[segment] + law.slope[segment] * context) * timeFactor;
     }
     return end;
   }

@@ -128,6 +128,7 @@ export class Host implements RouterHost {
           table.takeBack[request] = 1;
           replica.takeBacks++;
         }
+        run.telemetry.touch(endpoint.index);
         run.recouple(endpoint);
         return;
       }

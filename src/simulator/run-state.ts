@@ -121,9 +121,10 @@ export class RunState implements EndpointOwner {
     this.#completions = new CompletionQueue(this.table);
     this.#slo = Float64Array.from(workload.tiers, (tier) => tier.sloSeconds);
     this.#allowedHold = Float64Array.from(workload.tiers, allowedHoldSeconds);
-    this.telemetry = new Telemetry(this.endpoints, this.table);
+    this.telemetry = new Telemetry(this.endpoints, this.table, router.needs?.telemetry !== "counts");
     this.signals = new Signals(options, this);
-    const observes = router.needs?.telemetry === true || router.needs?.completions === true;
+    const { telemetry = false, completions = false } = router.needs ?? {};
+    const observes = telemetry !== false || completions;
     this.#nextSnapshotSeconds = observes ? 0 : Number.POSITIVE_INFINITY;
     const world: World = {
       requests: this.table,

@@ -190,5 +190,6 @@ function receiveKv(run: RunState, request: number): void {
   const endpoint = run.endpoints[table.endpoint[request]];
   run.snapshotBefore(run.now);
   endpoint.receive(request, run.now);
+  run.telemetry.touch(endpoint.index);
   if (run.mayCouple(endpoint)) run.recouple(endpoint);
 }

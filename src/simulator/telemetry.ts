@@ -19,12 +19,18 @@ export class Telemetry implements TelemetryView {
   readonly timeFactor: Float64Array;
   /** 1 where the last snapshot found work, or something was placed since. */
   readonly #busy: Uint8Array;
+  /** Until then nothing of an endpoint that is shown changes by itself; where only counts are shown. */
+  readonly #quietUntil: Float64Array;
+  readonly #showsTokens: boolean;
   readonly #table: RequestTable;
   #snapshots = 0;
 
-  constructor(endpoints: readonly EndpointState[], table: RequestTable) {
+  /** @param showsTokens false: the columns of tokens held stay NaN */
+  constructor(endpoints: readonly EndpointState[], table: RequestTable, showsTokens: boolean) {
     const n = endpoints.length;
     this.#table = table;
+    this.#showsTokens = showsTokens;
+    this.#quietUntil = new Float64Array(n).fill(Number.NEGATIVE_INFINITY);
     this.up = new Uint8Array(n).fill(1);
     this.replicas = Int32Array.from(endpoints, (e) => e.servingReplicas);
     this.running = new Float64Array(n);
@@ -38,22 +44,29 @@ export class Telemetry implements TelemetryView {
     this.utilisation = new Float64Array(n);
     this.timeFactor = Float64Array.from(endpoints, (e) => e.timeFactor);
     this.#busy = new Uint8Array(n);
+    if (showsTokens) return;
+    for (const column of [this.outstandingTokens, this.contextTokens, this.kvFraction])
+      column.fill(Number.NaN);
   }
 
   get snapshots(): number {
     return this.#snapshots;
   }
 
-  /** Takes the state of every endpoint at `t`. Endpoints without work, then and now, stay as they are. */
+  /**
+   * Takes the state of every endpoint at `t`. Endpoints without work, then and now, stay as they are, and so do those
+   * of which nothing that is shown has changed.
+   */
   snapshot(endpoints: readonly EndpointState[], t: number): void {
     this.takenAtSeconds = t;
     this.#snapshots++;
     for (let e = 0; e < endpoints.length; e++) {
       const endpoint = endpoints[e];
-      if (endpoint.outstanding === 0 && this.#busy[e] === 0) continue;
+      if (t < this.#quietUntil[e] || (endpoint.outstanding === 0 && this.#busy[e] === 0)) continue;
       endpoint.advance(t);
       this.#refresh(e, endpoint);
       this.#busy[e] = endpoint.outstanding > 0 ? 1 : 0;
+      if (!this.#showsTokens) this.#quietUntil[e] = endpoint.quietUntil();
     }
   }
 
@@ -63,12 +76,13 @@ export class Telemetry implements TelemetryView {
     this.outstanding[e]++;
     this.queuedPrefillTokens[e] += tokens;
     this.outstandingTokens[e] += tokens;
-    this.#busy[e] = 1;
+    this.touch(e);
   }
 
-  /** The endpoint's state changed from outside (fault, scaling): look at it at the next snapshot. */
+  /** The endpoint's state changed from outside (fault, scaling, a request taken back): look at it at the next snapshot. */
   touch(e: number): void {
     this.#busy[e] = 1;
+    this.#quietUntil[e] = Number.NEGATIVE_INFINITY;
   }
 
   #refresh(e: number, endpoint: EndpointState): void {
@@ -112,10 +126,12 @@ export class Telemetry implements TelemetryView {
     this.waiting[e] = waiting;
     this.outstanding[e] = running + waiting;
     this.queuedPrefillTokens[e] = queuedPrefill;
-    this.outstandingTokens[e] = tokens;
-    this.contextTokens[e] = context;
     this.decoding[e] = decoding;
-    this.kvFraction[e] = kvBlocks === 0 ? 0 : blocks / kvBlocks;
+    if (this.#showsTokens) {
+      this.outstandingTokens[e] = tokens;
+      this.contextTokens[e] = context;
+      this.kvFraction[e] = kvBlocks === 0 ? 0 : blocks / kvBlocks;
+    }
     this.utilisation[e] = serving === 0 ? 0 : running / (serving * batching.maxRequests);
   }
 }

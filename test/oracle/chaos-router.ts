@@ -42,6 +42,8 @@ const CONTROL_TURNS = 24;
  */
 export function chaosRouter(seed: number, calm: boolean, log?: string[]): Router {
   const stream = new Stream(seed, "chaos");
+  // Every third is shown no tokens held.
+  const needs = { telemetry: seed % 3 === 0 ? ("counts" as const) : true, completions: true };
   let world: World;
   let host: RouterHost;
   let held: Entry[] = [];
@@ -72,10 +74,12 @@ export function chaosRouter(seed: number, calm: boolean, log?: string[]): Router
       mix(telemetry.waiting[e]);
       mix(telemetry.outstanding[e]);
       mix(telemetry.queuedPrefillTokens[e]);
-      mix(telemetry.outstandingTokens[e]);
-      mix(telemetry.contextTokens[e]);
       mix(telemetry.decoding[e]);
-      mix(rounded(telemetry.kvFraction[e]));
+      if (needs.telemetry === true) {
+        mix(telemetry.outstandingTokens[e]);
+        mix(telemetry.contextTokens[e]);
+        mix(rounded(telemetry.kvFraction[e]));
+      }
       mix(rounded(telemetry.utilisation[e]));
       mix(rounded(telemetry.timeFactor[e]));
     }
@@ -107,7 +111,8 @@ export function chaosRouter(seed: number, calm: boolean, log?: string[]): Router
   }
   function pick(among: readonly number[]): number {
     if (draw(2) === 0) return among[draw(among.length)];
-    const load = world.telemetry.outstandingTokens;
+    const { outstanding, outstandingTokens } = world.telemetry;
+    const load = needs.telemetry === true ? outstandingTokens : outstanding;
     return among.reduce((x, y) => (load[y] < load[x] ? y : x));
   }
   /** Whether the router is rid of the request. */
@@ -178,7 +183,7 @@ export function chaosRouter(seed: number, calm: boolean, log?: string[]): Router
   }
 
   return {
-    needs: { telemetry: true, completions: true },
+    needs,
     start(givenWorld, givenHost) {
       world = givenWorld;
       host = givenHost;

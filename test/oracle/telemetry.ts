@@ -10,6 +10,9 @@ interface Snapshot {
   readonly rows: readonly ReturnType<typeof observe>[];
 }
 
+/** Columns that a router which asks for counts alone is not shown. */
+const TOKENS_HELD = ["outstandingTokens", "contextTokens", "kvFraction"];
+
 export class Telemetry {
   readonly view: Writable<TelemetryView>;
   /** Snapshots that the router was shown. */
@@ -45,7 +48,7 @@ export class Telemetry {
 
   get #kept(): boolean {
     const { needs } = this.#sim.router;
-    return needs?.telemetry === true || needs?.completions === true;
+    return (needs?.telemetry ?? false) !== false || needs?.completions === true;
   }
 
   /** `up` and `replicas` are no snapshot. */
@@ -84,8 +87,11 @@ export class Telemetry {
     this.#shownAt = latest.takenAtSeconds;
     this.taken++;
     this.view.takenAtSeconds = latest.takenAtSeconds;
+    const hidden = this.#sim.router.needs?.telemetry === "counts" ? TOKENS_HELD : [];
     latest.rows.forEach((row, e) => {
-      for (const [key, value] of Object.entries(row)) this.view[key as keyof typeof row][e] = value;
+      for (const [key, value] of Object.entries(row)) {
+        this.view[key as keyof typeof row][e] = hidden.includes(key) ? Number.NaN : value;
+      }
     });
     this.#report(latest.takenAtSeconds);
   }

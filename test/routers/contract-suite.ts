@@ -6,7 +6,7 @@
 import { describe, expect, test } from "vitest";
 import type { Router, RouterDefinition } from "../../src/routers/contract.ts";
 import { createRouter } from "../../src/routers/registry.ts";
-import { type RecordingSink, type RunParts, runParts, type Simulate } from "../oracle/build.ts";
+import { affineLaw, type RecordingSink, type RunParts, runParts, type Simulate } from "../oracle/build.ts";
 import { cedarTiers } from "./fake-host.ts";
 import { suiteEndpoints, suiteRegions, suiteRows } from "./suite-rows.ts";
 import { suiteAnswers, trainedFor } from "./trained.ts";
@@ -83,6 +83,32 @@ export function describeRuns(
       expect(sink.rows).toHaveLength(rows.length);
       expect(sink.placements.length).toBeGreaterThan(0.9 * rows.length);
     });
+
+    const { router } = createRouter(definition, setting.parameters, "contract suite");
+    if (router.needs?.telemetry === "counts") {
+      test("it reads no tokens held, of which it asks not to be told", () => {
+        const all: RouterDefinition = {
+          ...definition,
+          create(...given) {
+            const router = definition.create(...given);
+            return Object.defineProperty(router, "needs", { value: { ...router.needs, telemetry: true } });
+          },
+        };
+        const law = affineLaw({
+          baseSeconds: 0.004,
+          perPromptTokenSeconds: 1e-4,
+          perSequenceSeconds: 2e-4,
+          perContextTokenSeconds: 4e-7,
+        });
+        const parts = {
+          rows: suiteRows(6).slice(0, 300),
+          latency: "e2e" as const,
+          endpoints: suiteEndpoints.map((e) => ({ ...e, law, maxOutstanding: 24 })),
+        };
+        const runs = [definition, all].map((d) => placementsOf(runRouter(simulate, d, parts, setting)));
+        expect(runs[0]).toBe(runs[1]);
+      });
+    }
 
     test("what needs the large model goes there, and is refused where there is none", () => {
       const rows = suiteRows(1);

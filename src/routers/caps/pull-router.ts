@@ -21,7 +21,7 @@ export interface PullOptions {
  * a queue feeds, which queue a request waits in, and whether its head may go.
  */
 export abstract class PullRouter implements Router {
-  readonly needs: NonNullable<Router["needs"]> = { telemetry: true };
+  readonly needs: NonNullable<Router["needs"]> = { telemetry: "counts" };
   protected world!: World;
   protected host!: RouterHost;
   /** Endpoints that each queue feeds. */

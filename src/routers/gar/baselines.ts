@@ -1,4 +1,4 @@
-import type { ClairvoyantWorld } from "../contract.ts";
+import type { ClairvoyantWorld, Router } from "../contract.ts";
 import { PlacingRouter } from "../placing-router.ts";
 import { RandomIndex } from "../random-index.ts";
 import { answersRightly, pickAtRandom } from "./calibration-collector.ts";
@@ -21,9 +21,7 @@ import { quotasOf, splitExamples } from "./split.ts";
 
 /** A router whose choice is one column of a {@link Choice} or its order of sizes. */
 abstract class ColumnRouter extends PlacingRouter {
-  override readonly needs: { readonly telemetry: boolean; readonly completions?: boolean } = {
-    telemetry: true,
-  };
+  override readonly needs: NonNullable<Router["needs"]> = { telemetry: "counts" };
   protected choice!: Choice;
 
   constructor(retrySeconds: number) {
@@ -79,7 +77,7 @@ export class SizeRouter extends ColumnRouter {
 
 /** A candidate at random. */
 export class RandomRouter extends PlacingRouter {
-  override readonly needs = { telemetry: true };
+  override readonly needs: NonNullable<Router["needs"]> = { telemetry: "counts" };
   #random!: RandomIndex;
 
   constructor(retrySeconds: number) {
@@ -167,7 +165,7 @@ export class OracleRouter extends CarbonGreedyRouter {
 
 /** The least estimated tail latency. */
 export class LatencyMinRouter extends ColumnRouter {
-  override readonly needs = { telemetry: true, completions: true };
+  override readonly needs: NonNullable<Router["needs"]> = { telemetry: "counts", completions: true };
   readonly #parameters: LatencyParameters;
   #latency!: LatencyEstimate;
 

@@ -11,7 +11,7 @@ import { quotasOf } from "./split.ts";
  * gateway sees of them, how long the answer was and which model was right.
  */
 export class CalibrationCollector extends PlacingRouter implements LearningRouter {
-  override readonly needs = { telemetry: true };
+  override readonly needs = { telemetry: "counts" as const };
   declare protected world: ClairvoyantWorld;
   readonly #id: string;
   readonly #parameters: CalibrationParameters;

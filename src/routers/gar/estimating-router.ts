@@ -15,7 +15,7 @@ import { quotasOf, splitExamples } from "./split.ts";
  * sections 2 and 3); what it makes of them is left to {@link choose}. The request is sent on at once.
  */
 export abstract class EstimatingRouter extends PlacingRouter {
-  override readonly needs = { telemetry: true, completions: true };
+  override readonly needs = { telemetry: "counts" as const, completions: true };
   protected readonly id: string;
   protected choice!: Choice;
   protected energy!: EnergyEstimate;
