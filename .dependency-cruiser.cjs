@@ -8,7 +8,7 @@ const layers = [
   ["datacenter", "learning"],
   ["routers"],
   ["simulator"],
-  ["metrics", "experiment", "sweep", "report", "overhead", "validation"],
+  ["metrics", "experiment", "sweep", "report", "overhead", "validation", "capacity", "explain"],
   ["cli"],
 ];
 /** Imports allowed inside one layer. */
@@ -19,6 +19,8 @@ const siblings = {
   report: ["experiment", "metrics", "sweep"],
   overhead: ["experiment", "metrics", "report", "sweep"],
   validation: ["report"],
+  capacity: ["experiment", "metrics", "report", "sweep"],
+  explain: ["experiment", "metrics", "report"],
 };
 
 const rank = new Map(layers.flatMap((names, i) => names.map((n) => [n, i])));

@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { Command } from "commander";
+import { addCapacityCommand } from "./commands/capacity.ts";
 import { addCompareCommand } from "./commands/compare.ts";
 import { addDataCommands } from "./commands/data.ts";
 import { addDoctorCommand } from "./commands/doctor.ts";
@@ -37,6 +38,7 @@ export function createProgram(): Command {
     );
   addRunCommand(program);
   addSweepCommands(program);
+  addCapacityCommand(program);
   addReportCommand(program);
   addCompareCommand(program);
   addReproduceCommand(program);

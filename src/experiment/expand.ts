@@ -78,9 +78,14 @@ export interface Planner {
    * Opens every file that the point names, checks what only they can tell, and lists its runs.
    *
    * @param place of the point in the plan
+   * @param trainedOn point of whose requests routers learn; default: the point itself
    * @throws UserError with the place in the experiment file: profiles, traces, series, routers and their parameters
    */
-  plan(point: ExperimentPoint, place: number): Promise<{ planned: PlannedPoint; runs: readonly RunSpec[] }>;
+  plan(
+    point: ExperimentPoint,
+    place: number,
+    trainedOn?: ExperimentPoint,
+  ): Promise<{ planned: PlannedPoint; runs: readonly RunSpec[] }>;
 }
 
 export function createPlanner(options: ExpandOptions = {}): Planner {
@@ -96,8 +101,8 @@ export function createPlanner(options: ExpandOptions = {}): Planner {
     get inputs() {
       return sharedInputs(tables);
     },
-    plan: async (point, place) => {
-      const planned = await planPoint(point, tables, environment, trainings);
+    plan: async (point, place, trainedOn = point) => {
+      const planned = await planPoint(point, trainedOn, tables, environment, trainings);
       return { planned, runs: await planRuns(planned, place, tables, environment) };
     },
   };
@@ -138,6 +143,7 @@ export async function expandExperiment(
 
 async function planPoint(
   loaded: ExperimentPoint,
+  trainedOn: ExperimentPoint,
   tables: InputTables,
   environment: RunEnvironment,
   trainings: Map<string, TrainingSpec>,
@@ -181,7 +187,7 @@ async function planPoint(
       routers.push(router);
       continue;
     }
-    requests ??= await planTraining(whole, inputs, tables);
+    requests ??= await planTraining(withRequestsOf(trainedOn, whole, tables), inputs, tables);
     const code = router.file === null ? null : await sha256OfFile(router.file);
     const training = trainingSpec(definition, router, requests, environment, code);
     if (!trainings.has(training.key)) trainings.set(training.key, training);
@@ -208,6 +214,16 @@ async function planTraining(
   const workload = await workloadKey(point, seed, start, tables);
   await checkRun(point, inputs, { seed, start, workload }, tables, false);
   return { point: key, workload, seed, start };
+}
+
+/** A point with the requests of another, whole. */
+function withRequestsOf(
+  other: ExperimentPoint,
+  whole: ExperimentPoint,
+  tables: InputTables,
+): ExperimentPoint {
+  const { workload } = withStandIn(other, tables, []).experiment;
+  return { ...whole, experiment: { ...whole.experiment, workload } };
 }
 
 /** Puts the synthetic workload in the place of a trace of reference data that is not there. */

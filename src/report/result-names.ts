@@ -74,7 +74,10 @@ function labelText(label: string, value: ResultRow["point"][string]): string {
 }
 
 /** A row's router, with its point where the rows are of several. */
-export function rowName(row: ResultRow, rows: readonly ResultRow[]): string {
+export function rowName(
+  row: Pick<ResultRow, "router" | "point">,
+  rows: readonly Pick<ResultRow, "point">[],
+): string {
   const where = pointText(row.point);
   const several = rows.some((other) => pointText(other.point) !== where);
   return several && where !== "" ? `${row.router} at ${where}` : row.router;

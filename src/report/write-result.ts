@@ -133,7 +133,8 @@ function jsonText(value: unknown): string {
   return `${JSON.stringify(value, null, 2)}\n`;
 }
 
-async function inputsOf({ loaded, inputs, points }: RunPlan): Promise<ManifestInput[]> {
+/** Every file that the runs of a plan are made from, for a manifest. */
+export async function inputsOf({ loaded, inputs, points }: RunPlan): Promise<ManifestInput[]> {
   const list: ManifestInput[] = [];
   for (const file of loaded.files) {
     list.push({ role: "experiment", name: file, sha256: await sha256OfFile(file) });

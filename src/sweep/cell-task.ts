@@ -10,6 +10,8 @@ export interface CellTask {
   readonly point: SharedInputs["points"][string];
   /** Other runs have the same requests. */
   readonly shared: boolean;
+  /** Requests of a file that the shared inputs leave out too. */
+  readonly workload?: SharedWorkload;
 }
 
 /** A result as the journal keeps it, how many requests the run had, and how long it took. */
@@ -29,21 +31,23 @@ const MOST_KEPT = 1_000_000;
  */
 export function createCellRunner(inputs: SharedInputs): (task: CellTask) => Promise<Outcome<CellResult>> {
   let kept: { readonly key: string; readonly workload: SharedWorkload | undefined } | undefined;
-  return async ({ spec, point, shared }) => {
+  return async ({ spec, point, shared, workload }) => {
     const began = performance.now();
-    let own: SharedInputs = { ...inputs, points: { [spec.point]: point } };
-    if (shared && inputs.workloads[spec.workload] === undefined) {
+    const workloads =
+      workload === undefined ? inputs.workloads : { ...inputs.workloads, [spec.workload]: workload };
+    let own: SharedInputs = { ...inputs, points: { [spec.point]: point }, workloads };
+    if (shared && workloads[spec.workload] === undefined) {
       if (kept?.key !== spec.workload) {
         try {
-          const { workloads } = shareWorkloads(own, [spec], { mostRequests: MOST_KEPT });
-          kept = { key: spec.workload, workload: workloads[spec.workload] };
+          const made = shareWorkloads(own, [spec], { mostRequests: MOST_KEPT }).workloads;
+          kept = { key: spec.workload, workload: made[spec.workload] };
         } catch {
           // The run itself says what is wrong with its requests.
           kept = { key: spec.workload, workload: undefined };
         }
       }
       if (kept.workload !== undefined) {
-        own = { ...own, workloads: { ...inputs.workloads, [spec.workload]: kept.workload } };
+        own = { ...own, workloads: { ...workloads, [spec.workload]: kept.workload } };
       }
     }
     const outcome = await simulateTask(own, { spec, recordsPath: null });

@@ -29,6 +29,7 @@ const COMMANDS = [
   ["init"],
   ["validate"],
   ["overhead"],
+  ["capacity"],
   ["sweep"],
   ["sweep-plan"],
   ["sweep-shard"],

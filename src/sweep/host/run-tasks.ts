@@ -118,12 +118,12 @@ async function runInWorkers<Setup, Task, Result>(
 }
 
 /** What Node needs to run a worker from its TypeScript source. */
-function loaderOf({ pathname }: URL): { execArgv?: string[] } {
+export function loaderOf({ pathname }: URL): { execArgv?: string[] } {
   return pathname.endsWith(".ts") ? { execArgv: ["--import", import.meta.resolve("tsx")] } : {};
 }
 
 /** The outcome of a task whose worker did not answer. */
-function lost(error: unknown, heapMiB: number): Outcome<never> {
+export function lost(error: unknown, heapMiB: number): Outcome<never> {
   const { code } = error as { code?: unknown };
   const failure: RunFailure =
     code === "ERR_WORKER_OUT_OF_MEMORY"
@@ -136,7 +136,8 @@ function lost(error: unknown, heapMiB: number): Outcome<never> {
   return { state: "failed", failure };
 }
 
-async function heapShare(threads: number): Promise<number> {
+/** MiB of heap for each of some workers. */
+export async function heapShare(threads: number): Promise<number> {
   const { totalmem } = await import("node:os");
   return Math.max(512, Math.floor((0.8 * totalmem()) / 2 ** 20 / threads));
 }

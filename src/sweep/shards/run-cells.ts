@@ -85,7 +85,8 @@ export async function runCells(
   return { failed, done, remaining: runs.length - done - failed.length, requestsSimulated };
 }
 
-const cells: TaskKind<SharedInputs, CellTask, CellResult> = {
+/** One run with its point, in workers or here. */
+export const cells: TaskKind<SharedInputs, CellTask, CellResult> = {
   workerFile: new URL(
     `../worker/cell-worker${import.meta.url.endsWith(".ts") ? ".ts" : ".js"}`,
     import.meta.url,
