@@ -25,13 +25,13 @@ export interface PoolLoad {
   utilisation: number;
   /** Requests that wait, by endpoint. */
   waiting: number;
-  /** Tokens still to be computed of requests that are there, by endpoint. */
-  outstandingTokens: number;
+  /** Prompt tokens still to be computed of requests that are there or on their way, by endpoint. */
+  queuedPromptTokens: number;
 }
 
 const BEFORE_TASKS = ["prompt_tokens", "log_prompt_tokens", "turns"] as const;
 const AFTER_TASKS = ["tenant_output_mean", "tenant_output_std", "tenant_miss_rate", "tier", "hour"] as const;
-const LOADS = ["pool_utilisation", "pool_waiting", "pool_outstanding_tokens"] as const;
+const LOADS = ["pool_utilisation", "pool_waiting", "pool_queued_prompt_tokens"] as const;
 
 /** Values of a pool's load at the end of a row. */
 export const LOAD_FEATURES = LOADS.length;
@@ -73,5 +73,5 @@ export function fillLoad(out: Float64Array, at: number, load: PoolLoad, taskType
   let i = at + BEFORE_TASKS.length + taskTypes + AFTER_TASKS.length;
   out[i++] = load.utilisation;
   out[i++] = load.waiting;
-  out[i] = load.outstandingTokens;
+  out[i] = load.queuedPromptTokens;
 }

@@ -42,7 +42,7 @@ export interface CapsVariant {
  *   shortest expected output first, up to a batch on each GPU.
  */
 export class CapsRouter implements Router {
-  readonly needs = { telemetry: true, completions: true };
+  readonly needs = { telemetry: "counts" as const, completions: true };
   readonly #p: CapsParameters;
   readonly #variant: CapsVariant;
   #world!: World;

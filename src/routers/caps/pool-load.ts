@@ -8,7 +8,7 @@ import type { World } from "../contract.ts";
 export class PoolLoads implements PoolLoad {
   utilisation = 0.5;
   waiting = 0.5;
-  outstandingTokens = 0.5;
+  queuedPromptTokens = 0.5;
   /** Outstanding requests with those that the router keeps, places in the batches of the replicas that serve, and these. */
   outstanding = 0.5;
   places = 0.5;
@@ -26,7 +26,7 @@ export class PoolLoads implements PoolLoad {
    * @param keptTokens[at] prompt tokens of those
    */
   read(pool: Int32Array, kept: number, keptTokens: Float64Array, at: number): void {
-    const { running, waiting, outstandingTokens, replicas, up } = this.#world.telemetry;
+    const { running, waiting, queuedPrefillTokens, replicas, up } = this.#world.telemetry;
     const { maxRequests } = this.#world.endpoints;
     let places = 0;
     let serving = 0;
@@ -42,13 +42,13 @@ export class PoolLoads implements PoolLoad {
       serving += replicas[e];
       busy += running[e];
       queued += waiting[e];
-      tokens += outstandingTokens[e];
+      tokens += queuedPrefillTokens[e];
     }
     this.places = places;
     this.replicas = serving;
     this.outstanding = busy + queued;
     this.utilisation = places > 0 ? busy / places : 1;
     this.waiting = queued / Math.max(1, endpoints);
-    this.outstandingTokens = tokens / Math.max(1, endpoints);
+    this.queuedPromptTokens = tokens / Math.max(1, endpoints);
   }
 }

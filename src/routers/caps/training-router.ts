@@ -32,7 +32,7 @@ export function predictorBasis({ pools, tierClasses, pollSeconds, trainingRows, 
  * its pool and of the queue before it; its labels are its true output length and whether it missed its objective.
  */
 export class CapsTrainingRouter extends SloAwareRouter implements LearningRouter {
-  override readonly needs = { telemetry: true, completions: true };
+  override readonly needs = { telemetry: "counts" as const, completions: true };
   readonly #rows: number;
   /** Whether the queue before a pool is part of its load. */
   readonly #counts: boolean;

@@ -29,7 +29,7 @@ function someRows(labels = true, count = ROWS): PredictorRows {
     const taskType = stream.below(2);
     const utilisation = stream.uniform();
     fillFeatures(row, 0, facts({ promptTokens, taskType }), 2);
-    fillLoad(row, 0, { utilisation, waiting: stream.below(9), outstandingTokens: stream.below(9000) }, 2);
+    fillLoad(row, 0, { utilisation, waiting: stream.below(9), queuedPromptTokens: stream.below(9000) }, 2);
     const log = 3 + 0.5 * Math.log(promptTokens) + taskType + SIGMA * stream.normal();
     const missed = labels ? Number(stream.uniform() < utilisation) : Number.NaN;
     sample.add(row, 0, i, Math.expm1(log), missed);
@@ -111,7 +111,7 @@ describe("predictions", () => {
     fillFeatures(row, 0, facts({ promptTokens: 500 }), 2);
     predictor.placePrompt(row);
     const risks = [0.1, 0.5, 0.9].map((utilisation) => {
-      fillLoad(row, 0, { utilisation, waiting: 1, outstandingTokens: 100 }, 2);
+      fillLoad(row, 0, { utilisation, waiting: 1, queuedPromptTokens: 100 }, 2);
       const risk = predictor.missProbabilityAt(row);
       expect(predictor.missProbability(row.slice())).toBe(risk);
       return risk;
@@ -236,7 +236,7 @@ describe("the file", () => {
     );
     expect(refusal({}, ["code"])).toMatch(/^CANOPY_PREDICTOR_FEATURES: p\.json: feature 5 is "task_chat"/);
     expect(refusal({ features: featureNames(TASKS).all.slice(0, -1) })).toMatch(
-      /^CANOPY_PREDICTOR_FEATURES: p\.json: feature 13 is missing, expected "pool_outstanding_tokens"/,
+      /^CANOPY_PREDICTOR_FEATURES: p\.json: feature 13 is missing, expected "pool_queued_prompt_tokens"/,
     );
   });
 

@@ -21,7 +21,7 @@ test("a row has the values of a prompt under their names, then the load of a poo
   const names = featureNames(["code", "chat"]);
   const out = new Float64Array(names.all.length + 2).fill(-7);
   fillFeatures(out, 1, FACTS, 2);
-  fillLoad(out, 1, { utilisation: 0.5, waiting: 4, outstandingTokens: 9000 }, 2);
+  fillLoad(out, 1, { utilisation: 0.5, waiting: 4, queuedPromptTokens: 9000 }, 2);
   expect([out[0], out[out.length - 1]]).toEqual([-7, -7]);
   expect(Object.fromEntries(names.all.map((name, i) => [name, out[i + 1]]))).toEqual({
     prompt_tokens: 1024,
@@ -36,7 +36,7 @@ test("a row has the values of a prompt under their names, then the load of a poo
     hour: 13.5,
     pool_utilisation: 0.5,
     pool_waiting: 4,
-    pool_outstanding_tokens: 9000,
+    pool_queued_prompt_tokens: 9000,
   });
   expect(names.all.slice(0, -LOAD_FEATURES)).toEqual(names.prompt);
 });

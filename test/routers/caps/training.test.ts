@@ -49,7 +49,7 @@ test("training serves as slo-aware does, and its predictor knows lengths and ris
   expect(training).toMatchObject({ origin: "unstated", rows: 2500, offered: 3000 });
   expect(quality.length.mape).toBeLessThan(0.1);
   expect(quality.risk?.auroc).toBeGreaterThan(0.8);
-  expect(predictor.names.all).toContain("pool_outstanding_tokens");
+  expect(predictor.names.all).toContain("pool_queued_prompt_tokens");
 
   const { router: caps } = createRouter(findRouter("caps"), {}, "test");
   const run = runParts(simulate, {
