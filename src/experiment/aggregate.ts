@@ -196,14 +196,26 @@ class PointRuns {
     return notes;
   }
 
+  /** The router whose mean is the best of some; the first where none is known. */
+  #best(labels: readonly string[], metric: string): string {
+    const sign = metricInfo(metric)?.better === "higher" ? -1 : 1;
+    const value = (label: string) => {
+      const mean = this.#summaries.get(label)?.[metric]?.mean;
+      return mean === undefined || mean === null ? Number.POSITIVE_INFINITY : sign * mean;
+    };
+    return labels.reduce((best, label) => (value(label) < value(best) ? label : best));
+  }
+
   #compare(): ReturnType<typeof compare> {
     const { experiment, labels } = this.#planned.point;
     const published = experiment.published.filter(({ point }) => belongs(point, labels));
     const figures = published.map((figure): PublishedFigure => {
-      const { router, metric, value, unit, ratioTo } = figure;
+      const { metric, value, unit, ratioTo } = figure;
       const reason = experiment.comparable[metric];
+      const routers = [figure.router].flat();
       return {
-        router,
+        router: this.#best(routers, metric),
+        ...(routers.length > 1 ? { note: `the best of ${routers.join(", ")}` } : {}),
         metric,
         value,
         unit: unit ?? metricInfo(metric)?.unit ?? "",

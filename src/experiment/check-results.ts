@@ -70,7 +70,7 @@ export function checkResults(experiment: ResultHead, { key, labels }: Contenders
     if ("ratioTo" in figure && figure.ratioTo !== undefined) router([...path, "ratioTo"], figure.ratioTo);
   }
   for (const [p, value] of published.entries()) {
-    router(["published", p, "router"], value.router);
+    for (const label of [value.router].flat()) router(["published", p, "router"], label);
     metric(["published", p, "metric"], value.metric);
     if (value.ratioTo !== undefined) router(["published", p, "ratioTo"], value.ratioTo);
   }

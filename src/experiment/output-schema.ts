@@ -143,7 +143,11 @@ export const outputsSchema = z
   .describe("tables and figures of the report; without tables one of the chief metrics is printed");
 
 const publishedValue = z.strictObject({
-  router: name.describe("label of a router of this experiment"),
+  router: z
+    .union([name, z.array(name).min(2)])
+    .describe(
+      "label of a router of this experiment, or several: the figure is of the best of them in the run",
+    ),
   metric: name,
   value: z.number(),
   unit: name.optional().describe("default: the metric's unit"),

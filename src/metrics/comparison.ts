@@ -21,6 +21,8 @@ export interface PublishedFigure {
   readonly ratioTo?: string;
   /** Set when the absolute value cannot be compared: why, in numbers. */
   readonly comparable?: { readonly reason: string };
+  /** What a reader has to know of the figure; it begins the note of its row. */
+  readonly note?: string;
 }
 
 /** A figure of the run, the mean over its seeds. */
@@ -164,7 +166,8 @@ function keyOf(router: string, metric: string): string {
 
 function compareFigure(figure: PublishedFigure, context: Context): ComparisonRow {
   const calibrated = context.isCalibrated(figure.router, figure.metric);
-  const notes = calibrated ? ["fitted to the paper"] : [];
+  const notes = [...(figure.note === undefined ? [] : [figure.note])];
+  if (calibrated) notes.push("fitted to the paper");
   const run = context.run(figure.router, figure.metric);
   const absolute = compareAbsolute(figure, run, calibrated, context, notes);
   const ratio = compareRatio(figure, run, calibrated, context, notes);

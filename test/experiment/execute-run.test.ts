@@ -394,6 +394,19 @@ comparable: { carbon_g_per_request: "5 g are 5,000 times what the GPUs can use" 
     }
   });
 
+  test("a figure of the best of several routers is that of the one which is it in the run", async () => {
+    const several = `baseline: cedar
+published: [{ router: [least-loaded, round-robin], metric: ttft_p95_s, value: 0.5, ratioTo: cedar }]
+`;
+    const { rows } = aggregate(await planOf(RICH + several), results);
+    const means = rows.map(({ metrics }) => metrics["ttft_p95_s"].mean ?? Number.NaN);
+    const best = means[0] < means[1] ? 0 : 1;
+    expect(rows.map(({ comparison }) => comparison.length)).toEqual(best === 0 ? [1, 0, 0] : [0, 1, 0]);
+    const [{ ratioToBaselineRun, note }] = rows[best].comparison;
+    expect(ratioToBaselineRun).toBeCloseTo(means[best] / means[2], 12);
+    expect(note).toContain("the best of least-loaded, round-robin");
+  });
+
   test("differences are paired by seed", () => {
     const [base, , cedar] = result.rows;
     const pairs = runsOf("cedar").map((run, i) => [
