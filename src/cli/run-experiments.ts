@@ -18,6 +18,7 @@ import type { RunCommandOptions } from "./commands/run.ts";
 import { print, renderTable, writeOut } from "./output.ts";
 import { ExitWith } from "./print-error.ts";
 import { reportMistakes } from "./report-mistakes.ts";
+import { roundTripsOf, roundTripsTable } from "./round-trips.ts";
 import { withoutOption, words } from "./shell-words.ts";
 import { trainingFacts, trainingTable } from "./training-facts.ts";
 
@@ -155,12 +156,21 @@ async function printResults(
   { startedAt, options }: { startedAt: Date; options: RunCommandOptions },
 ): Promise<void> {
   const failedRuns = outcome.failed.map((run) => describeFailure(run, plans, options));
-  const printed: { result: ExperimentResult & { failed?: typeof failedRuns }; tables: Table[] }[] = [];
+  type Printed = ExperimentResult & {
+    failed?: typeof failedRuns;
+    roundTrips?: ReturnType<typeof roundTripsOf>;
+  };
+  const printed: { result: Printed; tables: Table[] }[] = [];
   for (const plan of plans) {
     const own = new Set(plan.runs.map(({ key }) => key));
     const failed = failedRuns.filter(({ run }) => own.has(run));
     const result = { ...aggregate(plan, outcome.results), ...(failed.length === 0 ? {} : { failed }) };
-    printed.push({ result, tables: resultTables(result) });
+    const roundTrips = roundTripsOf(plan, outcome.results);
+    const waits = roundTripsTable(roundTrips);
+    printed.push({
+      result: waits === undefined ? result : { ...result, roundTrips },
+      tables: [...resultTables(result), ...(waits === undefined ? [] : [waits])],
+    });
     if (options.out === undefined) continue;
     const { writeResult } = await import("../report/write-result.ts");
     const folder = plans.length === 1 ? options.out : join(options.out, plan.loaded.id);
@@ -170,6 +180,7 @@ async function printResults(
       endedAt: new Date(),
       requestsSimulated: outcome.requestsSimulated,
       trainings: trainingFacts(plan, join(storeFolder(plan, options.out), "trained")),
+      roundTrips,
       state: failed.length === 0 ? "complete" : "failed",
     });
     say(options, `${folder}: ${files.join(", ")}`);

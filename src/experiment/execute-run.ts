@@ -9,6 +9,7 @@ import type { TimeBuckets } from "../metrics/time-buckets.ts";
 import { WindowBreakdown } from "../metrics/window-breakdown.ts";
 import type { QuantileStore } from "../numeric/quantile-store.ts";
 import { PROVENANCES, type Provenance, weakestProvenance } from "../profile/provenance.ts";
+import type { Router } from "../routers/contract.ts";
 import type { Explanation, RecordSink, RunTotals } from "../simulator/options.ts";
 import { simulate } from "../simulator/simulate.ts";
 import { NO_RECORDS } from "./execute-training.ts";
@@ -52,7 +53,10 @@ export async function executeRun(
   const windows = windowsOf(run);
   const parts = windows === undefined ? breakdowns : [...breakdowns, windows];
   const sink = parts.reduce<RecordSink>((all, one) => new TeeSink(all, one), summary);
-  const totals = simulateInto(run, sink, spec.router.label, options.recordsPath);
+  const { router } = run.options;
+  const totals = await stopping(router, () =>
+    simulateInto(run, sink, spec.router.label, options.recordsPath),
+  );
   summary.close(totals.horizonSeconds, totals.endSeconds);
   const known = withBreakdowns(runMetrics(totals, summary, run.metrics), breakdowns);
   const figures = figuresOf(run, spec);
@@ -68,7 +72,8 @@ export async function executeRun(
     },
     placements: summary.placements.sketch(),
     timeline: summary.timeline === undefined ? null : timelineOf(run, summary.timeline, totals),
-    series: run.options.router.series?.() ?? {},
+    series: router.series?.() ?? {},
+    ...(router.roundTrips === undefined ? {} : { roundTrips: router.roundTrips() }),
     provenance: provenanceOf(run, totals, known.metrics["outside_grid_fraction"] ?? 0),
     rejections: Object.fromEntries([...summary.rejections].sort(([a], [b]) => (a < b ? -1 : 1))),
     notes: notesOf(run, totals),
@@ -83,7 +88,16 @@ export async function executeRun(
  */
 export async function explainRun(spec: RunSpec, shared: SharedInputs): Promise<readonly Explanation[]> {
   const { options } = await resolveRun(spec, shared);
-  return simulate({ ...options, explain: true }, NO_RECORDS).explanations;
+  return stopping(options.router, () => simulate({ ...options, explain: true }, NO_RECORDS).explanations);
+}
+
+/** Does something with a router, and lets it go of what it holds outside this process, well or not. */
+async function stopping<T>(router: Router, work: () => T): Promise<T> {
+  try {
+    return work();
+  } finally {
+    await router.stop?.();
+  }
 }
 
 function windowsOf({ inputs, options }: ResolvedRun): WindowBreakdown | undefined {

@@ -1,10 +1,9 @@
 /** From a checked experiment to its plan of runs: router x point x seed x start, each named by its content. */
 
 import { resolve } from "node:path";
-import { sha256OfFile } from "../files.ts";
 import { buildFleet } from "../fleet/build-fleet.ts";
 import type { RouterDefinition } from "../routers/contract.ts";
-import { isRouterFile, loadRouter } from "../routers/load-router.ts";
+import { loadRouter, routerFile } from "../routers/load-router.ts";
 import { findRouter, parseRouterParameters } from "../routers/registry.ts";
 import { hashOfJson } from "./canonical-json.ts";
 import { codeHash } from "./code-hash.ts";
@@ -39,6 +38,7 @@ import {
 } from "./resolve-fleet.ts";
 import { trackOf, UNKNOWN_SIGNAL } from "./resolve-signals.ts";
 import { arrivalSpan, generatedParameters, generatedWorkload } from "./resolve-workload.ts";
+import { routerCode } from "./router-code.ts";
 import { routerLabel } from "./router-label.ts";
 import type { PlanPoint, RunEnvironment, RunPlan } from "./run-plan.ts";
 import type { RouterSpec, RunSpec, TrainingSpec } from "./run-spec.ts";
@@ -188,7 +188,7 @@ async function planPoint(
       continue;
     }
     requests ??= await planTraining(withRequestsOf(trainedOn, whole, tables), inputs, tables);
-    const code = router.file === null ? null : await sha256OfFile(router.file);
+    const code = await routerCode(router);
     const training = trainingSpec(definition, router, requests, environment, code);
     if (!trainings.has(training.key)) trainings.set(training.key, training);
     routers.push({ ...router, training: training.key });
@@ -313,8 +313,8 @@ async function planRouter(
   const config = point.experiment.routers[index];
   const path = ["routers", index];
   const where = locationText(originAt(point.tree, path), path);
-  const isFile = isRouterFile(config.router);
-  const file = isFile ? resolve(directoryOf(point, path), config.router) : null;
+  const folder = resolve(directoryOf(point, path));
+  const file = routerFile(config.router, folder);
   const definition =
     file === null ? findRouter(config.router, where) : await at(point, path, () => loadRouter(file));
   const parameters = parseRouterParameters(definition, config.parameters, where);
@@ -325,6 +325,11 @@ async function planRouter(
     parameters: parameters as Record<string, PlainValue>,
     artefacts: await readArtefacts(point, path, config.artefacts, tables),
     training: null,
+    ...(definition.files === undefined
+      ? {}
+      : {
+          own: { folder, files: await at(point, path, () => definition.files?.(parameters, folder) ?? []) },
+        }),
     backend: definition.backend?.(parameters) ?? null,
     about: {
       family: definition.family,
@@ -346,7 +351,7 @@ async function planRuns(
 ): Promise<RunSpec[]> {
   const { point, inputs, key, routers } = planned;
   const { experiment, labels } = { experiment: inputs.experiment, labels: point.labels };
-  const files = await Promise.all(routers.map(({ file }) => (file === null ? null : sha256OfFile(file))));
+  const codes = await Promise.all(routers.map(routerCode));
   const runs: RunSpec[] = [];
   for (const [s, seed] of experiment.seeds.entries()) {
     for (const [t, start] of inputs.starts.entries()) {
@@ -364,7 +369,7 @@ async function planRuns(
           artefacts,
           training,
           ...(backend === null ? {} : { backend }),
-          code: files[r],
+          code: codes[r],
           environment,
         };
         runs.push({

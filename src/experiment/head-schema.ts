@@ -19,6 +19,9 @@ function settings(kind: "router" | "planner") {
 }
 
 const named = name.describe("id in the registry, or path of a file that defines one");
+const namedOrPackage = name.describe(
+  "id in the registry, or a file or an installed package that defines one",
+);
 
 interface Settings {
   readonly as?: string | undefined;
@@ -38,7 +41,7 @@ export const routerSchema = z
   .union([
     name,
     z
-      .object({ router: named, ...settings("router") })
+      .object({ router: namedOrPackage, ...settings("router") })
       .catchall(z.json())
       .describe("a router and its parameters"),
   ])

@@ -99,7 +99,7 @@ export function trainingSpec(
   router: RouterSpec,
   requests: Pick<TrainingSpec, "point" | "workload" | "seed" | "start">,
   environment: unknown,
-  code: string | null,
+  code: string | readonly string[] | null,
 ): TrainingSpec {
   const { training } = definition;
   if (training === undefined) throw new Error(`router ${definition.id} has no training`);

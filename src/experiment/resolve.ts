@@ -38,7 +38,8 @@ export interface ResolvedRun {
  */
 export async function resolveRun(spec: RunSpec, shared: SharedInputs): Promise<ResolvedRun> {
   const definition = await definitionOf(spec.router);
-  const { router } = createRouter(definition, spec.router.parameters, spec.router.label);
+  const { parameters, label, own } = spec.router;
+  const { router } = createRouter(definition, parameters, label, own?.folder);
   return resolveWith(spec, shared, router as RunOptions["router"], definition.clairvoyant === true);
 }
 

@@ -1,7 +1,7 @@
 /** One run as plain data: what a worker is given beside the shared inputs, and what it gives back. */
 import type { Dense } from "../learning/dense/dense.ts";
 import type { PlacementSketch } from "../metrics/placement-sketch.ts";
-import type { RouterSeries } from "../routers/contract.ts";
+import type { RoundTrips, RouterSeries } from "../routers/contract.ts";
 import type { PlainValue } from "./located-tree.ts";
 
 export interface RunSpec {
@@ -41,6 +41,11 @@ export interface RouterSpec {
   readonly artefacts: Readonly<Record<string, string>>;
   /** Key of the training that makes the artefacts which no file gives; null without one. */
   readonly training: string | null;
+  /**
+   * Of a router whose parameters name files: the folder that they start from, and the files, whose content is part of a
+   * run's key (`RouterDefinition.files`).
+   */
+  readonly own?: { readonly folder: string; readonly files: readonly string[] };
   /** What of the machine its decisions depend on (`RouterDefinition.backend`); null for nothing. */
   readonly backend: Pick<Dense, "backend" | "isa"> | null;
   /** What the registry says of it; no part of a run's key. */
@@ -74,6 +79,8 @@ export interface RunResult {
   readonly timeline: RunTimeline | null;
   /** Lines that the router reports of itself; absent or empty for most. */
   readonly series?: RouterSeries;
+  /** Of a router that asks another process: by the wall clock, so that no figure is made of it. */
+  readonly roundTrips?: RoundTrips;
   /** Of a planner alone: plans that were found and, where a figure asks for it, each epoch. */
   readonly epochs?: RunEpochs;
   /** Weakest provenance of the profiles used, `extrapolated` at best above 5 % outside the measured grid. */

@@ -1,10 +1,9 @@
 /** The measurement of what routers cost, from the routers' names to all tables' figures. */
 import { cpus, loadavg } from "node:os";
-import { resolve as resolvePath } from "node:path";
 import type { ExperimentPlan } from "../experiment/expand.ts";
 import type { RunSpec, TrainedArtefacts } from "../experiment/run-spec.ts";
 import type { RouterDefinition } from "../routers/contract.ts";
-import { isRouterFile, loadRouter } from "../routers/load-router.ts";
+import { loadRouter, routerFile } from "../routers/load-router.ts";
 import { listPlanners } from "../routers/planner-registry.ts";
 import { findRouter, listRouters, parameterNames } from "../routers/registry.ts";
 import { train } from "../sweep/train.ts";
@@ -138,11 +137,11 @@ interface Measured extends MeasuredRouter {
 async function routersOf(names: readonly string[]): Promise<Measured[]> {
   const found: Measured[] = [];
   for (const name of [PLAIN_ROUTER.name, ...names]) {
-    const isFile = isRouterFile(name);
-    const definition = isFile ? await loadRouter(name) : findRouter(name, "--router");
+    const file = routerFile(name, process.cwd());
+    const definition = file === null ? findRouter(name, "--router") : await loadRouter(file);
     if (found.some((other) => other.definition.id === definition.id)) continue;
     const parameters = settingParameters(parameterNames(definition.parameters));
-    found.push({ name: isFile ? resolvePath(name) : definition.id, parameters, definition });
+    found.push({ name: file ?? definition.id, parameters, definition });
   }
   return found;
 }

@@ -50,6 +50,16 @@ export interface ManifestTraining {
   }[];
 }
 
+/** What a router's decisions waited for in another process, over its runs, by the wall clock. */
+export interface ManifestRoundTrips {
+  readonly router: string;
+  /** Frames that were answered. */
+  readonly decisions: number;
+  readonly meanMicroseconds: number;
+  /** The greatest of the runs. */
+  readonly p99Microseconds: number;
+}
+
 /** Dense kernels: rows of learned planners are the same bytes on the same backend and instruction set alone. */
 export interface ManifestDense {
   readonly backend: "native" | "typescript";
@@ -69,6 +79,8 @@ export interface ManifestRun {
   readonly trainings?: readonly ManifestTraining[];
   /** Kernels that learned planners ran on; default none. */
   readonly dense?: ManifestDense;
+  /** Of routers that ask another process; default none. */
+  readonly roundTrips?: readonly ManifestRoundTrips[];
   /** Names of the files of the result, beside the manifest itself. */
   readonly files: readonly string[];
   readonly startedAt: Date;
@@ -90,6 +102,8 @@ export interface Manifest extends Environment {
   readonly files: readonly string[];
   /** Only where something learned on dense kernels. */
   readonly dense?: ManifestDense;
+  /** Only where a router asked another process. */
+  readonly roundTrips?: readonly ManifestRoundTrips[];
   /** ISO 8601, UTC. */
   readonly startedAt: string;
   readonly endedAt: string;
@@ -160,6 +174,7 @@ export function createManifest(
     inputs,
     ...(run.trainings === undefined || run.trainings.length === 0 ? {} : { trainings: run.trainings }),
     ...(run.dense === undefined ? {} : { dense: run.dense }),
+    ...(run.roundTrips === undefined || run.roundTrips.length === 0 ? {} : { roundTrips: run.roundTrips }),
     files: run.files,
     startedAt: run.startedAt.toISOString(),
     endedAt: run.endedAt.toISOString(),

@@ -21,7 +21,7 @@ import { TABLE_FORMATS, writeTables } from "./write-tables.ts";
 /** What the manifest says beside what the plan knows. */
 export type ResultOrigin = Pick<
   ManifestRun,
-  "command" | "startedAt" | "endedAt" | "requestsSimulated" | "state" | "trainings"
+  "command" | "startedAt" | "endedAt" | "requestsSimulated" | "state" | "trainings" | "roundTrips"
 >;
 
 const FORMATS = [...TABLE_FORMATS, "svg", "png"] as const;
@@ -151,6 +151,9 @@ export async function inputsOf({ loaded, inputs, points }: RunPlan): Promise<Man
   }
   const routers = points.flatMap((point) => point.routers);
   for (const file of new Set(routers.map((router) => router.file).filter((file) => file !== null))) {
+    list.push({ role: "router", name: file, sha256: await sha256OfFile(file) });
+  }
+  for (const file of new Set(routers.flatMap(({ own }) => own?.files ?? []))) {
     list.push({ role: "router", name: file, sha256: await sha256OfFile(file) });
   }
   for (const { label, artefacts } of routers) {

@@ -282,6 +282,17 @@ export interface Router<W extends World = World> {
   notes?(): readonly string[];
   /** Lines for figures, read at the end of a run. */
   series?(): RouterSeries;
+  /** What its decisions waited for outside this process, read at the end of a run; no part of a run's figures. */
+  roundTrips?(): RoundTrips;
+  /** Lets go of what it holds outside this process: the run is over, well or not. */
+  stop?(): Promise<void>;
+}
+
+/** Round trips to another process, by the wall clock of the machine. */
+export interface RoundTrips {
+  readonly count: number;
+  readonly meanMicroseconds: number;
+  readonly p99Microseconds: number;
 }
 
 /** Lines by name of the figure's quantity, then of the line: x in hours, y in the quantity's unit. */
@@ -335,7 +346,14 @@ export interface RouterDefinition<Parameters = unknown> {
   readonly clairvoyant?: boolean;
   /** Every parameter with its default; a description per field is shown by `canopy routers`. */
   readonly parameters: z.ZodType<Parameters>;
-  create(parameters: Parameters): Router | Router<ClairvoyantWorld>;
+  /** @param folder of the file that names the router, for parameters that name files */
+  create(parameters: Parameters, folder?: string): Router | Router<ClairvoyantWorld>;
+  /**
+   * Files of the user's that its decisions depend on, as absolute paths: their content is part of a run's key.
+   *
+   * @throws UserError for one that is not there
+   */
+  files?(parameters: Parameters, folder: string): readonly string[];
   /** What of the machine its decisions depend on, e.g. the kernels of its networks; default: nothing. */
   backend?(parameters: Parameters): Pick<Dense, "backend" | "isa">;
   /** Absent for routers that learn nothing beforehand. */

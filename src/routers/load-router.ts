@@ -1,12 +1,26 @@
+import { resolve } from "node:path";
 import { z } from "zod";
 import { UserError } from "../errors.ts";
 import type { RouterDefinition } from "./contract.ts";
 import { isDefinitionFile, loadDefinition } from "./load-definition.ts";
 import { isRegistered } from "./registry.ts";
+import { findRouterPackage } from "./router-package.ts";
 
 /** Whether a word in a list of routers names a file instead of a registered router. */
 export function isRouterFile(word: string): boolean {
   return isDefinitionFile(word);
+}
+
+/**
+ * The file behind a word in a list of routers: a file of the user's, or the entry of a package that is installed beside
+ * them. A registered router goes before a package of its name.
+ *
+ * @param folder that a path is relative to, and from which packages are looked for
+ * @returns absolute path, or null for a registered router and for a word that is none of the three
+ */
+export function routerFile(word: string, folder: string): string | null {
+  if (isRouterFile(word)) return resolve(folder, word);
+  return isRegistered(word) ? null : findRouterPackage(word, folder);
 }
 
 /**
@@ -39,6 +53,6 @@ export async function loadRouter(path: string, folder = process.cwd()): Promise<
     parameters: z.strictObject({}),
     ...given,
     id,
-    create: (parameters) => create.call(given, parameters),
+    create: (parameters, folder) => create.call(given, parameters, folder),
   };
 }

@@ -18,6 +18,7 @@ import type { ClairvoyantWorld, Router, RouterDefinition } from "./contract.ts";
 import { helix } from "./disaggregated/helix-router.ts";
 import { splitwise } from "./disaggregated/splitwise-router.ts";
 import { epochRouters } from "./epochs/definitions.ts";
+import { external } from "./external/definition.ts";
 import {
   accuracyMax,
   carbonGreedy,
@@ -105,7 +106,7 @@ export function findRouter(idOrAlias: string, where?: string): RouterDefinition 
       : ` (did you mean "${elsewhere.family}/${bare}"?)`;
   throw new UserError(
     "CANOPY_ROUTER_UNKNOWN",
-    `${where === undefined ? "" : `${where}: `}router "${idOrAlias}" is not known, expected an id listed by canopy routers or a file${hint}`,
+    `${where === undefined ? "" : `${where}: `}router "${idOrAlias}" is not known, expected an id listed by canopy routers, a file or an installed package${hint}`,
   );
 }
 
@@ -119,6 +120,7 @@ export function isRegistered(idOrAlias: string): boolean {
  *
  * @param raw parameters as the user wrote them; undefined for none
  * @param where place for messages, e.g. `experiment.yaml:12`
+ * @param folder that parameters which name files start from; default: the working folder
  * @returns the router, and every parameter with its value
  * @throws UserError `CANOPY_ROUTER_PARAMETER`: router, parameter, what was expected, nearest name
  */
@@ -126,9 +128,10 @@ export function createRouter<Parameters>(
   definition: RouterDefinition<Parameters>,
   raw: unknown,
   where: string,
+  folder?: string,
 ): { readonly router: Router | Router<ClairvoyantWorld>; readonly parameters: Parameters } {
   const parameters = parseRouterParameters(definition, raw, where);
-  return { router: definition.create(parameters), parameters };
+  return { router: definition.create(parameters, folder), parameters };
 }
 
 /** Reads a router's parameters; see {@link createRouter}. */
@@ -157,7 +160,7 @@ let names: Map<string, RouterDefinition> | undefined;
 function byName(): ReadonlyMap<string, RouterDefinition> {
   if (names !== undefined) return names;
   names = new Map();
-  for (const definition of definitions) {
+  for (const definition of [...definitions, external]) {
     for (const name of [definition.id, ...(definition.aliases ?? [])]) {
       for (const spelling of [name, `${definition.family}/${name}`]) {
         if (names.has(spelling)) throw new Error(`the router name ${spelling} is registered twice`);

@@ -8,7 +8,7 @@ export function addRoutersCommand(program: Command): void {
   const command = program
     .command("routers")
     .description("list the routers and planners, or show one with its parameters")
-    .argument("[id]", "id or alias of a router, or a file that defines one")
+    .argument("[id]", "id or alias of a router, or a file or an installed package that defines one")
     .option("--planners", "planners of epochs instead of routers of requests")
     .addHelpText(
       "after",
@@ -84,9 +84,10 @@ async function show(id: string, planners: true | undefined): Promise<Printed> {
 }
 
 async function routerOf(id: string): Promise<RouterDefinition> {
-  const { isRouterFile, loadRouter } = await import("../../routers/load-router.ts");
+  const { loadRouter, routerFile } = await import("../../routers/load-router.ts");
   const { findRouter } = await import("../../routers/registry.ts");
-  return isRouterFile(id) ? loadRouter(id) : findRouter(id);
+  const file = routerFile(id, process.cwd());
+  return file === null ? findRouter(id) : loadRouter(file);
 }
 
 async function plannerOf(id: string): Promise<PlannerDefinition> {

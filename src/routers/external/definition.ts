@@ -1,0 +1,34 @@
+import { statSync } from "node:fs";
+import { resolve } from "node:path";
+import { UserError } from "../../errors.ts";
+import type { RouterDefinition } from "../contract.ts";
+import { ExternalRouter } from "./external-router.ts";
+import { type ExternalParameters, externalParameters } from "./parameters.ts";
+
+/** A process of the user's as a router. It is no router of its own, so that lists of routers leave it out. */
+export const external: RouterDefinition<ExternalParameters> = {
+  id: "external",
+  family: "user",
+  group: "user",
+  status: "ours",
+  source: "a process of the user's",
+  summary: "Asks a process of yours, in any language, over pipes with MessagePack frames",
+  parameters: externalParameters,
+  files,
+  create: (parameters, folder = process.cwd()) => new ExternalRouter(parameters, folder),
+};
+
+/** The files that the command names, and those that are named beside it. */
+function files({ command, files: named }: ExternalParameters, folder: string): readonly string[] {
+  const isFile = (path: string) => statSync(path, { throwIfNoEntry: false })?.isFile() === true;
+  const beside = named.map((name) => resolve(folder, name));
+  const missing = beside.findIndex((path) => !isFile(path));
+  if (missing !== -1) {
+    throw new UserError(
+      "CANOPY_ROUTER_FILE",
+      `router external: files names ${named[missing]}, which is no file in ${folder}`,
+    );
+  }
+  const words = command.map((word) => resolve(folder, word)).filter(isFile);
+  return [...new Set([...words, ...beside])];
+}
