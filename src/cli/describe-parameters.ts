@@ -10,7 +10,8 @@ export interface ParameterInfo {
   readonly description: string;
 }
 
-interface SchemaNode {
+/** JSON Schema as zod writes it. */
+export interface SchemaNode {
   readonly type?: string | readonly string[];
   readonly const?: unknown;
   readonly enum?: readonly unknown[];
@@ -42,7 +43,8 @@ export function describeParameters(schema: z.ZodType): ParameterInfo[] {
   }));
 }
 
-function valuesOf(node: SchemaNode): string {
+/** What a value may be, in words: `number above 0`, `"a" | "b"`. */
+export function valuesOf(node: SchemaNode): string {
   if (node.const !== undefined) return JSON.stringify(node.const);
   if (node.enum !== undefined) return node.enum.map((value) => JSON.stringify(value)).join(" | ");
   const forms = node.anyOf ?? node.oneOf;
