@@ -102,6 +102,8 @@ export class Replica {
   /** Steps of the decode run behind the one in progress that nothing from here can interrupt, and their segment. */
   #sureStepsLeft = 0;
   #lawSegment = 0;
+  /** Where somebody has asked for the end of those steps, all of one segment inside the grid: that; else NaN. */
+  #sureEnd = Number.NaN;
   #segmentStart = Number.NaN;
   #segmentTimeFactor = 1;
   #segmentPowerFactor = 1;
@@ -515,7 +517,24 @@ export class Replica {
     this.blockRing.advance(1);
     this.contextTokens += decoding;
     this.outstandingTokens += decoding;
-    this.#decodeSteps(this.#sureStepsLeft, limit);
+    if (this.#sureEnd <= limit) this.#decodeToSureEnd();
+    else this.#decodeSteps(this.#sureStepsLeft, limit);
+  }
+
+  /** {@link #decodeSteps} of all the sure steps, whose end is known. */
+  #decodeToSureEnd(): void {
+    const { decoding } = this;
+    const steps = this.#sureStepsLeft;
+    this.takeBlocks(this.blockRing.blocksFor(steps, decoding));
+    this.blockRing.advance(steps);
+    this.iterations += steps;
+    this.outstandingTokens += decoding * steps;
+    this.contextTokens += decoding * steps;
+    this.steps += steps;
+    this.now = this.#sureEnd;
+    this.#idleFrom = this.now;
+    this.#sureStepsLeft = 0;
+    this.#finishDecoded();
   }
 
   /** So many decode steps, or as many as start before `limit`. Their segment of the law is the one noted or behind it. */
@@ -572,6 +591,7 @@ export class Replica {
       this.#batchOutside = outside;
       this.#sureStepsLeft = steps - done - 1;
       this.#lawSegment = segment;
+      this.#sureEnd = Number.NaN;
     } else {
       this.#sureStepsLeft = 0;
       this.#finishDecoded();
@@ -589,6 +609,8 @@ export class Replica {
       while (context > law.bound[segment]) segment++;
       end += (law.base[segment] + law.slope[segment] * context) * timeFactor;
     }
+    const isPlain = segment === this.#lawSegment && law.outsideGrid[segment] === 0;
+    if (isPlain && timeFactor === this.#segmentTimeFactor) this.#sureEnd = end;
     return end;
   }
 
