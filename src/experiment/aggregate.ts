@@ -31,6 +31,9 @@ import { standingValidation } from "./standing-validation.ts";
 /** Share of equal placements above which an ablation is not told from its parent. */
 const INDISTINGUISHABLE = 0.99;
 
+/** What a planner's plans come to. */
+const PLAN_METRICS = ["ttft_plan_s", "carbon_kg", "water_l", "cost_usd"];
+
 /**
  * Rows, comparison with the paper and provenance of an experiment.
  *
@@ -185,6 +188,8 @@ class PointRuns {
   #notes(router: AggregatedPoint["routers"][number]): string[] {
     const notes: string[] = [];
     if (router.about.clairvoyant) notes.push("clairvoyant: sees what no gateway can");
+    const alike = this.#alike(router);
+    if (alike !== undefined) notes.push(alike);
     const parent = this.#planned.routers.find(({ id }) => id === router.about.ablationOf);
     if (parent === undefined) return notes;
     const agreement = agreementOf(this.#runs(router.label), this.#runs(parent.label));
@@ -194,6 +199,24 @@ class PointRuns {
       );
     }
     return notes;
+  }
+
+  /** Where a planner comes to what a reference row does: says so. */
+  #alike(router: AggregatedPoint["routers"][number]): string | undefined {
+    if (router.about.group === "reference") return undefined;
+    const mean = (label: string, metric: string) => this.#summaries.get(label)?.[metric]?.mean ?? Number.NaN;
+    for (const { label, about } of this.#planned.routers) {
+      if (about.group !== "reference") continue;
+      const apart = PLAN_METRICS.map((metric) =>
+        Math.abs(mean(router.label, metric) / mean(label, metric) - 1),
+      );
+      const most = Math.max(...apart);
+      if (!(most <= 1 - INDISTINGUISHABLE)) continue;
+      return most === 0
+        ? `indistinguishable here: every plan comes to what ${label}'s does`
+        : `indistinguishable here: within ${Number((100 * most).toPrecision(1))} % of ${label} in every metric of its plans`;
+    }
+    return undefined;
   }
 
   /** The router whose mean is the best of some; the first where none is known. */

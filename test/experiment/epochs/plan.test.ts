@@ -3,8 +3,10 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
 import { makeSetting } from "../../../src/datacenter/setting.ts";
+import { aggregate } from "../../../src/experiment/aggregate.ts";
 import { expandEpochs } from "../../../src/experiment/epochs/expand-epochs.ts";
 import { parseAnyExperiment, parseExperiment } from "../../../src/experiment/load.ts";
+import type { RunResult } from "../../../src/experiment/run-spec.ts";
 import { saveCheckpoint } from "../../../src/learning/checkpoint/checkpoint.ts";
 import { MarlinPlanner, marlinPlanner } from "../../../src/routers/marlin/planner.ts";
 import { simulateTask } from "../../../src/sweep/simulation-task.ts";
@@ -128,6 +130,22 @@ describe("its plan", () => {
       expect.objectContaining({ exitCode: 2, message: expect.stringContaining(place) }),
     );
   });
+});
+
+test("a planner that comes to what a reference row does is said to", async () => {
+  // Sites are alike, so that the largest flow and the roomiest site both mean even shares.
+  const { runs, inputs, ...rest } = await plan(SMALL, [
+    "planners=[helix, splitwise, greedy-carbon, uniform]",
+  ]);
+  const results = new Map<string, RunResult>();
+  for (const spec of runs) {
+    const outcome = await simulateTask(inputs, { spec, recordsPath: null });
+    if (outcome.state === "done") results.set(spec.key, outcome.result);
+  }
+  const [helix, splitwise, greedy, uniform] = aggregate({ ...rest, runs, inputs }, results).rows;
+  expect(helix.notes).toContain("indistinguishable here: every plan comes to what uniform's does");
+  expect(splitwise.notes[0]).toMatch(/^indistinguishable here: within 0\.\d+ % of uniform in every metric/);
+  for (const { notes } of [greedy, uniform]) expect(notes.join()).not.toContain("indistinguishable");
 });
 
 describe("sites of one's own", () => {
