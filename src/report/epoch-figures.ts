@@ -14,12 +14,20 @@ const OF: Readonly<Record<EpochsConfig["of"], string>> = {
   cost: "cost",
 };
 
-/** A line for each planner over the epochs of a horizon: means over the runs, over those of even shares. */
+/** Lines that one can tell apart; of more of them the leaders are coloured and the others grey. */
+const MOST_COLOURED = 8;
+const LEADERS_OF_GROUP = 2;
+
+/**
+ * A line for each planner over the epochs of a horizon: means over the runs, over those of even shares. Of many planners
+ * the two of each group (systems, baselines, reference rows) with the lowest mean stand out.
+ */
 export function epochFigures(config: EpochsConfig, context: FigureContext): Promise<Drawing[]> {
   return context.forEachPoint(async (rows, where) => {
     const { linesFigure } = await import("./figures/lines.ts");
     const known = withEpochs(rows);
     if (known.length === 0) return undefined;
+    const leaders = leadersOf(known, config.of);
     return linesFigure({
       title: config.title,
       subtitle: context.subtitle(where, "means of the runs"),
@@ -28,6 +36,7 @@ export function epochFigures(config: EpochsConfig, context: FigureContext): Prom
       y: { label: `${OF[config.of]}, relative to even shares` },
       series: known.map(({ row, epochs }) => ({
         ...nameOf(row),
+        ...(leaders.has(row) ? {} : { aside: true }),
         x: epochs[config.of].map((_, e) => (e * epochs.epochSeconds) / 3600),
         y: epochs[config.of],
       })),
@@ -63,6 +72,19 @@ export function arrivalFigures(config: ArrivalsConfig, context: FigureContext): 
       fromZero: true,
     });
   });
+}
+
+function leadersOf(known: ReturnType<typeof withEpochs>, of: EpochsConfig["of"]): ReadonlySet<ResultRow> {
+  if (known.length <= MOST_COLOURED) return new Set(known.map(({ row }) => row));
+  const groups = new Map<string, { row: ResultRow; mean: number }[]>();
+  for (const { row, epochs } of known) {
+    const mean = epochs[of].reduce((sum, value) => sum + value, 0) / epochs[of].length;
+    groups.set(row.about.group, [...(groups.get(row.about.group) ?? []), { row, mean }]);
+  }
+  const leaders = [...groups.values()].flatMap((own) =>
+    own.sort((a, b) => a.mean - b.mean).slice(0, LEADERS_OF_GROUP),
+  );
+  return new Set(leaders.map(({ row }) => row));
 }
 
 function withEpochs(rows: readonly ResultRow[]) {

@@ -1,6 +1,6 @@
 import { drawEndLabels, endLabelWidth } from "./end-labels.ts";
 import { type AxisSpec, axisLabel, drawFigure, type FrameSpec } from "./frame.ts";
-import { assignStyles, INKS, SIZES } from "./style.ts";
+import { assignStyles, distinctStyles, INKS, SIZES } from "./style.ts";
 import { type SeriesColumns, thinOut } from "./thin-out.ts";
 import { resolveAxis } from "./ticks.ts";
 
@@ -12,6 +12,11 @@ export interface LineSeries extends SeriesColumns {
   readonly dashed?: boolean;
   /** `linear` (default), or `step-after` for values that hold until the next (carbon signals, prices). */
   readonly curve?: "linear" | "step-after";
+  /**
+   * Drawn thin and grey behind the others, and named only in the line below the figure. Where there are such, the others
+   * have a hue each.
+   */
+  readonly aside?: boolean;
 }
 
 export interface LinesSpec extends FrameSpec {
@@ -33,8 +38,19 @@ export interface LinesSpec extends FrameSpec {
  * @returns the text of an SVG file
  */
 export async function linesFigure(spec: LinesSpec): Promise<string> {
-  const { series, events = [] } = spec;
-  const styles = assignStyles(series);
+  const { events = [] } = spec;
+  const aside = spec.series.filter((s) => s.aside === true);
+  // Those in grey come first, so that no other is hidden by them.
+  const series = [...aside, ...spec.series.filter((s) => s.aside !== true)];
+  const grey = (i: number) => i < aside.length;
+  // The few that stand out differ in hue, whatever their families.
+  const styles =
+    aside.length === 0
+      ? assignStyles(series)
+      : [
+          ...assignStyles(aside).map((style) => ({ ...style, colour: INKS.aside })),
+          ...distinctStyles(series.length - aside.length),
+        ];
   const points = series.map((s) => thinOut(s));
   const longest = Math.max(0, ...series.map((s) => s.x.length));
   const marked = spec.marks ?? longest <= 24;
@@ -42,7 +58,7 @@ export async function linesFigure(spec: LinesSpec): Promise<string> {
   const ends = series.flatMap((s) => (s.x.length === 0 ? [] : [s.x[0], s.x[s.x.length - 1]]));
   const named = series.length > 1;
   return drawFigure({
-    frame: spec,
+    frame: aside.length === 0 ? spec : { ...spec, notes: [asideNote(aside), ...(spec.notes ?? [])] },
     x: resolveAxis([], {
       kind: spec.x.scale ?? "linear",
       domain: spec.x.domain ?? tightDomain(ends, spec.x.scale === "log", marked),
@@ -62,7 +78,7 @@ export async function linesFigure(spec: LinesSpec): Promise<string> {
     ),
     xLabel: axisLabel(spec.x),
     yLabel: axisLabel(spec.y),
-    ...(named ? { marginRight: endLabelWidth(series.map((s) => s.label ?? s.id)) } : {}),
+    ...(named ? { marginRight: endLabelWidth(series.slice(aside.length).map((s) => s.label ?? s.id)) } : {}),
     marks: (plot) => [
       ...series.flatMap((s, i) =>
         s.low === undefined && s.high === undefined
@@ -88,7 +104,7 @@ export async function linesFigure(spec: LinesSpec): Promise<string> {
           y: "y",
           curve: s.curve ?? "linear",
           stroke: styles[i].colour,
-          strokeWidth: longest > 400 ? 1.2 : SIZES.line,
+          strokeWidth: grey(i) ? SIZES.aside : longest > 400 ? 1.2 : SIZES.line,
           ...(s.dashed === true ? { strokeDasharray: "5 3" } : {}),
         }),
       ),
@@ -120,9 +136,13 @@ export async function linesFigure(spec: LinesSpec): Promise<string> {
           end: last === undefined ? null : { x: x(last.x), y: y(last.y) },
         };
       });
-      drawEndLabels(labels, drawn);
+      drawEndLabels(labels.slice(aside.length), drawn);
     },
   });
+}
+
+function asideNote(aside: readonly LineSeries[]): string {
+  return `Grey: ${aside.map((s) => s.label ?? s.id).join(", ")}.`;
 }
 
 /** The data's own extent, a little wider where marks would be cut in half at its ends. */

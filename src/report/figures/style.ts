@@ -6,6 +6,7 @@ export const SIZES = {
   text: 12,
   small: 11,
   line: 1.8,
+  aside: 0.9,
   mark: 4.6,
 } as const;
 
@@ -14,6 +15,7 @@ export const INKS = {
   quiet: "#656d76",
   grid: "#e3e6ea",
   axis: "#8c959f",
+  aside: "#c4cad1",
   paper: "#ffffff",
 } as const;
 
@@ -98,13 +100,7 @@ const SYMBOLS: readonly SymbolShape[] = [
  */
 export function assignStyles(series: readonly StyleKey[]): SeriesStyle[] {
   if (series.every((key) => key.family === undefined && knownFamily(key.id) === undefined)) {
-    return series.map((_, i) => ({
-      colour: shade(
-        PLAIN_HUES[i % PLAIN_HUES.length],
-        SHADES[Math.floor(i / PLAIN_HUES.length) % SHADES.length],
-      ),
-      symbol: SYMBOLS[i % SYMBOLS.length],
-    }));
+    return distinctStyles(series.length);
   }
   const taken = new Map<string, Set<number>>();
   const familyOf = (key: StyleKey): string => knownFamily(key.id) ?? key.family ?? prefixFamily(key.id);
@@ -132,6 +128,17 @@ export function assignStyles(series: readonly StyleKey[]): SeriesStyle[] {
       symbol: SYMBOLS[(rank + member) % SYMBOLS.length],
     };
   });
+}
+
+/** So many styles that are told apart by hue as far as there are hues. */
+export function distinctStyles(count: number): SeriesStyle[] {
+  return Array.from({ length: count }, (_, i) => ({
+    colour: shade(
+      PLAIN_HUES[i % PLAIN_HUES.length],
+      SHADES[Math.floor(i / PLAIN_HUES.length) % SHADES.length],
+    ),
+    symbol: SYMBOLS[i % SYMBOLS.length],
+  }));
 }
 
 function knownFamily(id: string): string | undefined {

@@ -168,6 +168,30 @@ test.each(names)("%s: every router is named, and no text leaves the picture", as
   }
 });
 
+test("series aside are grey, behind, and named below alone; the others have a hue each", async () => {
+  const ids = ["marlin-balanced", "marlin-min-cost", "slit", "nsga2", "uniform", "greedy-carbon"];
+  const svg = await linesFigure({
+    title: "Many planners",
+    x: { label: "time" },
+    y: { label: "objective" },
+    series: ids.map((id, i) => ({
+      ...{ id, family: "marlin", x: [0, 1, 2], y: [i, 2, 6 - i] },
+      ...(i % 2 === 0 ? {} : { aside: true }),
+    })),
+  });
+  const { document } = parseHTML(svg);
+  const words = [...document.querySelectorAll("text")].map((node) => node.textContent);
+  expect(ids.map((id) => words.includes(id))).toEqual([true, false, true, false, true, false]);
+  expect(words).toContain("Grey: marlin-min-cost, nsga2, greedy-carbon.");
+  const strokes = [...document.querySelectorAll("[aria-label=line] path")].map(
+    (node) => node.getAttribute("stroke") ?? node.parentElement?.getAttribute("stroke"),
+  );
+  expect(strokes).toHaveLength(6);
+  expect(new Set(strokes.slice(0, 3)).size).toBe(1);
+  expect(new Set(strokes.slice(3)).size).toBe(3);
+  expect(strokes.slice(3)).not.toContain(strokes[0]);
+});
+
 test("signs of XML in titles are taken literally", async () => {
   const svg = await FIGURES.scatter();
   expect(svg).toContain("Cost &lt; carbon &amp; “quotes”");
