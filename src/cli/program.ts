@@ -5,6 +5,7 @@ import { addCompareCommand } from "./commands/compare.ts";
 import { addDataCommands } from "./commands/data.ts";
 import { addDoctorCommand } from "./commands/doctor.ts";
 import { addInitCommand } from "./commands/init.ts";
+import { addLeaderboardCommand } from "./commands/leaderboard.ts";
 import { addOverheadCommand } from "./commands/overhead.ts";
 import { addPredictorCommands } from "./commands/predictor.ts";
 import { addProfileCommands } from "./commands/profiles.ts";
@@ -41,6 +42,7 @@ export function createProgram(): Command {
   addCapacityCommand(program);
   addReportCommand(program);
   addCompareCommand(program);
+  addLeaderboardCommand(program);
   addReproduceCommand(program);
   addRoutersCommand(program);
   addProfileCommands(program);

@@ -29,6 +29,7 @@ const COMMANDS = [
   ["init"],
   ["validate"],
   ["overhead"],
+  ["leaderboard"],
   ["capacity"],
   ["sweep"],
   ["sweep-plan"],
