@@ -159,7 +159,12 @@ async function printReproductions(
       ...(done.some(({ small }) => small)
         ? ["Reduced versions: first seed, first start, harness/small.yaml."]
         : []),
-      ...(done.some(({ rule }) => rule !== "exact")
+      ...(done.some(({ rule }) => rule === "other kernels")
+        ? [
+            "other kernels: something learned on other dense kernels than here; a reduced version has no intervals, so that its figures are not judged.",
+          ]
+        : []),
+      ...(done.some(({ rule }) => rule === "within interval")
         ? [
             "Where the committed result comes from another Node or other dense kernels, within its 95 % interval is enough.",
           ]

@@ -38,6 +38,9 @@ export interface RowsComparison {
   readonly added: readonly string[];
 }
 
+/** Times of the machine, which are no figures to be made again. */
+const TIMES: ReadonlySet<string> = new Set(["planning_s_per_epoch"]);
+
 export function rowsOf({ rows }: ExperimentResult, withIntervals = false): ComparedRow[] {
   return rows.map(({ router, point, metrics }) => ({
     router,
@@ -82,5 +85,6 @@ function stateOf(
 }
 
 function mapped<In, Out>(record: Readonly<Record<string, In>>, of: (value: In) => Out): Record<string, Out> {
-  return Object.fromEntries(Object.entries(record).map(([key, value]) => [key, of(value)]));
+  const lasting = Object.entries(record).filter(([key]) => !TIMES.has(key));
+  return Object.fromEntries(lasting.map(([key, value]) => [key, of(value)]));
 }

@@ -2,13 +2,14 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
+import type { ExperimentResult } from "../../../src/experiment/result.ts";
 import {
   COMMITTED_RESULTS,
   findItem,
   readCatalogue,
   setsOf,
 } from "../../../src/report/reproduction/catalogue.ts";
-import { type ComparedRow, compareRows } from "../../../src/report/reproduction/compare-rows.ts";
+import { type ComparedRow, compareRows, rowsOf } from "../../../src/report/reproduction/compare-rows.ts";
 import { combinedSets } from "../../../src/report/reproduction/reproduce.ts";
 import { smallPath } from "../../../src/report/reproduction/small.ts";
 
@@ -42,6 +43,14 @@ describe("figures made again", () => {
     const unknown = { ...committed, metrics: { ...committed.metrics, b: null } };
     expect(compareRows([committed], [unknown]).changes).toMatchObject([{ metric: "b", state: "drift" }]);
   });
+});
+
+test("times of the machine are no figures to be made again", () => {
+  const summary = { mean: 1, ci95: null, unit: "s", n: 1 };
+  const row = { router: "slit", point: {}, metrics: { planning_s_per_epoch: summary, carbon_kg: summary } };
+  expect(rowsOf({ rows: [row] } as unknown as ExperimentResult)).toEqual([
+    { router: "slit", point: {}, metrics: { carbon_kg: 1 } },
+  ]);
 });
 
 describe("what a manifest's command says", () => {
