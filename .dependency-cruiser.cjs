@@ -20,7 +20,7 @@ const siblings = {
   overhead: ["experiment", "metrics", "report", "sweep"],
   validation: ["report"],
   capacity: ["experiment", "metrics", "report", "sweep"],
-  explain: ["experiment", "metrics", "report"],
+  explain: ["experiment", "metrics", "report", "sweep"],
 };
 
 const rank = new Map(layers.flatMap((names, i) => names.map((n) => [n, i])));

@@ -4,6 +4,7 @@ import { addCapacityCommand } from "./commands/capacity.ts";
 import { addCompareCommand } from "./commands/compare.ts";
 import { addDataCommands } from "./commands/data.ts";
 import { addDoctorCommand } from "./commands/doctor.ts";
+import { addExplainCommand } from "./commands/explain.ts";
 import { addInitCommand } from "./commands/init.ts";
 import { addLeaderboardCommand } from "./commands/leaderboard.ts";
 import { addOverheadCommand } from "./commands/overhead.ts";
@@ -43,6 +44,7 @@ export function createProgram(): Command {
   addReportCommand(program);
   addCompareCommand(program);
   addLeaderboardCommand(program);
+  addExplainCommand(program);
   addReproduceCommand(program);
   addRoutersCommand(program);
   addProfileCommands(program);

@@ -10,9 +10,8 @@ import { WindowBreakdown } from "../metrics/window-breakdown.ts";
 import type { QuantileStore } from "../numeric/quantile-store.ts";
 import { PROVENANCES, type Provenance, weakestProvenance } from "../profile/provenance.ts";
 import type { Router } from "../routers/contract.ts";
-import type { Explanation, RecordSink, RunTotals } from "../simulator/options.ts";
+import type { RecordSink, RunTotals } from "../simulator/options.ts";
 import { simulate } from "../simulator/simulate.ts";
-import { NO_RECORDS } from "./execute-training.ts";
 import { type ResolvedRun, resolveRun } from "./resolve.ts";
 import type { RunResult, RunSpec, RunTimeline } from "./run-spec.ts";
 import { wantsTimeline } from "./schema.ts";
@@ -78,17 +77,6 @@ export async function executeRun(
     rejections: Object.fromEntries([...summary.rejections].sort(([a], [b]) => (a < b ? -1 : 1))),
     notes: notesOf(run, totals),
   };
-}
-
-/**
- * Runs once more and keeps why the router placed each request (`canopy explain`): in order of placement, several for a
- * request that came back. Empty for routers that give no reasons.
- *
- * @throws as {@link executeRun}
- */
-export async function explainRun(spec: RunSpec, shared: SharedInputs): Promise<readonly Explanation[]> {
-  const { options } = await resolveRun(spec, shared);
-  return stopping(options.router, () => simulate({ ...options, explain: true }, NO_RECORDS).explanations);
 }
 
 /** Does something with a router, and lets it go of what it holds outside this process, well or not. */

@@ -1,5 +1,6 @@
 import type { Endpoint, PowerState, Region } from "../fleet/fleet.ts";
 import { checkLaw } from "./check-law.ts";
+import type { RunOptions } from "./options.ts";
 import { Replica } from "./replica.ts";
 import { RequestList } from "./request-list.ts";
 import { AT, type RequestTable } from "./request-table.ts";
@@ -54,6 +55,7 @@ export class EndpointState {
     table: RequestTable,
     owner: EndpointOwner,
     horizonSeconds: number,
+    watch: RunOptions["watch"],
   ) {
     checkLaw(definition);
     this.index = index;
@@ -67,7 +69,7 @@ export class EndpointState {
     this.#powerState = definition.powerStates[0];
     this.replicas = Array.from(
       { length: Math.max(definition.replicas, definition.maxReplicas) },
-      (_, i) => new Replica(i, definition, region, table, this, horizonSeconds),
+      (_, i) => new Replica(i, definition, region, table, this, horizonSeconds, watch?.(index, i) ?? null),
     );
     this.#applyFactors();
   }

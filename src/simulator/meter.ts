@@ -2,6 +2,7 @@ import type { Endpoint, Region } from "../fleet/fleet.ts";
 import { litresPerItJoule } from "../fleet/water-use.ts";
 import { CompensatedSum } from "../numeric/compensated-sum.ts";
 import type { Track } from "../signal/series.ts";
+import type { ReplicaWatcher } from "./options.ts";
 
 /** Segments whose charges are added plainly before they go into the compensated sums: an error below 1e-12. */
 const SEGMENTS_PER_FOLD = 4096;
@@ -121,6 +122,26 @@ export class Meter {
       this[SUMS[i]] = 0;
     }
     this.#segments = 0;
+  }
+}
+
+/** A meter that tells of every segment. */
+export class WatchedMeter extends Meter {
+  readonly #watcher: ReplicaWatcher;
+
+  constructor(endpoint: Endpoint, region: Region, watcher: ReplicaWatcher) {
+    super(endpoint, region);
+    this.#watcher = watcher;
+  }
+
+  override busy(from: number, to: number, watts: number): void {
+    super.busy(from, to, watts);
+    this.#watcher.power(from, to, watts);
+  }
+
+  override idle(from: number, to: number, watts: number): void {
+    super.idle(from, to, watts);
+    this.#watcher.power(from, to, watts);
   }
 }
 

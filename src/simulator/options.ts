@@ -40,6 +40,23 @@ export interface RunOptions {
   readonly startHour: number;
   /** Who answers what rightly; null where that is not modelled. */
   readonly answers: Answers | null;
+  /** Makes what watches a replica, by endpoint and replica: for explanations alone. Default: nobody does. */
+  readonly watch?: (endpoint: number, replica: number) => ReplicaWatcher;
+}
+
+/**
+ * Hears what happens at one replica, in order of its time. Replicas are advanced lazily: between two of them, and
+ * beside the calls of the router, what is heard first may have happened later.
+ */
+export interface ReplicaWatcher {
+  /** A request comes to hold a place in the batch. */
+  admitted(request: number, atSeconds: number): void;
+  /** Its prompt, with what was produced before a preemption, is computed; a token comes with it. */
+  prefilled(request: number, atSeconds: number): void;
+  /** The engine takes its place away for want of KV blocks: it waits again. */
+  displaced(request: number, atSeconds: number): void;
+  /** Power of the GPUs over a stretch of time; stretches follow each other. */
+  power(fromSeconds: number, toSeconds: number, watts: number): void;
 }
 
 /** Simulated correctness of answers: depends on the request and the model alone, never on the router. */

@@ -4,7 +4,8 @@ import type { Law } from "../profile/law.ts";
 import { BlockRing } from "./block-ring.ts";
 import { FinishWheel } from "./finish-wheel.ts";
 import { EMPTY, formBatch, PURE_DECODE } from "./forming.ts";
-import { Meter } from "./meter.ts";
+import { Meter, WatchedMeter } from "./meter.ts";
+import type { ReplicaWatcher } from "./options.ts";
 import { PrefixCache } from "./prefix-cache.ts";
 import { RequestList } from "./request-list.ts";
 import { AT, type RequestTable } from "./request-table.ts";
@@ -93,6 +94,7 @@ export class Replica {
   preemptions = 0;
   readonly horizonSeconds: number;
 
+  readonly watcher: ReplicaWatcher | null;
   readonly wheel: FinishWheel;
   readonly blockRing: BlockRing;
 
@@ -120,6 +122,7 @@ export class Replica {
     table: RequestTable,
     owner: ReplicaOwner,
     horizonSeconds: number,
+    watcher: ReplicaWatcher | null = null,
   ) {
     const { batching } = endpoint;
     if (batching.maxRequests > endpoint.law.maxSequences) {
@@ -133,7 +136,8 @@ export class Replica {
     this.table = table;
     this.owner = owner;
     this.horizonSeconds = horizonSeconds;
-    this.meter = new Meter(endpoint, region);
+    this.watcher = watcher;
+    this.meter = watcher === null ? new Meter(endpoint, region) : new WatchedMeter(endpoint, region, watcher);
     const caches = batching.prefixReuse && batching.policy === "vllm-v1" && endpoint.role !== "prefill";
     this.cache = caches ? new PrefixCache() : null;
     this.waiting = new RequestList(table);
@@ -256,6 +260,7 @@ export class Replica {
     this.detach(request);
     this.preemptions++;
     this.preemptedWhileForming = true;
+    if (this.watcher !== null) this.watcher.displaced(request, this.now);
     table.preemptions[request]++;
     table.at[request] = AT.waiting;
     table.target[request] = table.promptTokens[request] + table.producedTokens[request];
@@ -279,6 +284,7 @@ export class Replica {
     const table = this.table;
     if (++this.#admissions >= ADMISSIONS_PER_RESTART || this.steps >= STEPS_PER_RESTART) this.#restartSums();
     this.waiting.remove(request);
+    if (this.watcher !== null) this.watcher.admitted(request, this.now);
     table.at[request] = AT.running;
     if (Number.isNaN(table.startedSeconds[request])) table.startedSeconds[request] = this.now;
     let place = this.running.tail;
@@ -734,6 +740,7 @@ export class Replica {
   /** The batch that computed the last of the target yields the next output token. */
   #afterPrefill(request: number): void {
     const table = this.table;
+    if (this.watcher !== null) this.watcher.prefilled(request, this.now);
     table.producedTokens[request]++;
     this.outstandingTokens++;
     if (Number.isNaN(table.firstTokenSeconds[request])) {

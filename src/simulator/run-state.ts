@@ -111,7 +111,15 @@ export class RunState implements EndpointOwner {
     const horizon = options.horizonSeconds ?? Number.POSITIVE_INFINITY;
     this.endpoints = fleet.endpoints.map(
       (endpoint, e) =>
-        new EndpointState(e, endpoint, fleet.regions[endpoint.region], this.table, this, horizon),
+        new EndpointState(
+          e,
+          endpoint,
+          fleet.regions[endpoint.region],
+          this.table,
+          this,
+          horizon,
+          options.watch,
+        ),
     );
     for (const endpoint of this.endpoints) {
       for (let i = 0; i < endpoint.definition.replicas; i++) endpoint.replicas[i].switchOn(0, "serving");

@@ -31,6 +31,7 @@ const COMMANDS = [
   ["overhead"],
   ["leaderboard"],
   ["capacity"],
+  ["explain"],
   ["sweep"],
   ["sweep-plan"],
   ["sweep-shard"],

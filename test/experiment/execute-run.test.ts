@@ -2,7 +2,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { aggregate } from "../../src/experiment/aggregate.ts";
-import { executeRun, explainRun } from "../../src/experiment/execute-run.ts";
+import { executeRun } from "../../src/experiment/execute-run.ts";
 import { type ExperimentPlan, expandExperiment } from "../../src/experiment/expand.ts";
 import { parseExperiment } from "../../src/experiment/load.ts";
 import { defaultTable, metricTable } from "../../src/experiment/result-rows.ts";
@@ -212,21 +212,6 @@ describe("metrics are those of the request records", async () => {
     expect(row["met"]).toBe(rows.filter((r) => r["slo_met"] === "true").length);
     expect(row["t"]).toBe("MED");
   });
-});
-
-test("a run explained tells why each request was placed, where its record says it went", async () => {
-  const plan = await planOf(RICH);
-  const cedar = plan.runs.findIndex((run) => run.router.label === "cedar");
-  const { rows } = await recordsOf(plan, cedar);
-  const explanations = await explainRun(plan.runs[cedar], plan.inputs);
-  expect(explanations).toHaveLength(600);
-  const names = ["big-0", "big-1", "small"];
-  const place = new Map(rows.map((row) => [Number(row["request_id"]), row["endpoint"]]));
-  for (const { id, endpoint, reason, scores } of explanations) {
-    expect(names[endpoint]).toBe(place.get(id));
-    expect(reason).not.toBe("");
-    expect(scores === null || scores.length === 3).toBe(true);
-  }
 });
 
 describe("a result depends on the run's inputs alone", () => {

@@ -34,6 +34,10 @@ export class RoundRobinRouter extends PlacingRouter {
     }
     return -1;
   }
+
+  protected override reason(_request: number, endpoint: number): string {
+    return `the turn of ${this.world.endpoints.names[endpoint]}`;
+  }
 }
 
 const parameters = z.strictObject({ retrySeconds: retrySecondsParameter });

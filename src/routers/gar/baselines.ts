@@ -42,6 +42,15 @@ abstract class ColumnRouter extends PlacingRouter {
       choice.outstanding[e] = outstanding[e];
     }
   }
+
+  /** Scores of the endpoints of the model picked: what decides between them. */
+  protected explainOutstanding(request: number, endpoint: number): void {
+    const { model } = this.world.endpoints;
+    for (const e of this.candidatesOf(request)) {
+      if (this.choice.usable[e] === 1 && model[e] === model[endpoint])
+        this.explained[e] = this.choice.outstanding[e];
+    }
+  }
 }
 
 /** The largest (or smallest) model that may serve the request, the least loaded endpoint of it. */
@@ -73,6 +82,13 @@ export class SizeRouter extends ColumnRouter {
     this.mark(candidates);
     return this.choice.lowest(candidates, this.#rank);
   }
+
+  protected override reason(request: number, endpoint: number): string {
+    const { names, model } = this.world.endpoints;
+    this.explainOutstanding(request, endpoint);
+    const size = this.#sign < 0 ? "largest" : "smallest";
+    return `the ${size} model, ${this.world.models[model[endpoint]]}, fewest outstanding requests at ${names[endpoint]}`;
+  }
 }
 
 /** A candidate at random. */
@@ -90,6 +106,10 @@ export class RandomRouter extends PlacingRouter {
 
   protected override pick(request: number): number {
     return pickAtRandom(this.candidatesOf(request), this.world.telemetry.up, this.blocked, this.#random);
+  }
+
+  protected override reason(_request: number, endpoint: number): string {
+    return `drawn: ${this.world.endpoints.names[endpoint]}`;
   }
 }
 
@@ -158,8 +178,13 @@ export class OracleRouter extends CarbonGreedyRouter {
     return right >= 0 ? right : fallback;
   }
 
-  protected override reason(_request: number, endpoint: number): string {
-    return `least carbon among the models that are right, if any: ${this.world.endpoints.names[endpoint]}`;
+  protected override reason(request: number, endpoint: number): string {
+    const { usable, grams } = this.choice;
+    const { names } = this.world.endpoints;
+    for (const e of this.candidatesOf(request)) if (usable[e] === 1) this.explained[e] = grams[e];
+    return usable[endpoint] === 1
+      ? `least carbon among the models that are right at ${names[endpoint]} (scores in g)`
+      : `no model is right: least carbon at ${names[endpoint]}`;
   }
 }
 
@@ -315,6 +340,13 @@ export class ThresholdRouter extends ColumnRouter {
     const difficult = 1 - byModel[this.#smallest] > this.#parameters.tau;
     const endpoint = choice.lowest(candidates, difficult ? this.#reversed : this.#rank);
     return endpoint;
+  }
+
+  protected override reason(request: number, endpoint: number): string {
+    const { names } = this.world.endpoints;
+    const difficulty = 1 - this.#correctness.byModel[this.#smallest];
+    this.explainOutstanding(request, endpoint);
+    return `difficulty ${difficulty.toFixed(3)}, tau ${this.#parameters.tau}: fewest outstanding requests at ${names[endpoint]}`;
   }
 
   /** Nothing is postponed: the host hears what is believed. */

@@ -1,0 +1,146 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import type { TraceEvent } from "../../src/explain/chrome-trace.ts";
+import { PowerBuckets } from "../../src/explain/power-buckets.ts";
+import { traceRun, traceText } from "../../src/explain/trace-run.ts";
+import { planOf, watchAll } from "./pressed.ts";
+
+describe("buckets of power", () => {
+  test("hold the energy that is put in, however often they grow", () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.tuple(fc.double({ min: 0.001, max: 9, noNaN: true }), fc.integer({ min: 0, max: 500 })), {
+          minLength: 1,
+          maxLength: 40,
+        }),
+        fc.integer({ min: 2, max: 16 }),
+        (stretches, count) => {
+          const buckets = new PowerBuckets(10, 0.25, count);
+          let at = 8;
+          let joules = 0;
+          for (const [seconds, watts] of stretches) {
+            buckets.add(1, at, at + seconds, watts);
+            joules += watts * Math.max(0, Math.min(seconds, at + seconds - 10));
+            at += seconds;
+          }
+          const series = buckets.series(1, at);
+          const held = series.reduce((sum, { atSeconds, watts }, i) => {
+            const to = series[i + 1]?.atSeconds ?? at;
+            return sum + watts * (to - atSeconds);
+          }, 0);
+          expect(held).toBeCloseTo(joules, 6);
+          expect(buckets.series(0, at).every(({ watts }) => watts === 0)).toBe(true);
+        },
+      ),
+    );
+  });
+});
+
+describe("a trace in the Trace Event Format", () => {
+  test.each([
+    ["the whole run", { fromSeconds: 0, most: 1000 }],
+    ["a window", { fromSeconds: 1, toSeconds: 3.5, most: 1000 }],
+    ["some requests", { fromSeconds: 0, most: 40 }],
+  ])("%s", async (_, window) => {
+    const plan = await planOf([]);
+    const [run] = plan.runs;
+    const trace = await traceRun({ plan, run, remarks: [] }, plan.inputs, window);
+    const { traceEvents, displayTimeUnit, otherData } = JSON.parse(traceText(trace));
+    expect(displayTimeUnit).toBe("ms");
+    expect(otherData).toMatchObject({
+      schema: "canopy/trace/1",
+      router: "round-robin",
+      requests: trace.requests,
+    });
+    expect(traceEvents).toEqual(trace.events);
+    checkFormat(trace.events, trace.fromSeconds, trace.toSeconds);
+
+    const { requests } = await watchAll(plan, run);
+    const inside = requests.filter(
+      ({ arrivalSeconds, timeline }) =>
+        (arrivalSeconds ?? 0) <= trace.toSeconds && (timeline.at(-1)?.atSeconds ?? 0) >= trace.fromSeconds,
+    );
+    expect(trace.requests).toBe(trace.cut ? 40 : inside.length);
+    expect(trace.cut).toBe(window.most === 40);
+    // The 41st request arrives where the window ends.
+    if (trace.cut) expect(trace.toSeconds).toBe(requests[40].arrivalSeconds);
+  });
+
+  test("power over the whole run is the energy of its endpoints", async () => {
+    const plan = await planOf(["horizon=last-finish"]);
+    const [run] = plan.runs;
+    const { events, toSeconds } = await traceRun({ plan, run, remarks: [] }, plan.inputs, {
+      fromSeconds: 0,
+      most: 1000,
+    });
+    const { totals, fleet } = await watchAll(plan, run);
+    for (const [e, { name }] of fleet.endpoints.entries()) {
+      const own = events.filter((event) => event.name === `${name} power`);
+      const joules = own.reduce((sum, { ts = 0, args }, i) => {
+        const to = own[i + 1]?.ts ?? 1e6 * toSeconds;
+        return sum + (Number(args?.["W"]) * (to - ts)) / 1e6;
+      }, 0);
+      const { activeJoules, idleJoules } = totals.endpoints[e];
+      expect(joules / (activeJoules + idleJoules)).toBeCloseTo(1, 5);
+    }
+  });
+
+  test("a window in which nothing is on its way, and one too full to begin", async () => {
+    const plan = await planOf([]);
+    const chosen = { plan, run: plan.runs[0], remarks: [] };
+    const trace = (window: Parameters<typeof traceRun>[2]) => traceRun(chosen, plan.inputs, window);
+    await expect(trace({ fromSeconds: 1e5, most: 10 })).rejects.toMatchObject({
+      code: "CANOPY_EXPLAIN_WINDOW",
+    });
+    await expect(trace({ fromSeconds: 3, most: 10 })).rejects.toThrow(/^--most 10: more requests/);
+  });
+});
+
+/** What Perfetto and chrome://tracing ask of a file. */
+function checkFormat(events: readonly TraceEvent[], fromSeconds: number, toSeconds: number): void {
+  const processes = new Set<number>();
+  const threads = new Set<string>();
+  const open = new Map<string, { name: string; thread: string }[]>();
+  const outstanding = new Map<string, number>();
+  let last = Number.NEGATIVE_INFINITY;
+  let spans = 0;
+  for (const { name, ph, pid, tid, ts, cat, id, args } of events) {
+    expect(["M", "b", "e", "n", "C"]).toContain(ph);
+    expect(name).not.toBe("");
+    expect(Number.isInteger(pid) && Number.isInteger(tid)).toBe(true);
+    if (ph === "M") {
+      expect(last).toBe(Number.NEGATIVE_INFINITY);
+      expect(["process_name", "thread_name"]).toContain(name);
+      expect(args?.["name"]).toMatch(/./);
+      if (name === "process_name") processes.add(pid);
+      else threads.add(`${pid}/${tid}`);
+      continue;
+    }
+    expect(processes).toContain(pid);
+    expect(ts).toBeGreaterThanOrEqual(last);
+    expect(ts).toBeGreaterThanOrEqual(1e6 * fromSeconds - 1e-3);
+    expect(ts).toBeLessThanOrEqual(1e6 * toSeconds + 1e-3);
+    last = ts as number;
+    if (ph === "C") {
+      expect(Object.values(args ?? {}).every((value) => Number.isFinite(value))).toBe(true);
+      if (name.endsWith("outstanding")) {
+        expect(args?.["requests"]).toBeGreaterThanOrEqual(0);
+        outstanding.set(name, args?.["requests"] as number);
+      }
+      continue;
+    }
+    expect(threads).toContain(`${pid}/${tid}`);
+    expect(cat).toBe("request");
+    const own = open.get(id as string) ?? [];
+    open.set(id as string, own);
+    const thread = `${pid}/${tid}`;
+    if (ph === "b") own.push({ name, thread });
+    else if (ph === "e") {
+      expect(own.pop()).toEqual({ name, thread });
+      spans++;
+    } else expect(own.length).toBeGreaterThan(0);
+  }
+  for (const own of open.values()) expect(own).toEqual([]);
+  expect(spans).toBeGreaterThan(10);
+  expect([...outstanding.keys()].sort()).toEqual(["a-0 outstanding", "a-1 outstanding", "b outstanding"]);
+}
