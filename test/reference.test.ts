@@ -1,5 +1,6 @@
 import { existsSync, readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
+import { badges } from "../scripts/reference/badges.ts";
 import { referencePages } from "../scripts/reference/pages.ts";
 import { unitOf } from "../scripts/reference/schema-tables.ts";
 import { experimentJsonSchema, type JsonSchemaNode } from "../src/experiment/json-schema.ts";
@@ -13,6 +14,11 @@ test.each(Object.keys(pages))("docs/reference/%s is what the code says (npm run 
   const file = new URL(`reference/${name}`, DOCS);
   expect(existsSync(file)).toBe(true);
   expect(readFileSync(file, "utf8") === pages[name]).toBe(true);
+});
+
+test.each(Object.entries(badges()))("docs/badges/%s is what the code draws", (name, svg) => {
+  expect(readFileSync(new URL(`badges/${name}`, DOCS), "utf8")).toBe(svg);
+  expect(svg).toContain(`aria-label="rests on: ${name.replace(".svg", "")}"`);
 });
 
 /** Names of every key that a schema has anywhere. */

@@ -10,6 +10,7 @@ import type { RouterDefinition } from "../../src/routers/contract.ts";
 import type { PlannerDefinition } from "../../src/routers/planner-contract.ts";
 import { listPlanners } from "../../src/routers/planner-registry.ts";
 import { findRouter, listRouters } from "../../src/routers/registry.ts";
+import { foundationsPage } from "./foundations.ts";
 import { code, defaultText, table, WRITTEN } from "./markdown.ts";
 import { schemaSections } from "./schema-tables.ts";
 
@@ -20,6 +21,7 @@ export function referencePages(): Readonly<Record<string, string>> {
     "epoch-experiment.md": epochsPage(),
     "metrics.md": metricsPage(),
     "routers.md": routersPage(),
+    "foundations.md": foundationsPage(),
   };
 }
 

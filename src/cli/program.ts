@@ -5,6 +5,7 @@ import { addCompareCommand } from "./commands/compare.ts";
 import { addDataCommands } from "./commands/data.ts";
 import { addDoctorCommand } from "./commands/doctor.ts";
 import { addExplainCommand } from "./commands/explain.ts";
+import { addImportCommand } from "./commands/import.ts";
 import { addInitCommand } from "./commands/init.ts";
 import { addLeaderboardCommand } from "./commands/leaderboard.ts";
 import { addOverheadCommand } from "./commands/overhead.ts";
@@ -46,6 +47,7 @@ export function createProgram(): Command {
   addLeaderboardCommand(program);
   addExplainCommand(program);
   addReproduceCommand(program);
+  addImportCommand(program);
   addRoutersCommand(program);
   addProfileCommands(program);
   addDataCommands(program);

@@ -1,0 +1,40 @@
+import { UserError } from "../../errors.ts";
+
+export type JsonMap = Readonly<Record<string, unknown>>;
+
+export function isMap(value: unknown): value is JsonMap {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+/** A finite number at a key, undefined for none. @throws UserError CANOPY_IMPORT_FORMAT for anything else */
+export function numberAt(map: JsonMap, key: string, where: string): number | undefined {
+  const value = map[key];
+  if (value === undefined || value === null) return undefined;
+  if (typeof value === "number" && Number.isFinite(value)) return value;
+  throw new UserError(
+    "CANOPY_IMPORT_FORMAT",
+    `${where}: ${key} is ${JSON.stringify(value)}, expected a number`,
+  );
+}
+
+/** The same of a number that has to be there. */
+export function numberIn(map: JsonMap, key: string, where: string): number {
+  const value = numberAt(map, key, where);
+  if (value !== undefined) return value;
+  throw new UserError("CANOPY_IMPORT_FORMAT", `${where}: has no ${key}, expected a number`);
+}
+
+/** Milliseconds at a key in seconds. */
+export function secondsAt(map: JsonMap, key: string, where: string): number | undefined {
+  const value = numberAt(map, key, where);
+  return value === undefined ? undefined : value / 1000;
+}
+
+/** A map without what is unknown. */
+export function known<K extends string>(
+  entries: Readonly<Record<K, number | undefined>>,
+): Partial<Record<K, number>> {
+  return Object.fromEntries(Object.entries(entries).filter(([, value]) => value !== undefined)) as Partial<
+    Record<K, number>
+  >;
+}

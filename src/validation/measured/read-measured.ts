@@ -1,0 +1,94 @@
+import { UserError } from "../../errors.ts";
+import { readTextFile } from "../../files.ts";
+import { isMap, type JsonMap } from "./json.ts";
+import type { MeasuredRun, Tool } from "./measured-run.ts";
+import { readAiperfRecords, readAiperfSummary } from "./read-aiperf.ts";
+import { readGuidellm } from "./read-guidellm.ts";
+import { readVllm } from "./read-vllm.ts";
+
+export interface ReadMeasuredOptions {
+  /** Which run of a file with several, from 1. */
+  readonly run?: number | undefined;
+}
+
+/**
+ * Reads a result of `vllm bench serve` (`--save-result`), guidellm (`benchmarks.json`) or aiperf (`profile_export.jsonl`,
+ * `profile_export_aiperf.json`, and genai-perf's summary of the same layout). The tool is told from the content.
+ *
+ * @throws UserError CANOPY_IMPORT_FORMAT for anything else, CANOPY_IMPORT_CHOICE for one of several runs
+ */
+export async function readMeasured(path: string, options: ReadMeasuredOptions = {}): Promise<MeasuredRun> {
+  const text = await readTextFile(path, "measured run");
+  const values = valuesOf(text, path);
+  const [first] = values;
+  const where = `measured run ${path}`;
+  if (first !== undefined && isMap(first["metadata"]) && isMap(first["metrics"])) {
+    return readAiperfRecords(values, where);
+  }
+  const tool = toolOf(first);
+  if (tool === undefined) {
+    throw new UserError(
+      "CANOPY_IMPORT_FORMAT",
+      `${where}: its keys are ${
+        Object.keys(first ?? {})
+          .slice(0, 6)
+          .join(", ") || "none"
+      }, expected a result of vllm bench serve --save-result, guidellm's benchmarks.json, or aiperf's profile_export.jsonl or profile_export_aiperf.json`,
+    );
+  }
+  if (tool === "guidellm") {
+    const benchmarks = (first["benchmarks"] as unknown[]).filter(isMap);
+    return readGuidellm(first, chosen(benchmarks, options.run, where), where);
+  }
+  const one = chosen(values, options.run, where);
+  return tool === "vllm" ? readVllm(one, where) : readAiperfSummary(one, where);
+}
+
+function toolOf(value: JsonMap | undefined): Tool | undefined {
+  if (value === undefined) return undefined;
+  if (Array.isArray(value["benchmarks"])) return "guidellm";
+  if (typeof value["request_throughput"] === "number" && "completed" in value) return "vllm";
+  const stats = value["request_latency"];
+  return isMap(stats) && typeof stats["unit"] === "string" && "avg" in stats ? "aiperf" : undefined;
+}
+
+function chosen(runs: readonly JsonMap[], run: number | undefined, where: string): JsonMap {
+  if (runs.length === 1 && (run === undefined || run === 1)) return runs[0];
+  const found = run === undefined ? undefined : runs[run - 1];
+  if (found !== undefined) return found;
+  throw new UserError(
+    "CANOPY_IMPORT_CHOICE",
+    runs.length === 0
+      ? `${where}: has no run`
+      : `${where}: has ${runs.length} runs, expected --run with a number from 1 to ${runs.length}`,
+  );
+}
+
+/** The one value of a file of JSON, or the values of one with a value a line. */
+function valuesOf(text: string, path: string): readonly JsonMap[] {
+  const refuse = (line: number, why: string): never => {
+    throw new UserError(
+      "CANOPY_IMPORT_FORMAT",
+      `measured run ${path}:${line}: ${why}, expected a map of JSON`,
+    );
+  };
+  try {
+    const value: unknown = JSON.parse(text);
+    return isMap(value) ? [value] : refuse(1, "is no map");
+  } catch (error) {
+    if (error instanceof UserError) throw error;
+  }
+  const values: JsonMap[] = [];
+  for (const [index, line] of text.split("\n").entries()) {
+    if (line.trim() === "") continue;
+    let value: unknown;
+    try {
+      value = JSON.parse(line);
+    } catch {
+      refuse(index + 1, "is no JSON");
+    }
+    if (!isMap(value)) return refuse(index + 1, "is no map");
+    values.push(value);
+  }
+  return values;
+}

@@ -1,0 +1,93 @@
+import { UserError } from "../../errors.ts";
+import { type JsonMap, known, numberAt, numberIn, secondsAt } from "./json.ts";
+import type { LatencySummary, MeasuredRequest, MeasuredRun } from "./measured-run.ts";
+import { summarise } from "./summarise.ts";
+
+/** Lists of single requests, which `--save-detailed` leaves in. */
+const LISTS = ["input_lens", "output_lens", "ttfts", "itls", "errors"] as const;
+
+/**
+ * A result of `vllm bench serve` (vllm/benchmarks/serve.py): times in seconds in the lists, in milliseconds in the
+ * aggregates. Releases that write `start_times` tell when each request was sent.
+ */
+export function readVllm(result: JsonMap, where: string): MeasuredRun {
+  const model = result["model_id"];
+  const requests = "input_lens" in result ? readRequests(result, where) : [];
+  const completed = numberIn(result, "completed", where);
+  const latency = (name: string): LatencySummary =>
+    known({
+      mean: secondsAt(result, `mean_${name}_ms`, where),
+      p50: secondsAt(result, `median_${name}_ms`, where),
+      p90: secondsAt(result, `p90_${name}_ms`, where),
+      p95: secondsAt(result, `p95_${name}_ms`, where),
+      p99: secondsAt(result, `p99_${name}_ms`, where),
+    });
+  const aggregates = {
+    ttft: latency("ttft"),
+    tpot: latency("tpot"),
+    e2e: latency("e2el"),
+    requestsPerSecond: numberIn(result, "request_throughput", where),
+    outputTokensPerSecond: numberAt(result, "output_throughput", where) ?? null,
+  };
+  const made = summarise(requests);
+  const hasTimes = requests.length > 0 && requests[0].startSeconds !== null;
+  return {
+    tool: "vllm",
+    model: typeof model === "string" ? model : null,
+    requests,
+    failed:
+      requests.length > 0 ? lengthOf(result) - requests.length : (numberAt(result, "failed", where) ?? 0),
+    finished: completed,
+    summary:
+      requests.length === 0
+        ? aggregates
+        : hasTimes
+          ? made
+          : {
+              ...made,
+              requestsPerSecond: aggregates.requestsPerSecond,
+              outputTokensPerSecond: aggregates.outputTokensPerSecond,
+            },
+    notes: requests.length === 0 ? ["aggregates alone: --save-detailed keeps the requests"] : [],
+  };
+}
+
+function lengthOf(result: JsonMap): number {
+  return (result["input_lens"] as unknown[]).length;
+}
+
+function readRequests(result: JsonMap, where: string): MeasuredRequest[] {
+  const count = Array.isArray(result["input_lens"]) ? result["input_lens"].length : 0;
+  for (const name of LISTS) {
+    const list = result[name];
+    if (Array.isArray(list) && list.length === count) continue;
+    const got = Array.isArray(list) ? `${list.length} entries` : "no list";
+    throw new UserError(
+      "CANOPY_IMPORT_FORMAT",
+      `${where}: ${name} has ${got}, expected ${count} as input_lens has`,
+    );
+  }
+  const times = result["start_times"];
+  const requests: MeasuredRequest[] = [];
+  for (let i = 0; i < count; i++) {
+    const at = (name: string) => (result[name] as unknown[])[i];
+    const where_ = `${where}, request ${i}`;
+    // What failed has an error and no tokens.
+    if (at("errors") !== "" && at("errors") !== null) continue;
+    const outputTokens = numberIn({ output_lens: at("output_lens") }, "output_lens", where_);
+    if (outputTokens <= 0) continue;
+    const gaps = at("itls");
+    if (!Array.isArray(gaps) || !gaps.every((gap) => typeof gap === "number")) {
+      throw new UserError("CANOPY_IMPORT_FORMAT", `${where_}: itls is no list of numbers`);
+    }
+    const ttftSeconds = numberIn({ ttfts: at("ttfts") }, "ttfts", where_);
+    requests.push({
+      startSeconds: Array.isArray(times) ? numberIn({ start_times: times[i] }, "start_times", where_) : null,
+      promptTokens: numberIn({ input_lens: at("input_lens") }, "input_lens", where_),
+      outputTokens,
+      ttftSeconds,
+      e2eSeconds: ttftSeconds + (gaps as number[]).reduce((sum, gap) => sum + gap, 0),
+    });
+  }
+  return requests;
+}
