@@ -3,7 +3,7 @@ import { cpus, loadavg } from "node:os";
 import type { ExperimentPlan } from "../experiment/expand.ts";
 import type { RunSpec, TrainedArtefacts } from "../experiment/run-spec.ts";
 import type { RouterDefinition } from "../routers/contract.ts";
-import { loadRouter, routerFile } from "../routers/load-router.ts";
+import { isRouterFile, loadRouter, routerFile } from "../routers/load-router.ts";
 import { listPlanners } from "../routers/planner-registry.ts";
 import { findRouter, listRouters, parameterNames } from "../routers/registry.ts";
 import { train } from "../sweep/train.ts";
@@ -138,7 +138,8 @@ async function routersOf(names: readonly string[]): Promise<Measured[]> {
   const found: Measured[] = [];
   for (const name of [PLAIN_ROUTER.name, ...names]) {
     const file = routerFile(name, process.cwd());
-    const definition = file === null ? findRouter(name, "--router") : await loadRouter(file);
+    const definition =
+      file === null ? findRouter(name, "--router") : await loadRouter(isRouterFile(name) ? name : file);
     if (found.some((other) => other.definition.id === definition.id)) continue;
     const parameters = settingParameters(parameterNames(definition.parameters));
     found.push({ name: file ?? definition.id, parameters, definition });

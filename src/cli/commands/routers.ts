@@ -84,10 +84,10 @@ async function show(id: string, planners: true | undefined): Promise<Printed> {
 }
 
 async function routerOf(id: string): Promise<RouterDefinition> {
-  const { loadRouter, routerFile } = await import("../../routers/load-router.ts");
+  const { isRouterFile, loadRouter, routerFile } = await import("../../routers/load-router.ts");
   const { findRouter } = await import("../../routers/registry.ts");
   const file = routerFile(id, process.cwd());
-  return file === null ? findRouter(id) : loadRouter(file);
+  return file === null ? findRouter(id) : loadRouter(isRouterFile(id) ? id : file);
 }
 
 async function plannerOf(id: string): Promise<PlannerDefinition> {

@@ -140,7 +140,7 @@ function simulatedCell({ simulated, ci95 }: BesideRow): Cell {
 /**
  * The row of a result that a measured run stands beside.
  *
- * @throws UserError CANOPY_IMPORT_CHOICE where it is not told which
+ * @throws UserError CANOPY_BENCH_CHOICE where it is not told which
  */
 export function rowBeside<R extends SimulatedRow>(
   rows: readonly R[],
@@ -151,7 +151,7 @@ export function rowBeside<R extends SimulatedRow>(
   if (fitting.length === 1) return fitting[0];
   const labels = [...new Set(rows.map((row) => row.router))].join(", ");
   throw new UserError(
-    "CANOPY_IMPORT_CHOICE",
+    "CANOPY_BENCH_CHOICE",
     fitting.length === 0
       ? `result ${folder}: has no router "${router}", expected one of ${labels}`
       : `result ${folder}: has ${fitting.length} rows${router === undefined ? "" : ` of ${router}`} (${labels}), expected ${router === undefined ? "--router with one of them" : "a result of one point"}`,

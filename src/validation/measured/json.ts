@@ -6,13 +6,13 @@ export function isMap(value: unknown): value is JsonMap {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-/** A finite number at a key, undefined for none. @throws UserError CANOPY_IMPORT_FORMAT for anything else */
+/** A finite number at a key, undefined for none. @throws UserError CANOPY_BENCH_FORMAT for anything else */
 export function numberAt(map: JsonMap, key: string, where: string): number | undefined {
   const value = map[key];
   if (value === undefined || value === null) return undefined;
   if (typeof value === "number" && Number.isFinite(value)) return value;
   throw new UserError(
-    "CANOPY_IMPORT_FORMAT",
+    "CANOPY_BENCH_FORMAT",
     `${where}: ${key} is ${JSON.stringify(value)}, expected a number`,
   );
 }
@@ -21,7 +21,7 @@ export function numberAt(map: JsonMap, key: string, where: string): number | und
 export function numberIn(map: JsonMap, key: string, where: string): number {
   const value = numberAt(map, key, where);
   if (value !== undefined) return value;
-  throw new UserError("CANOPY_IMPORT_FORMAT", `${where}: has no ${key}, expected a number`);
+  throw new UserError("CANOPY_BENCH_FORMAT", `${where}: has no ${key}, expected a number`);
 }
 
 /** Milliseconds at a key in seconds. */

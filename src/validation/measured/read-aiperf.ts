@@ -14,7 +14,7 @@ export function readAiperfRecords(records: readonly JsonMap[], where: string): M
   for (const [i, record] of records.entries()) {
     const at = `${where}, record ${i + 1}`;
     const { metadata, metrics, error } = record;
-    if (!isMap(metadata)) throw new UserError("CANOPY_IMPORT_FORMAT", `${at}: has no metadata`);
+    if (!isMap(metadata)) throw new UserError("CANOPY_BENCH_FORMAT", `${at}: has no metadata`);
     if (metadata["benchmark_phase"] !== undefined && metadata["benchmark_phase"] !== "profiling") warmUp++;
     else if ((error !== undefined && error !== null) || !isMap(metrics)) failed++;
     else requests.push(readRecord(metadata, metrics, at));
@@ -45,7 +45,7 @@ function readRecord(metadata: JsonMap, metrics: JsonMap, where: string): Measure
 function metricOf(metrics: JsonMap, name: string, where: string): JsonMap {
   const metric = metrics[name];
   if (isMap(metric)) return metric;
-  throw new UserError("CANOPY_IMPORT_FORMAT", `${where}: has no metric ${name}, expected { value, unit }`);
+  throw new UserError("CANOPY_BENCH_FORMAT", `${where}: has no metric ${name}, expected { value, unit }`);
 }
 
 function tokensOf(metrics: JsonMap, name: string, where: string): number {
@@ -61,7 +61,7 @@ function unitOf({ unit }: JsonMap, where: string): number {
   const seconds = typeof unit === "string" ? UNITS[unit] : undefined;
   if (seconds !== undefined) return seconds;
   throw new UserError(
-    "CANOPY_IMPORT_FORMAT",
+    "CANOPY_BENCH_FORMAT",
     `${where}: its unit is ${JSON.stringify(unit)}, expected one of ${Object.keys(UNITS).join(", ")}`,
   );
 }

@@ -12,7 +12,7 @@ export function readGuidellm(report: JsonMap, benchmark: JsonMap, where: string)
   const successful = isMap(requests) ? requests["successful"] : undefined;
   if (!isMap(requests) || !Array.isArray(successful)) {
     throw new UserError(
-      "CANOPY_IMPORT_FORMAT",
+      "CANOPY_BENCH_FORMAT",
       `${where}: a benchmark has no list requests.successful, expected guidellm's benchmarks.json with its requests`,
     );
   }

@@ -15,7 +15,7 @@ export interface ReadMeasuredOptions {
  * Reads a result of `vllm bench serve` (`--save-result`), guidellm (`benchmarks.json`) or aiperf (`profile_export.jsonl`,
  * `profile_export_aiperf.json`, and genai-perf's summary of the same layout). The tool is told from the content.
  *
- * @throws UserError CANOPY_IMPORT_FORMAT for anything else, CANOPY_IMPORT_CHOICE for one of several runs
+ * @throws UserError CANOPY_BENCH_FORMAT for anything else, CANOPY_BENCH_CHOICE for one of several runs
  */
 export async function readMeasured(path: string, options: ReadMeasuredOptions = {}): Promise<MeasuredRun> {
   const text = await readTextFile(path, "measured run");
@@ -28,7 +28,7 @@ export async function readMeasured(path: string, options: ReadMeasuredOptions = 
   const tool = toolOf(first);
   if (tool === undefined) {
     throw new UserError(
-      "CANOPY_IMPORT_FORMAT",
+      "CANOPY_BENCH_FORMAT",
       `${where}: its keys are ${
         Object.keys(first ?? {})
           .slice(0, 6)
@@ -57,7 +57,7 @@ function chosen(runs: readonly JsonMap[], run: number | undefined, where: string
   const found = run === undefined ? undefined : runs[run - 1];
   if (found !== undefined) return found;
   throw new UserError(
-    "CANOPY_IMPORT_CHOICE",
+    "CANOPY_BENCH_CHOICE",
     runs.length === 0
       ? `${where}: has no run`
       : `${where}: has ${runs.length} runs, expected --run with a number from 1 to ${runs.length}`,
@@ -68,7 +68,7 @@ function chosen(runs: readonly JsonMap[], run: number | undefined, where: string
 function valuesOf(text: string, path: string): readonly JsonMap[] {
   const refuse = (line: number, why: string): never => {
     throw new UserError(
-      "CANOPY_IMPORT_FORMAT",
+      "CANOPY_BENCH_FORMAT",
       `measured run ${path}:${line}: ${why}, expected a map of JSON`,
     );
   };

@@ -63,7 +63,7 @@ function readRequests(result: JsonMap, where: string): MeasuredRequest[] {
     if (Array.isArray(list) && list.length === count) continue;
     const got = Array.isArray(list) ? `${list.length} entries` : "no list";
     throw new UserError(
-      "CANOPY_IMPORT_FORMAT",
+      "CANOPY_BENCH_FORMAT",
       `${where}: ${name} has ${got}, expected ${count} as input_lens has`,
     );
   }
@@ -78,7 +78,7 @@ function readRequests(result: JsonMap, where: string): MeasuredRequest[] {
     if (outputTokens <= 0) continue;
     const gaps = at("itls");
     if (!Array.isArray(gaps) || !gaps.every((gap) => typeof gap === "number")) {
-      throw new UserError("CANOPY_IMPORT_FORMAT", `${where_}: itls is no list of numbers`);
+      throw new UserError("CANOPY_BENCH_FORMAT", `${where_}: itls is no list of numbers`);
     }
     const ttftSeconds = numberIn({ ttfts: at("ttfts") }, "ttfts", where_);
     requests.push({

@@ -4,7 +4,7 @@ import type { MeasuredRun } from "./measured-run.ts";
 /**
  * The requests of a measured run as a trace in the generic layout (CSV), in order of their start, the first at 0.
  *
- * @throws UserError CANOPY_IMPORT_DETAIL where the file has no single requests, or not when they were sent
+ * @throws UserError CANOPY_BENCH_DETAIL where the file has no single requests, or not when they were sent
  */
 export function traceCsv({ tool, requests }: MeasuredRun, path: string): string {
   const starts = requests.map(({ startSeconds }) => startSeconds);
@@ -15,7 +15,7 @@ export function traceCsv({ tool, requests }: MeasuredRun, path: string): string 
       aiperf: "profile_export.jsonl",
     }[tool];
     const lacks = requests.length === 0 ? "has no single requests" : "does not say when requests were sent";
-    throw new UserError("CANOPY_IMPORT_DETAIL", `measured run ${path}: ${lacks}, expected ${remedy}`);
+    throw new UserError("CANOPY_BENCH_DETAIL", `measured run ${path}: ${lacks}, expected ${remedy}`);
   }
   const first = Math.min(...(starts as number[]));
   const rows = requests

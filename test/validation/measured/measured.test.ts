@@ -68,7 +68,7 @@ describe("aggregates alone", () => {
     expect(run.summary.requestsPerSecond).toBe(1.5);
     expect(run.summary.outputTokensPerSecond).toBe(4.5);
     expect(() => traceCsv(run, path)).toThrow(
-      failure("CANOPY_IMPORT_DETAIL", /has no single requests, expected /),
+      failure("CANOPY_BENCH_DETAIL", /has no single requests, expected /),
     );
   });
 
@@ -79,7 +79,7 @@ describe("aggregates alone", () => {
     expect(run.summary.requestsPerSecond).toBe(1.5);
     expect(() => traceCsv(run, "bench.json")).toThrow(
       failure(
-        "CANOPY_IMPORT_DETAIL",
+        "CANOPY_BENCH_DETAIL",
         /bench\.json: does not say when requests were sent, expected .*start_times$/,
       ),
     );
@@ -91,24 +91,24 @@ describe("refusals", () => {
 
   test("another file is named by its keys", async () => {
     await expect(refused({ results: [], name: "x" })).rejects.toEqual(
-      failure("CANOPY_IMPORT_FORMAT", /its keys are results, name, expected a result of vllm bench serve/),
+      failure("CANOPY_BENCH_FORMAT", /its keys are results, name, expected a result of vllm bench serve/),
     );
-    await expect(refused("not json")).rejects.toEqual(failure("CANOPY_IMPORT_FORMAT", /:1: is no JSON/));
-    await expect(refused("[1]")).rejects.toEqual(failure("CANOPY_IMPORT_FORMAT", /:1: is no map/));
+    await expect(refused("not json")).rejects.toEqual(failure("CANOPY_BENCH_FORMAT", /:1: is no JSON/));
+    await expect(refused("[1]")).rejects.toEqual(failure("CANOPY_BENCH_FORMAT", /:1: is no map/));
   });
 
   test("what a layout should have and has not", async () => {
     await expect(refused({ ...vllm, ttfts: [0.1] })).rejects.toEqual(
-      failure("CANOPY_IMPORT_FORMAT", /ttfts has 1 entries, expected 4 as input_lens has/),
+      failure("CANOPY_BENCH_FORMAT", /ttfts has 1 entries, expected 4 as input_lens has/),
     );
     await expect(refused({ benchmarks: [{ type_: "x" }] })).rejects.toEqual(
-      failure("CANOPY_IMPORT_FORMAT", /no list requests\.successful/),
+      failure("CANOPY_BENCH_FORMAT", /no list requests\.successful/),
     );
     const [first] = aiperf;
     const odd = { ...first, metrics: { ...first.metrics, request_latency: { value: 3, unit: "weeks" } } };
     await expect(refused(`${JSON.stringify(odd)}\n${JSON.stringify(first)}`)).rejects.toEqual(
       failure(
-        "CANOPY_IMPORT_FORMAT",
+        "CANOPY_BENCH_FORMAT",
         /record 1, request_latency: its unit is "weeks", expected one of ns, us, ms/,
       ),
     );
@@ -117,7 +117,7 @@ describe("refusals", () => {
   test("one of several runs has to be named", async () => {
     const two = { ...guidellm, benchmarks: [...guidellm.benchmarks, ...guidellm.benchmarks] };
     await expect(refused(two)).rejects.toEqual(
-      failure("CANOPY_IMPORT_CHOICE", /has 2 runs, expected --run with a number from 1 to 2/),
+      failure("CANOPY_BENCH_CHOICE", /has 2 runs, expected --run with a number from 1 to 2/),
     );
     expect((await refused(two, { run: 2 })).finished).toBe(3);
     const appended = `${JSON.stringify(vllm)}\n${JSON.stringify({ ...vllm, completed: 7 })}`;
@@ -173,10 +173,10 @@ describe("a simulated run beside it", () => {
     const others = [row, { ...row, router: "cedar" }];
     expect(rowBeside(others, "cedar", "results")).toBe(others[1]);
     expect(() => rowBeside(others, undefined, "results")).toThrow(
-      failure("CANOPY_IMPORT_CHOICE", /has 2 rows \(least-loaded, cedar\), expected --router/),
+      failure("CANOPY_BENCH_CHOICE", /has 2 rows \(least-loaded, cedar\), expected --router/),
     );
     expect(() => rowBeside(others, "ceda", "results")).toThrow(
-      failure("CANOPY_IMPORT_CHOICE", /has no router "ceda", expected one of least-loaded, cedar/),
+      failure("CANOPY_BENCH_CHOICE", /has no router "ceda", expected one of least-loaded, cedar/),
     );
   });
 });
