@@ -1,8 +1,10 @@
 /** What is wrong with an experiment of planners, from the command line. */
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { describe, expect, test, vi } from "vitest";
 import { makeSetting } from "../../src/datacenter/setting.ts";
+import type { ExperimentResult } from "../../src/experiment/result.ts";
 import { saveCheckpoint } from "../../src/learning/checkpoint/checkpoint.ts";
 import { marlinPlanner } from "../../src/routers/marlin/planner.ts";
 import { command, workFolder } from "./canopy.ts";
@@ -116,5 +118,83 @@ describe("what is wrong with sites and files is found before any run", () => {
       expect(code).toBe(2);
     }
     expect((await withCheckpoint(8, "eight.ckpt")).code).toBe(0);
+  });
+});
+
+describe("requests of a file in BurstGPT's layout", () => {
+  /** Requests of ChatGPT and of GPT-4 in an epoch, over three days; epochs also have one that failed. */
+  const small = (epoch: number) => 3 + ((epoch % 96) % 5);
+  const large = (epoch: number) => 1 + (epoch % 2);
+  const line = (seconds: number, model: string, prompt: number, output: number) =>
+    `${seconds},${model},${prompt},${output},${prompt + output},API log`;
+  const lines = Array.from({ length: 3 * 96 }, (_, e) => [
+    ...Array.from({ length: small(e) }, (_, i) => line(900 * e + 100 * i, "ChatGPT", 400, 150)),
+    ...Array.from({ length: large(e) }, (_, i) => line(900 * e + 700 + 50 * i, "GPT-4", 1000, 300)),
+    line(900 * e + 899, "ChatGPT", 500, 0),
+  ]).flat();
+  const table = (rows: readonly string[]) =>
+    ["Timestamp,Model,Request tokens,Response tokens,Total tokens,Log Type", ...rows, ""].join("\n");
+  const FIGURE = fileURLToPath(new URL("../../harness/marlin/figure-1.yaml", import.meta.url));
+  const cwd = workFolder({
+    "burst.csv": table(lines),
+    "chat.csv": table(lines.filter((row) => !row.includes("GPT-4"))),
+  });
+  const figure = (trace: string, ...more: string[]) => {
+    const sets = [
+      `setting.requests={trace: ${trace}, firstDay: 1, days: 2}`,
+      "setting.signals=synthetic",
+      "setting.nodesPerSite=12",
+      "setting.firstEpoch=8",
+      "setting.history=8",
+      "setting.epochs=100",
+      "sites=2",
+      ...more,
+    ];
+    const words = ["run", FIGURE, "--seeds", "1", "--workers", "1", "--quiet", "--format", "json"];
+    return command([...words, ...sets.flatMap((set) => ["--set", set])], { cwd });
+  };
+
+  test("figure 1 counts them by epoch and model, failures left out, and scales the busiest epoch", async () => {
+    const { code, stdout, stderr } = await figure("burst.csv");
+    expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+    const { rows, provenance } = JSON.parse(stdout) as ExperimentResult;
+    expect(rows.map(({ point }) => point["point"])).toEqual([
+      "level and slope",
+      "the same with its weight chosen on a day",
+      "last count",
+      "small network",
+    ]);
+    const factor = rows[0].metrics["arrival_factor"].mean as number;
+    expect(factor).toBeGreaterThan(1000);
+    const arrivals = rows[0].epochs?.arrivals ?? {};
+    for (const [model, count] of [
+      ["llama-7b", small],
+      ["llama-70b", large],
+    ] as const) {
+      expect(arrivals[model]).toHaveLength(2 * 96);
+      for (const [e, requests] of arrivals[model].entries())
+        expect(requests / (factor * count(96 + e))).toBeCloseTo(1, 4);
+    }
+    expect(provenance.points[0].epochs?.header).toMatch(/^Requests: burst\.csv, days 1 to 2, scaled/);
+    // The last count of a day that repeats itself is wrong by what it changes from epoch to epoch.
+    const { forecast_accuracy_fraction: accuracy } = rows[2].metrics;
+    const total = (e: number) => small(e) + large(e);
+    const errors = Array.from({ length: 100 }, (_, i) => {
+      const e = 96 + 8 + i;
+      return (Math.abs(small(e) - small(e - 1)) + Math.abs(large(e) - large(e - 1))) / total(e);
+    });
+    const worst = errors.reduce((sum, error) => sum + error, 0) / errors.length;
+    expect(accuracy.mean).toBeGreaterThanOrEqual(1 - worst - 1e-9);
+    expect(accuracy.mean).toBeLessThan(1);
+  });
+
+  test.each([
+    ["days that it does not have", "burst.csv", "setting.requests.days=3", /has 3 whole days from day 0/],
+    ["one model alone", "chat.csv", "sites=2", /chat\.csv: no request is of GPT-4, expected some of both/],
+  ])("%s", async (_, trace, set, message) => {
+    const { code, stderr } = await figure(trace, set);
+    expect(stderr).toMatch(/^error CANOPY_ARRIVALS_FILE: [^\n]+\n$/);
+    expect(stderr).toMatch(message);
+    expect(code).toBe(2);
   });
 });

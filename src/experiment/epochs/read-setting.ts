@@ -25,6 +25,8 @@ import type { EpochExperiment, SiteConfig } from "./epoch-schema.ts";
 
 type Point = ExperimentPoint<EpochExperiment>;
 
+/** BurstGPT's word for the model that the large one stands for. */
+const LARGE_MODEL = "GPT-4";
 const DAY_EPOCHS = 86_400 / EPOCH_SECONDS;
 
 /**
@@ -91,12 +93,19 @@ async function readRequests(
     const { trace, firstDay, days } = requests;
     const file = inputPath(trace, directoryOf(point, ["setting", "requests", "trace"]), tables.dataRoot);
     if (file === undefined) throw noReferenceData(trace);
-    const all = arrivalsOfTrace(await readTrace(file, { largeModels: ["GPT-4"] }), EPOCH_SECONDS);
+    const all = arrivalsOfTrace(await readTrace(file, { largeModels: [LARGE_MODEL] }), EPOCH_SECONDS);
+    const without = all.mix.indexOf(0);
+    if (without >= 0) {
+      throw new UserError(
+        "CANOPY_ARRIVALS_FILE",
+        `${trace}: no request is of ${without === 0 ? `another model than ${LARGE_MODEL}` : LARGE_MODEL}, expected some of both`,
+      );
+    }
     const [from, to] = [firstDay, firstDay + days].map((day) => day * DAY_EPOCHS);
     if (to > all.epochs) {
       throw new UserError(
         "CANOPY_ARRIVALS_FILE",
-        `${trace}: days ${firstDay} to ${firstDay + days - 1} are asked for, but it has ${Math.floor(all.epochs / DAY_EPOCHS)}`,
+        `${trace}: days ${firstDay} to ${firstDay + days - 1} are asked for, but it has ${Math.floor(all.epochs / DAY_EPOCHS)} whole days from day 0`,
       );
     }
     return {
