@@ -151,9 +151,9 @@ function equalTable({ rows, options }: Leaderboard): Table {
       { key: "router", header: "router", rowHeader: true },
       { key: "rate_per_s", header: "rate", unit: "1/s", align: "decimal" },
       { key: "carbon_mg", header: "carbon at equal attainment", unit: "mg", align: "decimal" },
-      { key: "raw_carbon_mg", header: "raw carbon", unit: "mg", align: "decimal" },
+      { key: "raw_carbon_mg", header: "raw, first setting", unit: "mg", align: "decimal" },
       { key: "rent_musd", header: "rent at equal attainment", unit: "mUSD", align: "decimal" },
-      { key: "raw_rent_musd", header: "raw rent", unit: "mUSD", align: "decimal" },
+      { key: "raw_rent_musd", header: "rent raw, first setting", unit: "mUSD", align: "decimal" },
     ],
     rows: rows
       .filter(({ equal }) => equal !== null)
