@@ -8,6 +8,8 @@ import { simulateTask } from "./simulation-task.ts";
 export interface CellTask {
   readonly spec: RunSpec;
   readonly point: SharedInputs["points"][string];
+  /** In its place, of a planner. */
+  readonly epochPoint?: SharedInputs["epochPoints"][string];
   /** Other runs have the same requests. */
   readonly shared: boolean;
   /** Requests of a file that the shared inputs leave out too. */
@@ -31,11 +33,16 @@ const MOST_KEPT = 1_000_000;
  */
 export function createCellRunner(inputs: SharedInputs): (task: CellTask) => Promise<Outcome<CellResult>> {
   let kept: { readonly key: string; readonly workload: SharedWorkload | undefined } | undefined;
-  return async ({ spec, point, shared, workload }) => {
+  return async ({ spec, point, epochPoint, shared, workload }) => {
     const began = performance.now();
     const workloads =
       workload === undefined ? inputs.workloads : { ...inputs.workloads, [spec.workload]: workload };
-    let own: SharedInputs = { ...inputs, points: { [spec.point]: point }, workloads };
+    let own: SharedInputs = {
+      ...inputs,
+      points: { [spec.point]: point },
+      epochPoints: epochPoint === undefined ? {} : { [spec.point]: epochPoint },
+      workloads,
+    };
     if (shared && workloads[spec.workload] === undefined) {
       if (kept?.key !== spec.workload) {
         try {

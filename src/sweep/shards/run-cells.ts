@@ -66,7 +66,7 @@ export async function runCells(
       }
     }
     const tasks = tasksOf(ready, inputs);
-    const common: SharedInputs = { ...inputs, points: {}, trained: learned.trained };
+    const common: SharedInputs = { ...inputs, points: {}, epochPoints: {}, trained: learned.trained };
     await runTasks(cells, common, tasks, taskOptions, (place, outcome) => {
       const spec = ready[place];
       if (outcome.state === "failed") {
@@ -94,12 +94,13 @@ export const cells: TaskKind<SharedInputs, CellTask, CellResult> = {
   prepare: async (inputs) => (await import("../cell-task.ts")).createCellRunner(inputs),
 };
 
-function tasksOf(runs: readonly RunSpec[], { points }: SharedInputs): CellTask[] {
+function tasksOf(runs: readonly RunSpec[], { points, epochPoints }: SharedInputs): CellTask[] {
   const users = new Map<string, number>();
   for (const { workload } of runs) users.set(workload, (users.get(workload) ?? 0) + 1);
   return runs.map((spec) => ({
     spec,
     point: points[spec.point],
-    shared: (users.get(spec.workload) ?? 0) > 1,
+    ...(epochPoints[spec.point] === undefined ? {} : { epochPoint: epochPoints[spec.point] }),
+    shared: epochPoints[spec.point] === undefined && (users.get(spec.workload) ?? 0) > 1,
   }));
 }
