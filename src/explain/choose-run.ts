@@ -5,8 +5,10 @@ import { type ExperimentPlan, expandExperiment } from "../experiment/expand.ts";
 import { loadExperiment } from "../experiment/load.ts";
 import type { RunSpec } from "../experiment/run-spec.ts";
 import { findResult } from "../report/html/find-results.ts";
+import type { Manifest } from "../report/manifest.ts";
 import { experimentPath, setsOf } from "../report/reproduction/catalogue.ts";
 import { listed, pointText } from "../report/result-names.ts";
+import { inputsOf } from "../report/write-result.ts";
 import { isoTime } from "../signal/series.ts";
 
 /** Which run of an experiment is meant; what is not said is the only one there is, of seeds and starts the first. */
@@ -69,13 +71,9 @@ async function planOfResult(
   }
   const file = experimentPath({ id: folder, file: provenance.files[0] });
   const plan = await planOf(file, setsOf(manifest.command));
-  const now = new Set(plan.points.map(({ key }) => key));
-  if (provenance.points.some(({ inputs }) => !now.has(inputs))) {
-    throw new UserError(
-      "CANOPY_EXPLAIN_CHANGED",
-      `${folder}: its experiment ${file}, or a file that it names, is not what it was when the result was made, expected the same inputs; name the experiment file to explain a run of today's`,
-    );
-  }
+  const keys = new Set(plan.points.map(({ key }) => key));
+  const isSame = provenance.points.every(({ inputs }) => keys.has(inputs));
+  if (!isSame) await refuseChanged(folder, file, manifest, plan);
   const { code, node } = plan.environment;
   const remarks = [
     ...(provenance.code === code
@@ -86,6 +84,22 @@ async function planOfResult(
     ...(provenance.node === node ? [] : [`the result was made on Node ${provenance.node}, this is ${node}`]),
   ];
   return { plan, remarks };
+}
+
+/** A later version may name the same inputs otherwise; files that are not what they were make another run. */
+async function refuseChanged(
+  folder: string,
+  file: string,
+  manifest: Manifest,
+  plan: ExperimentPlan,
+): Promise<void> {
+  const now = new Set((await inputsOf(plan)).map(({ role, sha256 }) => `${role} ${sha256}`));
+  const changed = manifest.inputs.find(({ role, sha256 }) => !now.has(`${role} ${sha256}`));
+  if (changed === undefined) return;
+  throw new UserError(
+    "CANOPY_EXPLAIN_CHANGED",
+    `${folder}: the ${changed.role} ${changed.name} is not what it was when the result was made, expected the same inputs; name the experiment file, ${file}, to explain a run of today's`,
+  );
 }
 
 function selectRun({ runs, loaded }: ExperimentPlan, choice: RunChoice): RunSpec {

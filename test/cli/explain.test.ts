@@ -167,6 +167,8 @@ describe("canopy explain", () => {
     const ended = await command(["explain", "found", "1", "--router", "round-robin"], { cwd });
     writeFileSync(join(cwd, "small.yaml"), SMALL);
     expect(ended.code).toBe(2);
-    expect(ended.stderr).toMatch(/^error CANOPY_EXPLAIN_CHANGED: found: its experiment small\.yaml/);
+    expect(ended.stderr).toMatch(
+      /^error CANOPY_EXPLAIN_CHANGED: found: the experiment small\.yaml is not what it was/,
+    );
   });
 });
