@@ -7,6 +7,7 @@ import { planExperiment } from "../experiment/plan-experiment.ts";
 import type { ExperimentResult } from "../experiment/result.ts";
 import type { RunPlan } from "../experiment/run-plan.ts";
 import type { RunResult, RunSpec } from "../experiment/run-spec.ts";
+import { workloadOf } from "../experiment/shared-workload.ts";
 import { resultTables } from "../report/result-table.ts";
 import type { Table } from "../report/table.ts";
 import { isoTime } from "../signal/series.ts";
@@ -252,9 +253,14 @@ async function printPlans(plans: readonly RunPlan[], options: RunCommandOptions)
         starts: inputs.starts.length,
         runs: runs.length,
         done: runs.filter(({ key }) => done.has(key)).length,
+        requests: requestsLeft(
+          plan,
+          runs.filter(({ key }) => !done.has(key)),
+        ),
       };
     });
   });
+  const requests = rows.reduce((sum, row) => sum + (row.requests ?? 0), 0);
   const whole = (key: string, header: string) => ({ key, header, format: "integer" as const });
   const trainings = plans.flatMap((plan) => trainingFacts(plan, null));
   const trained = trainingTable(trainings);
@@ -270,16 +276,44 @@ async function printPlans(plans: readonly RunPlan[], options: RunCommandOptions)
           whole("starts", "starts"),
           whole("runs", "runs"),
           whole("done", "done before"),
+          ...(rows.some((row) => row.requests !== null) ? [whole("requests", "requests to simulate")] : []),
         ],
-        rows: rows.map(({ point, routers, ...row }) => ({
-          cells: { ...row, routers: routers.join(", "), ...(point === "" ? {} : { point }) },
+        rows: rows.map(({ point, routers, requests: left, ...row }) => ({
+          cells: {
+            ...row,
+            routers: routers.join(", "),
+            ...(point === "" ? {} : { point }),
+            ...(left === null ? {} : { requests: left }),
+          },
         })),
-        notes: [],
+        notes: requests === 0 ? [] : [durationText(requests)],
       },
       ...(trained === undefined ? [] : [trained]),
     ],
-    json: { schema: "canopy/plan/1", points: rows, trainings },
+    json: { schema: "canopy/plan/1", points: rows, requests, trainings },
   });
+}
+
+/** Requests of some runs of a plan; null for planners, whose epochs hold counts. */
+function requestsLeft({ kind, inputs }: RunPlan, runs: readonly RunSpec[]): number | null {
+  if (kind === "epochs") return null;
+  const counts = new Map<string, number>();
+  let sum = 0;
+  for (const run of runs) {
+    const count = counts.get(run.workload) ?? workloadOf(run, inputs).requests;
+    counts.set(run.workload, count);
+    sum += count;
+  }
+  return sum;
+}
+
+/** Requests that a core simulates in a second at twelve endpoints: on a machine of our own, and on a busy one. */
+const QUICK_RATE = 100_000;
+const BUSY_RATE = 20_000;
+
+function durationText(requests: number): string {
+  const hours = (rate: number) => Number((requests / rate / 3600).toPrecision(2));
+  return `About ${hours(QUICK_RATE)} to ${hours(BUSY_RATE)} core-hours, at ${QUICK_RATE} requests a second on an idle core and ${BUSY_RATE} on a busy one; training, planning and large fleets come on top.`;
 }
 
 function say({ quiet }: RunCommandOptions, text: string): void {

@@ -203,9 +203,11 @@ describe.concurrent("canopy run", () => {
         starts: 1,
         runs: 3,
         done: 0,
+        requests: 60,
       },
-      { experiment: "small", point: "workload.requests=30", runs: 3 },
+      { experiment: "small", point: "workload.requests=30", runs: 3, requests: 90 },
     ]);
+    expect(parsed(plan)).toMatchObject({ requests: 150 });
     expect(readdirSync(cwd).sort()).toEqual(["small.yaml", "troubled.mjs"]);
     const result = parsed(
       await command(
