@@ -8,7 +8,7 @@ import type { Setting } from "./settings.ts";
 export interface FamilyFront {
   readonly setting: string;
   readonly family: string;
-  /** Rows of the family, and those that no other of the family dominates. */
+  /** Rows of the family, and those that no other of the family dominates, of equal ones the first. */
   readonly rows: number;
   readonly front: readonly string[];
   /** Of those, what no row of any family dominates. */
@@ -38,8 +38,10 @@ export function familyFronts({ name, rows }: Pick<Setting, "name" | "rows">): Fa
     families.set(family, [...(families.get(family) ?? []), entry]);
   }
   const fronts = [...families].map(([family, own]) => {
-    const front = nonDominated(own.map(({ point }) => point)).map((i) => own[i]);
-    return { family, own, front };
+    const all = nonDominated(own.map(({ point }) => point)).map((i) => own[i]);
+    // Weights that change no decision are one point.
+    const keys = all.map(({ point }) => point.join());
+    return { family, own, front: all.filter((_, i) => keys.indexOf(keys[i]) === i) };
   });
   const smallest = Math.min(...fronts.map(({ front }) => front.length));
   return fronts.map(({ family, own, front }) => {

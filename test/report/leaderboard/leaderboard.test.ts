@@ -121,6 +121,7 @@ describe("fronts", () => {
       rows: [
         row("a1", [0.5, 0.5, 0.5]),
         row("a2", [0, 1, 1]),
+        row("a3", [0.5, 0.5, 0.5]),
         row("b1", [1, 0, 0], "gar"),
         row("b2", [1, 1, 1], "gar"),
         row("seer", [0, 0, 0], "gar", "seer"),
@@ -128,7 +129,7 @@ describe("fronts", () => {
     });
     const [cedar, gar] = fronts;
     // (0.5, 0.5, 0.5) takes an eighth of the box; a point on its wall takes nothing.
-    expect(cedar).toMatchObject({ rows: 2, front: ["a1", "a2"], onCommonFront: 2, knee: "a1" });
+    expect(cedar).toMatchObject({ rows: 3, front: ["a1", "a2"], onCommonFront: 2, knee: "a1" });
     expect(cedar.hypervolume).toBeCloseTo(0.125, 12);
     expect(gar).toMatchObject({ rows: 2, front: ["b1"], onCommonFront: 1, hypervolume: 0 });
   });
