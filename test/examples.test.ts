@@ -1,10 +1,14 @@
 import { execFileSync } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Command } from "commander";
 import { describe, expect, test } from "vitest";
 import { createProgram } from "../src/cli/program.ts";
+import { writeStarter } from "../src/cli/write-starter.ts";
 import { loadAnyExperiment } from "../src/experiment/load.ts";
+import { loadSweep } from "../src/sweep/file/load-sweep.ts";
+import { temporaryFolder } from "./temporary-folder.ts";
 
 const EXAMPLES = new URL("../harness/examples/", import.meta.url);
 const path = (name: string) => fileURLToPath(new URL(name, EXAMPLES));
@@ -52,6 +56,16 @@ describe("the Slurm job for a GPU host", () => {
 test("the experiment of a measured host loads", async () => {
   const { kind, loaded } = await loadAnyExperiment(path("measured-host.yaml"));
   expect([kind, loaded.id]).toEqual(["requests", "measured-host"]);
+});
+
+test("the sweep of docs/first-study.md is one over the starter experiment", async () => {
+  const page = readFileSync(new URL("../docs/first-study.md", import.meta.url), "utf8");
+  const yaml = /```yaml\n(sweep: [\s\S]*?)```/.exec(page)?.[1] ?? "";
+  const folder = temporaryFolder("first-study");
+  await writeStarter(folder);
+  writeFileSync(join(folder, "rates.yaml"), yaml);
+  const { count, varied } = await loadSweep(join(folder, "rates.yaml"));
+  expect([count, varied]).toEqual([4, ["workload.arrival.ratePerS"]]);
 });
 
 test("the router in Python stays below sixty lines", () => {
