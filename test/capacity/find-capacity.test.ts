@@ -129,7 +129,7 @@ describe("runs of a search", () => {
     expect(more).toBe(whole.runs - 5);
   });
 
-  test("a trace is compressed in time, its own rate is that of its arrivals; in workers as here", async () => {
+  test("a trace is compressed in time, its own rate is that of its arrivals", async () => {
     const rows = Array.from({ length: 101 }, (_, i) => `${i / 8},10,1`);
     file("trace.csv", `arrival_s,prompt_tokens,output_tokens\n${rows.join("\n")}\n`);
     const path = file(
@@ -137,9 +137,7 @@ describe("runs of a search", () => {
       QUEUE.replace(/workload:[\s\S]*?tiers/, "workload: { trace: trace.csv }\ntiers"),
     );
     const capacity = await planCapacity(path, [], QUESTION);
-    const inWorkers = await findCapacity(capacity, { workers: 2, store: null });
-    expect(inWorkers).toEqual(await findCapacity(capacity, { workers: 0, store: null }));
-    const { searches, rows: found } = inWorkers;
+    const { searches, rows: found } = await findCapacity(capacity, { workers: 0, store: null });
     expect(searches[0].ownRate).toBeCloseTo(101 / 12.5, 9);
     const exact = (1 / (0.1 - 0.4 / (Math.ceil(101 * 0.5) - 1))) * (101 / 100);
     expect((found[0].levels[0].rate as number) / exact).toBeGreaterThan(0.999 - 1e-9);

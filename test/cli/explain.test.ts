@@ -5,7 +5,7 @@ import { command, SMALL, workFolder } from "./canopy.ts";
 
 let cwd: string;
 beforeAll(async () => {
-  cwd = workFolder({ "small.yaml": SMALL });
+  cwd = workFolder({ "small.yaml": SMALL }, 60_000);
   const args = [
     "run",
     "small.yaml",

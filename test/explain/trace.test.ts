@@ -52,8 +52,8 @@ describe("a trace in the Trace Event Format", () => {
       router: "round-robin",
       requests: trace.requests,
     });
-    expect(traceEvents).toEqual(trace.events);
-    checkFormat(trace.events, trace.fromSeconds, trace.toSeconds);
+    expect(JSON.stringify(traceEvents)).toBe(JSON.stringify(trace.events));
+    expect(faultsOf(trace.events, trace.fromSeconds, trace.toSeconds)).toEqual([]);
 
     const { requests } = await watchAll(plan, run);
     const inside = requests.filter(
@@ -96,51 +96,53 @@ describe("a trace in the Trace Event Format", () => {
   });
 });
 
-/** What Perfetto and chrome://tracing ask of a file. */
-function checkFormat(events: readonly TraceEvent[], fromSeconds: number, toSeconds: number): void {
+/** What is not as Perfetto and chrome://tracing ask of a file. */
+function faultsOf(events: readonly TraceEvent[], fromSeconds: number, toSeconds: number): string[] {
+  const faults: string[] = [];
   const processes = new Set<number>();
   const threads = new Set<string>();
-  const open = new Map<string, { name: string; thread: string }[]>();
-  const outstanding = new Map<string, number>();
+  const open = new Map<string, string[]>();
+  const counted = new Set<string>();
   let last = Number.NEGATIVE_INFINITY;
   let spans = 0;
-  for (const { name, ph, pid, tid, ts, cat, id, args } of events) {
-    expect(["M", "b", "e", "n", "C"]).toContain(ph);
-    expect(name).not.toBe("");
-    expect(Number.isInteger(pid) && Number.isInteger(tid)).toBe(true);
+  for (const [i, event] of events.entries()) {
+    const { name, ph, pid, tid, ts = Number.NaN, cat, id = "", args } = event;
+    const thread = `${pid}/${tid}`;
+    const check = (holds: boolean, what: string) => {
+      if (!holds) faults.push(`event ${i}, ${JSON.stringify(event)}: ${what}`);
+    };
+    check(["M", "b", "e", "n", "C"].includes(ph) && name !== "", "a phase and a name");
+    check(Number.isInteger(pid) && Number.isInteger(tid), "whole numbers of process and thread");
     if (ph === "M") {
-      expect(last).toBe(Number.NEGATIVE_INFINITY);
-      expect(["process_name", "thread_name"]).toContain(name);
-      expect(args?.["name"]).toMatch(/./);
+      check(last === Number.NEGATIVE_INFINITY, "metadata first");
+      check(/^(process|thread)_name$/.test(name) && /./.test(String(args?.["name"])), "a name of something");
       if (name === "process_name") processes.add(pid);
-      else threads.add(`${pid}/${tid}`);
+      else threads.add(thread);
       continue;
     }
-    expect(processes).toContain(pid);
-    expect(ts).toBeGreaterThanOrEqual(last);
-    expect(ts).toBeGreaterThanOrEqual(1e6 * fromSeconds - 1e-3);
-    expect(ts).toBeLessThanOrEqual(1e6 * toSeconds + 1e-3);
-    last = ts as number;
+    check(processes.has(pid), "a process with a name");
+    check(ts >= last, "in order of time");
+    check(ts >= 1e6 * fromSeconds - 1e-3 && ts <= 1e6 * toSeconds + 1e-3, "inside the window");
+    last = ts;
     if (ph === "C") {
-      expect(Object.values(args ?? {}).every((value) => Number.isFinite(value))).toBe(true);
+      check(Object.values(args ?? {}).every(Number.isFinite), "numbers");
       if (name.endsWith("outstanding")) {
-        expect(args?.["requests"]).toBeGreaterThanOrEqual(0);
-        outstanding.set(name, args?.["requests"] as number);
+        check((args?.["requests"] as number) >= 0, "not below 0");
+        counted.add(name);
       }
       continue;
     }
-    expect(threads).toContain(`${pid}/${tid}`);
-    expect(cat).toBe("request");
-    const own = open.get(id as string) ?? [];
-    open.set(id as string, own);
-    const thread = `${pid}/${tid}`;
-    if (ph === "b") own.push({ name, thread });
+    check(threads.has(thread) && cat === "request", "a thread with a name, and a category");
+    const own = open.get(id) ?? [];
+    open.set(id, own);
+    if (ph === "b") own.push(`${name} ${thread}`);
     else if (ph === "e") {
-      expect(own.pop()).toEqual({ name, thread });
+      check(own.pop() === `${name} ${thread}`, "the end of what began last");
       spans++;
-    } else expect(own.length).toBeGreaterThan(0);
+    } else check(own.length > 0, "an instant of something that has begun");
   }
-  for (const own of open.values()) expect(own).toEqual([]);
-  expect(spans).toBeGreaterThan(10);
-  expect([...outstanding.keys()].sort()).toEqual(["a-0 outstanding", "a-1 outstanding", "b outstanding"]);
+  for (const [id, own] of open) if (own.length > 0) faults.push(`${id} does not end: ${own.join(", ")}`);
+  if (spans < 10) faults.push(`${spans} spans`);
+  const wanted = ["a-0", "a-1", "b"].filter((name) => !counted.has(`${name} outstanding`));
+  return [...faults, ...wanted.map((name) => `no counter of ${name}`)];
 }
