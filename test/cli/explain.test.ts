@@ -5,7 +5,7 @@ import { command, SMALL, workFolder } from "./canopy.ts";
 
 let cwd: string;
 beforeAll(async () => {
-  cwd = workFolder({ "small.yaml": SMALL }, 60_000);
+  cwd = workFolder({ "small.yaml": SMALL });
   const args = [
     "run",
     "small.yaml",
@@ -18,7 +18,7 @@ beforeAll(async () => {
     "--quiet",
   ];
   expect((await command(args, { cwd })).code).toBe(0);
-});
+}, 60_000);
 
 /** Rows of all.csv by column. */
 function records(): Record<string, string>[] {
