@@ -1,7 +1,7 @@
 import { configDefaults, defineConfig } from "vitest/config";
 
 /** Files that compare with clocks: alone, after the others, since a busy host is late. */
-const TIMED = ["test/profile/measure/measure-host.test.ts", "test/profile/server/measure-server.test.ts"];
+const TIMED = ["test/profile/measure/measure-host.test.ts"];
 const SUITES = "test/suites/**";
 
 export default defineConfig({

@@ -3,7 +3,7 @@
  * is `N passed, N failed`, with `, N skipped` where tests were skipped. Fails also when it takes more than twice its
  * share of time, when tests were skipped although the reference data is there, or when tests of the native addon were
  * skipped although CANOPY_ADDON names one. Tests that need the addon say so in their names, and so do those that
- * compare with clocks and may find the host too busy for it.
+ * compare with clocks and may find the host too busy for it, and those that need a program that a host may lack.
  */
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -40,7 +40,9 @@ if (seconds > 2 * SHARE_SECONDS)
 const data = process.env.CANOPY_DATA ? resolve(process.env.CANOPY_DATA) : resolve(ROOT, "../shared/data");
 const ofAddon = counts.skipped.filter((name) => name.includes("native addon"));
 const ofBusyHost = counts.skipped.filter((name) => name.includes("unless the host is too busy"));
-const others = counts.skipped.filter((name) => !ofAddon.includes(name) && !ofBusyHost.includes(name));
+const ofBareHost = counts.skipped.filter((name) => name.includes("(needs "));
+const excused = new Set([...ofAddon, ...ofBusyHost, ...ofBareHost]);
+const others = counts.skipped.filter((name) => !excused.has(name));
 if (existsSync(data) && others.length > 0) {
   problems.push(`tests were skipped although there is reference data:\n  ${others.join("\n  ")}`);
 }
@@ -48,6 +50,7 @@ if (process.env.CANOPY_ADDON && ofAddon.length > 0) {
   problems.push(`tests were skipped although CANOPY_ADDON is set:\n  ${ofAddon.join("\n  ")}`);
 }
 process.stdout.write(`${seconds.toFixed(1)} s of ${SHARE_SECONDS} s\n`);
+for (const name of ofBareHost) process.stdout.write(`skipped: ${name}\n`);
 for (const name of ofBusyHost) process.stdout.write(`skipped, the host is too busy: ${name}\n`);
 for (const problem of problems) process.stdout.write(`error: ${problem}\n`);
 const skipped = counts.skipped.length === 0 ? "" : `, ${counts.skipped.length} skipped`;

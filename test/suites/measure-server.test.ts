@@ -1,11 +1,11 @@
 import { describe, expect, type TestContext, test } from "vitest";
-import { examineProfile } from "../../../src/profile/load.ts";
-import type { Profile } from "../../../src/profile/schema.ts";
-import { measureServer } from "../../../src/profile/server/measure-server.ts";
-import { profileOfRecords } from "../../../src/profile/server/profile-of-records.ts";
-import { packRecords, type ServerSettings, unpackRecords } from "../../../src/profile/server/records.ts";
-import type { ServerOptions } from "./completion-server.ts";
-import { startServer } from "./start-server.ts";
+import { examineProfile } from "../../src/profile/load.ts";
+import type { Profile } from "../../src/profile/schema.ts";
+import { measureServer } from "../../src/profile/server/measure-server.ts";
+import { profileOfRecords } from "../../src/profile/server/profile-of-records.ts";
+import { packRecords, type ServerSettings, unpackRecords } from "../../src/profile/server/records.ts";
+import type { ServerOptions } from "../profile/server/completion-server.ts";
+import { startServer } from "../profile/server/start-server.ts";
 
 const SETTINGS: Omit<ServerSettings, "seed"> = {
   id: "toy",

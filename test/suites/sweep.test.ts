@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test, vi } from "vitest";
-import { command, type Ended, SMALL, workFolder } from "./canopy.ts";
+import { command, type Ended, SMALL, workFolder } from "../cli/canopy.ts";
 
 vi.setConfig({ testTimeout: 120_000 });
 
