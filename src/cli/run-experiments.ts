@@ -16,6 +16,7 @@ import { RequestRecords } from "../sweep/request-records.ts";
 import { type FailedRun, type PlansOutcome, runPlans, type StoredPlan } from "../sweep/run-plans.ts";
 import { finishedKeys, RunStore } from "../sweep/store.ts";
 import type { RunCommandOptions } from "./commands/run.ts";
+import { heedingInterrupts } from "./interruptible.ts";
 import { print, renderTable, writeOut } from "./output.ts";
 import { ExitWith } from "./print-error.ts";
 import { reportMistakes } from "./report-mistakes.ts";
@@ -120,35 +121,23 @@ async function runInterruptibly(
   options: RunCommandOptions,
   records: RequestRecords | undefined,
 ): Promise<PlansOutcome> {
-  const interruption = new AbortController();
-  const interrupt = () => {
-    // A second one ends the process at once, as it would without us.
-    process.off("SIGINT", interrupt);
-    process.off("SIGTERM", interrupt);
-    say(options, "interrupted: stopping the runs that are under way");
-    interruption.abort();
-  };
-  process.on("SIGINT", interrupt);
-  process.on("SIGTERM", interrupt);
-  try {
-    const outcome = await runPlans(stores, {
+  const heard = () => say(options, "interrupted: stopping the runs that are under way");
+  const outcome = await heedingInterrupts(heard, (signal) =>
+    runPlans(stores, {
       // A second thread costs nothing on one core, and lets an interruption through at any time.
       workers: options.workers ?? Math.max(2, availableParallelism()),
-      signal: interruption.signal,
+      signal,
       recordsFolder: records?.folder,
       progress: options.quiet === true ? undefined : new Progress(),
-    });
-    if (outcome.remaining === 0) return outcome;
-    const [{ store }] = stores;
-    const kept = stores.length === 1 ? store.path : dirname(dirname(store.path));
-    process.stderr.write(
-      `${outcome.results.size} finished runs are kept in ${relative(".", kept)}; the other ${outcome.remaining + outcome.failed.length} are done by the same command:\n  ${commandLine(withoutOption(process.argv.slice(2), "--fresh"))}\n`,
-    );
-    throw new ExitWith(130);
-  } finally {
-    process.off("SIGINT", interrupt);
-    process.off("SIGTERM", interrupt);
-  }
+    }),
+  );
+  if (outcome.remaining === 0) return outcome;
+  const [{ store }] = stores;
+  const kept = stores.length === 1 ? store.path : dirname(dirname(store.path));
+  process.stderr.write(
+    `${outcome.results.size} finished runs are kept in ${relative(".", kept)}; the other ${outcome.remaining + outcome.failed.length} are done by the same command:\n  ${commandLine(withoutOption(process.argv.slice(2), "--fresh"))}\n`,
+  );
+  throw new ExitWith(130);
 }
 
 async function printResults(

@@ -4,6 +4,7 @@ import { rm } from "node:fs/promises";
 import { join, relative, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { UserError } from "../errors.ts";
+import { emptyTables, sharedInputs } from "../experiment/read-inputs.ts";
 import { sweepJson, sweepTables, writeSweep } from "../report/write-sweep.ts";
 import { isoTime } from "../signal/series.ts";
 import { machineLimits } from "../sweep/batch-limits.ts";
@@ -26,6 +27,7 @@ import {
 import { MOST_SHARDS } from "../sweep/slurm/slurm-scripts.ts";
 import { livingJobs, submitMerge, submitShards, writeSlurmScripts } from "../sweep/slurm/submit.ts";
 import type { MissingCommandOptions, SweepCommandOptions } from "./commands/sweep.ts";
+import { heedingInterrupts } from "./interruptible.ts";
 import { print, renderTable, writeOut } from "./output.ts";
 import { ExitWith } from "./print-error.ts";
 import { reportMistakes } from "./report-mistakes.ts";
@@ -172,16 +174,7 @@ function sourceOf({ specs, planner }: PlannedSweep): CellSource {
 }
 
 function emptySource(): Awaited<ReturnType<CellSource>> {
-  const none = {
-    points: {},
-    epochPoints: {},
-    profiles: {},
-    series: {},
-    workloads: {},
-    artefacts: {},
-    trained: {},
-  };
-  return { specs: new Map(), inputs: none as Awaited<ReturnType<CellSource>>["inputs"], trainings: [] };
+  return { specs: new Map(), inputs: sharedInputs(emptyTables(undefined)), trainings: [] };
 }
 
 /** The shard that the user names, or that the batch system does. */
@@ -219,32 +212,20 @@ async function runInterruptibly(
   which: Pick<RunShardsOptions, "folder" | "shards" | "of" | "only">,
   options: SweepCommandOptions,
 ) {
-  const interruption = new AbortController();
-  const interrupt = () => {
-    // A second one ends the process at once, as it would without us.
-    process.off("SIGINT", interrupt);
-    process.off("SIGTERM", interrupt);
-    say(options, "interrupted: stopping the runs that are under way");
-    interruption.abort();
-  };
-  process.on("SIGINT", interrupt);
-  process.on("SIGTERM", interrupt);
-  try {
-    const outcome = await runShards(plan, source, {
+  const heard = () => say(options, "interrupted: stopping the runs that are under way");
+  const outcome = await heedingInterrupts(heard, (signal) =>
+    runShards(plan, source, {
       ...which,
       ...machineLimits(options.workers),
-      signal: interruption.signal,
+      signal,
       progress: options.quiet === true ? undefined : new Progress(),
-    });
-    if (outcome.remaining === 0) return outcome;
-    process.stderr.write(
-      `${outcome.reused + outcome.done} finished runs are kept in ${relative(".", which.folder) || "."}; the other ${outcome.remaining + outcome.failed.length} are done by the same command:\n  ${words(["canopy", ...withoutOption(process.argv.slice(2), "--fresh")])}\n`,
-    );
-    throw new ExitWith(130);
-  } finally {
-    process.off("SIGINT", interrupt);
-    process.off("SIGTERM", interrupt);
-  }
+    }),
+  );
+  if (outcome.remaining === 0) return outcome;
+  process.stderr.write(
+    `${outcome.reused + outcome.done} finished runs are kept in ${relative(".", which.folder) || "."}; the other ${outcome.remaining + outcome.failed.length} are done by the same command:\n  ${words(["canopy", ...withoutOption(process.argv.slice(2), "--fresh")])}\n`,
+  );
+  throw new ExitWith(130);
 }
 
 /** Merges, prints and writes what there is; leaves with 1 or 2 where runs are missing. */

@@ -1,7 +1,7 @@
 import { UserError } from "../errors.ts";
 import type { SharedInputs } from "../experiment/shared-inputs.ts";
 import { workloadOf } from "../experiment/shared-workload.ts";
-import type { TaskOptions } from "../sweep/host/run-tasks.ts";
+import type { TaskOptions } from "../sweep/host/open-pool.ts";
 import { train } from "../sweep/train.ts";
 import { type ChosenRun, startText } from "./choose-run.ts";
 import { watchRun } from "./watch-run.ts";

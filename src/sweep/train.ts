@@ -2,7 +2,8 @@
 import type { TrainedArtefacts, TrainingSpec } from "../experiment/run-spec.ts";
 import type { SharedInputs } from "../experiment/shared-inputs.ts";
 import { readTrained, writeTrained } from "./artefact-cache.ts";
-import { runTasks, type TaskKind, type TaskOptions } from "./host/run-tasks.ts";
+import type { TaskKind, TaskOptions } from "./host/open-pool.ts";
+import { runTasks } from "./host/run-tasks.ts";
 import type { RunFailure } from "./messages.ts";
 
 /** A training, and the folders that keep it. */

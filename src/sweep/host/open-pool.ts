@@ -1,6 +1,25 @@
 import { setImmediate } from "node:timers/promises";
-import type { Outcome } from "../messages.ts";
-import { heapShare, loaderOf, lost, type TaskKind, type TaskOptions } from "./run-tasks.ts";
+import { failureOf, type Outcome, type RunFailure } from "../messages.ts";
+
+export interface TaskOptions {
+  /** Threads; 0 and 1 run in this thread. */
+  readonly threads: number;
+  /** Ends the work: what runs is stopped, its outcome is not reported. In this thread: after the current task. */
+  readonly signal?: AbortSignal | undefined;
+  /** Heap of a worker in MiB, above which its run fails; default: what the system leaves for each. */
+  readonly workerHeapMiB?: number | undefined;
+}
+
+/** The work of one kind of task, in this thread and in workers. */
+export interface TaskKind<Setup, Task, Result> {
+  /**
+   * Module for the workers. Its default export takes a task and resolves to its `Outcome`; it finds the setup in
+   * piscina's `workerData`.
+   */
+  readonly workerFile: URL;
+  /** The same without workers. */
+  readonly prepare: (setup: Setup) => Promise<(task: Task) => Promise<Outcome<Result>>>;
+}
 
 /** Workers for tasks that are not all known beforehand, because what is done next hangs on what was found. */
 export interface TaskPool<Task, Result> {
@@ -13,13 +32,19 @@ export interface TaskPool<Task, Result> {
   close(): Promise<void>;
 }
 
-/** Opens workers, or a pool in this thread for 0 and 1 threads. */
+/**
+ * Opens workers, or a pool in this thread for 0 and 1 threads.
+ *
+ * @param setup given to every worker once; shared array buffers in it are shared, the rest is copied
+ * @param tasks how many will come at most: more workers than that are not started
+ */
 export async function openPool<Setup, Task, Result>(
   kind: TaskKind<Setup, Task, Result>,
   setup: Setup,
   options: TaskOptions,
+  tasks = Number.POSITIVE_INFINITY,
 ): Promise<TaskPool<Task, Result>> {
-  return options.threads <= 1 ? poolHere(kind, setup, options) : poolOfWorkers(kind, setup, options);
+  return options.threads <= 1 ? poolHere(kind, setup, options) : poolOfWorkers(kind, setup, options, tasks);
 }
 
 async function poolHere<Setup, Task, Result>(
@@ -48,9 +73,11 @@ async function poolOfWorkers<Setup, Task, Result>(
   kind: TaskKind<Setup, Task, Result>,
   setup: Setup,
   options: TaskOptions,
+  tasks: number,
 ): Promise<TaskPool<Task, Result>> {
   const { Piscina } = await import("piscina");
-  const { threads, signal } = options;
+  const { signal } = options;
+  const threads = Math.min(options.threads, tasks);
   const heap = options.workerHeapMiB ?? (await heapShare(threads));
   const pool = new Piscina<Task, Outcome<Result>>({
     filename: kind.workerFile.href,
@@ -91,4 +118,29 @@ async function poolOfWorkers<Setup, Task, Result>(
       await pool.destroy();
     },
   };
+}
+
+/** What Node needs to run a worker from its TypeScript source. */
+function loaderOf({ pathname }: URL): { execArgv?: string[] } {
+  return pathname.endsWith(".ts") ? { execArgv: ["--import", import.meta.resolve("tsx")] } : {};
+}
+
+/** The outcome of a task whose worker did not answer. */
+function lost(error: unknown, heapMiB: number): Outcome<never> {
+  const { code } = error as { code?: unknown };
+  const failure: RunFailure =
+    code === "ERR_WORKER_OUT_OF_MEMORY"
+      ? {
+          code: "CANOPY_WORKER_MEMORY",
+          message: `the worker ran out of its ${heapMiB} MiB of heap; use fewer --workers`,
+          stack: null,
+        }
+      : { ...failureOf(error), code: "CANOPY_WORKER_LOST" };
+  return { state: "failed", failure };
+}
+
+/** MiB of heap for each of some workers. */
+async function heapShare(threads: number): Promise<number> {
+  const { totalmem } = await import("node:os");
+  return Math.max(512, Math.floor((0.8 * totalmem()) / 2 ** 20 / threads));
 }

@@ -1,7 +1,8 @@
 import type { RunSpec, TrainingSpec } from "../../experiment/run-spec.ts";
 import type { SharedInputs } from "../../experiment/shared-inputs.ts";
 import type { CellResult, CellTask } from "../cell-task.ts";
-import { runTasks, type TaskKind } from "../host/run-tasks.ts";
+import type { TaskKind } from "../host/open-pool.ts";
+import { runTasks } from "../host/run-tasks.ts";
 import type { FailedRun, ProgressListener } from "../run-plans.ts";
 import { train } from "../train.ts";
 

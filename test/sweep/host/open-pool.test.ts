@@ -1,18 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { openPool } from "../../../src/sweep/host/open-pool.ts";
-import type { TaskKind } from "../../../src/sweep/host/run-tasks.ts";
-import { type SquareSetup, type SquareTask, square } from "./square.ts";
-
-const squares: TaskKind<SquareSetup, SquareTask, number> = {
-  workerFile: new URL("./square-worker.ts", import.meta.url),
-  prepare: async (setup) => (task) => square(setup, task),
-};
-
-function setupOf(count: number): SquareSetup {
-  const values = new Float64Array(new SharedArrayBuffer(8 * count));
-  for (let i = 0; i < count; i++) values[i] = i + 0.5;
-  return { values, begun: new Int32Array(new SharedArrayBuffer(4 * count)) };
-}
+import { setupOf, squares } from "./square-tasks.ts";
 
 describe.each([0, 2])("a pool of %i threads", (threads) => {
   test("does tasks that come up while others run, and one that fails fails alone", async () => {

@@ -1,18 +1,9 @@
 import { describe, expect, test } from "vitest";
-import { runTasks, type TaskKind, type TaskOptions } from "../../../src/sweep/host/run-tasks.ts";
+import type { TaskOptions } from "../../../src/sweep/host/open-pool.ts";
+import { runTasks } from "../../../src/sweep/host/run-tasks.ts";
 import type { Outcome } from "../../../src/sweep/messages.ts";
-import { type SquareSetup, type SquareTask, square } from "./square.ts";
-
-const squares: TaskKind<SquareSetup, SquareTask, number> = {
-  workerFile: new URL("./square-worker.ts", import.meta.url),
-  prepare: async (setup) => (task) => square(setup, task),
-};
-
-function setupOf(count: number): SquareSetup {
-  const values = new Float64Array(new SharedArrayBuffer(8 * count));
-  for (let i = 0; i < count; i++) values[i] = i + 0.5;
-  return { values, begun: new Int32Array(new SharedArrayBuffer(4 * count)) };
-}
+import type { SquareTask } from "./square.ts";
+import { setupOf, squares } from "./square-tasks.ts";
 
 async function outcomes(
   tasks: readonly SquareTask[],
