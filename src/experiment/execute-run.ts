@@ -1,6 +1,7 @@
 import { UserError } from "../errors.ts";
 import { CarbonBreakdown } from "../metrics/carbon-breakdown.ts";
 import { METRICS } from "../metrics/metric-catalogue.ts";
+import { PowerTimeline } from "../metrics/power-timeline.ts";
 import { CsvRecordSink } from "../metrics/record-sink.ts";
 import { type RunMetrics, runMetrics } from "../metrics/run-metrics.ts";
 import { SummarySink } from "../metrics/summary-sink.ts";
@@ -36,12 +37,14 @@ export async function executeRun(
   const run = await resolveRun(spec, shared);
   const { fleet, workload, latency } = run.options;
   const timeline = wantsTimeline(run.inputs.experiment);
+  const groupOf = fleet.endpoints.map((endpoint) => endpoint.group);
+  const power = timeline ? new PowerTimeline(groupOf, fleet.groups.length) : undefined;
   const summary = new SummarySink({
     tiers: workload.tiers,
     latency,
     clock: run.options.clock,
     answeredTypes: run.options.answers === null ? null : workload.taskTypes.length,
-    groupOf: fleet.endpoints.map((endpoint) => endpoint.group),
+    groupOf,
     groups: fleet.groups.length,
     firstCounted: run.firstCounted,
     timeline,
@@ -54,7 +57,7 @@ export async function executeRun(
   const sink = parts.reduce<RecordSink>((all, one) => new TeeSink(all, one), summary);
   const { router } = run.options;
   const totals = await stopping(router, () =>
-    simulateInto(run, sink, spec.router.label, options.recordsPath),
+    simulateInto(run, sink, power, spec.router.label, options.recordsPath),
   );
   summary.close(totals.horizonSeconds, totals.endSeconds);
   const known = withBreakdowns(runMetrics(totals, summary, run.metrics), breakdowns);
@@ -70,7 +73,7 @@ export async function executeRun(
       e2e: percentilesOf(summary.e2e),
     },
     placements: summary.placements.sketch(),
-    timeline: summary.timeline === undefined ? null : timelineOf(run, summary.timeline, totals),
+    timeline: timelineOf(run, summary.timeline, power, totals),
     series: router.series?.() ?? {},
     ...(router.roundTrips === undefined ? {} : { roundTrips: router.roundTrips() }),
     provenance: provenanceOf(run, totals, known.metrics["outside_grid_fraction"] ?? 0),
@@ -153,11 +156,14 @@ function figuresOf({ options }: ResolvedRun, { router }: RunSpec): RunMetrics {
 }
 
 function simulateInto(
-  { options, metrics }: ResolvedRun,
+  { options: unwatched, metrics }: ResolvedRun,
   main: RecordSink,
+  power: PowerTimeline | undefined,
   router: string,
   recordsPath: string | undefined,
 ): RunTotals {
+  const options =
+    power === undefined ? unwatched : { ...unwatched, watch: (endpoint: number) => power.watcher(endpoint) };
   if (recordsPath === undefined) return simulate(options, main);
   const { fleet, workload, latency } = options;
   const records = new CsvRecordSink(recordsPath, {
@@ -186,7 +192,13 @@ const QUANTILES: readonly number[] = [
   0.9999,
 ];
 
-function timelineOf({ options, metrics }: ResolvedRun, buckets: TimeBuckets, totals: RunTotals): RunTimeline {
+function timelineOf(
+  { options, metrics }: ResolvedRun,
+  buckets: TimeBuckets | undefined,
+  power: PowerTimeline | undefined,
+  totals: RunTotals,
+): RunTimeline | null {
+  if (buckets === undefined || power === undefined) return null;
   const { groups, regions } = options.fleet;
   const known = metrics.unknown.carbon === undefined ? regions : [];
   const carbon = known.map(({ name, carbon: { times, values } }) => {
@@ -198,7 +210,12 @@ function timelineOf({ options, metrics }: ResolvedRun, buckets: TimeBuckets, tot
     const to = beyond < 0 ? times.length : beyond;
     return [name, { times: [...times.subarray(from, to)], values: [...values.subarray(from, to)] }] as const;
   });
-  return { ...buckets.series(), groups, carbon: Object.fromEntries(carbon) };
+  return {
+    ...buckets.series(),
+    groups,
+    carbon: Object.fromEntries(carbon),
+    power: power.series(Math.max(totals.horizonSeconds, totals.endSeconds)),
+  };
 }
 
 function percentilesOf(store: QuantileStore): (number | null)[] {

@@ -58,8 +58,16 @@ const figure = z.discriminatedUnion("kind", [
     })
     .describe("a metric over an axis, a line for each router"),
   z
-    .strictObject({ kind: z.literal("timeline"), title: name, of: z.enum(["shares", "carbon"]) })
-    .describe("shares of the groups, or intensity of the regions, over a run"),
+    .strictObject({
+      kind: z.literal("timeline"),
+      title: name,
+      of: z
+        .enum(["shares", "carbon", "power-gpu", "power-server"])
+        .describe(
+          "power-gpu: of GPUs while they work; power-server: of GPUs working and idle and their hosts",
+        ),
+    })
+    .describe("shares or power of the groups, or intensity of the regions, over a run"),
   z
     .strictObject({
       kind: z.literal("series"),

@@ -1,6 +1,7 @@
 /** One run as plain data: what a worker is given beside the shared inputs, and what it gives back. */
 import type { Dense } from "../learning/dense/dense.ts";
 import type { PlacementSketch } from "../metrics/placement-sketch.ts";
+import type { PowerSeries } from "../metrics/power-timeline.ts";
 import type { RoundTrips, RouterSeries } from "../routers/contract.ts";
 import type { PlainValue } from "./located-tree.ts";
 
@@ -91,7 +92,7 @@ export interface RunResult {
   readonly notes: readonly string[];
 }
 
-/** Placements by group over time, and the carbon intensity that the run saw. */
+/** Placements and power by group over time, and the carbon intensity that the run saw. */
 export interface RunTimeline {
   readonly widthSeconds: number;
   readonly groups: readonly string[];
@@ -101,6 +102,8 @@ export interface RunTimeline {
   readonly carbon: Readonly<
     Record<string, { readonly times: readonly number[]; readonly values: readonly number[] }>
   >;
+  /** Absent from results of before it was kept. */
+  readonly power?: PowerSeries;
 }
 
 /** What a run of a planner leaves beside its metrics. */

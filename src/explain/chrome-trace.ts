@@ -1,6 +1,6 @@
 /** A run as a trace in the Trace Event Format, which Perfetto (ui.perfetto.dev) and chrome://tracing open. */
 import type { Fleet } from "../fleet/fleet.ts";
-import type { PowerBuckets } from "./power-buckets.ts";
+import type { PowerBuckets } from "../metrics/power-buckets.ts";
 import { type Stay, staysOf } from "./trace-spans.ts";
 import type { WatchedRequest } from "./watched-request.ts";
 

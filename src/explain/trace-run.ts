@@ -1,10 +1,10 @@
 import { UserError } from "../errors.ts";
 import type { SharedInputs } from "../experiment/shared-inputs.ts";
 import { workloadOf } from "../experiment/shared-workload.ts";
+import { PowerBuckets } from "../metrics/power-buckets.ts";
 import type { ChosenRun } from "./choose-run.ts";
 import { type TraceEvent, traceEvents } from "./chrome-trace.ts";
 import { describeRun, type ExplainedRun } from "./explain-request.ts";
-import { PowerBuckets } from "./power-buckets.ts";
 import { watchRun } from "./watch-run.ts";
 import type { WatchedRequest } from "./watched-request.ts";
 

@@ -120,6 +120,7 @@ class RequestWatch implements RecordSink {
         power === undefined
           ? () => undefined
           : (fromSeconds, toSeconds, watts) => power(endpoint, fromSeconds, toSeconds, watts),
+      host: () => undefined,
     };
   }
 

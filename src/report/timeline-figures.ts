@@ -8,17 +8,40 @@ type TimelineConfig = Extract<FigureConfig, { kind: "timeline" }>;
 /** Runs longer than this are drawn in hours. */
 const LONG_SECONDS = 7200;
 
-/** Time series of the first run: placements by group for each router, or the regions' carbon intensity at each point. */
+/**
+ * Time series of the first run: placements or power by group for each router, or the regions' carbon intensity at each
+ * point.
+ */
 export function timelineFigures(config: TimelineConfig, context: FigureContext): Promise<Drawing[]> {
-  return config.of === "shares" ? shares(config, context) : carbon(config, context);
+  switch (config.of) {
+    case "shares":
+      return ofEachRouter(config, context, sharesOf);
+    case "power-gpu":
+    case "power-server":
+      return ofEachRouter(config, context, powerOf);
+    case "carbon":
+      return carbon(config, context);
+  }
 }
 
-async function shares(config: TimelineConfig, context: FigureContext): Promise<Drawing[]> {
+type DrawRow = (
+  config: TimelineConfig,
+  row: ResultRow,
+  timeline: RunTimeline,
+  where: string,
+  context: FigureContext,
+) => Promise<string | undefined>;
+
+async function ofEachRouter(
+  config: TimelineConfig,
+  context: FigureContext,
+  draw: DrawRow,
+): Promise<Drawing[]> {
   const drawings: Drawing[] = [];
   for (const router of new Set(context.result.rows.map((row) => row.router))) {
     const drawn = await context.forEachPoint(async (rows, where) => {
       const row = rows.find((other) => other.router === router);
-      return row?.timeline == null ? undefined : sharesOf(config, row, row.timeline, where, context);
+      return row?.timeline == null ? undefined : draw(config, row, row.timeline, where, context);
     });
     drawings.push(...drawn.map(({ suffix, svg }) => ({ suffix: `${router} ${suffix}`, svg })));
   }
@@ -49,6 +72,52 @@ async function sharesOf(
       y: totals.map((total, bucket) => (total === 0 ? Number.NaN : (100 * counts[group][bucket]) / total)),
     })),
     marks: false,
+  });
+}
+
+async function powerOf(
+  config: TimelineConfig,
+  row: ResultRow,
+  { groups, power }: RunTimeline,
+  where: string,
+  context: FigureContext,
+): Promise<string | undefined> {
+  if (power === undefined) return undefined;
+  const { linesFigure } = await import("./figures/lines.ts");
+  const { widthSeconds, endSeconds } = power;
+  const isServer = config.of === "power-server";
+  const own = isServer ? power.serverWatts : power.gpuWatts;
+  const known = own.flatMap((watts, group) => (watts === null ? [] : [{ id: groups[group], watts }]));
+  if (known.length === 0) return undefined;
+  const all = {
+    id: "all",
+    watts: known[0].watts.map((_, i) => known.reduce((sum, { watts }) => sum + watts[i], 0)),
+  };
+  const time = timeAxis(endSeconds);
+  const least = Math.max(...all.watts) >= 10_000 ? 1e-3 : 1;
+  const boundary = isServer
+    ? "GPUs working and idle and their hosts"
+    : "GPUs while they work, without idle power and hosts";
+  const unknown = groups.filter((_, group) => own[group] === null);
+  return linesFigure({
+    title: `${config.title}: ${row.router}`,
+    subtitle: context.subtitle(where, `the first run, means over ${widthText(widthSeconds)}`),
+    notes: context.notes(
+      [row],
+      `Power of ${boundary}.${unknown.length === 0 ? "" : ` Not known of ${unknown.join(", ")}.`}`,
+    ),
+    x: time.spec,
+    y: { label: "power", unit: least === 1 ? "W" : "kW" },
+    // A total of some groups would be read as that of all.
+    series: [...(known.length > 1 && unknown.length === 0 ? [all] : []), ...known].map(({ id, watts }) => ({
+      id,
+      curve: "step-after" as const,
+      // The last bucket holds to its end.
+      x: [...watts.map((_, i) => i * widthSeconds * time.factor), endSeconds * time.factor],
+      y: [...watts, watts[watts.length - 1]].map((value) => value * least),
+    })),
+    marks: false,
+    fromZero: true,
   });
 }
 

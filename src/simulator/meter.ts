@@ -136,12 +136,17 @@ export class WatchedMeter extends Meter {
 
   override busy(from: number, to: number, watts: number): void {
     super.busy(from, to, watts);
-    this.#watcher.power(from, to, watts);
+    this.#watcher.power(from, to, watts, true);
   }
 
   override idle(from: number, to: number, watts: number): void {
     super.idle(from, to, watts);
-    this.#watcher.power(from, to, watts);
+    this.#watcher.power(from, to, watts, false);
+  }
+
+  override host(from: number, to: number, watts: number): void {
+    super.host(from, to, watts);
+    this.#watcher.host(from, to, watts);
   }
 }
 

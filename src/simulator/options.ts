@@ -40,7 +40,10 @@ export interface RunOptions {
   readonly startHour: number;
   /** Who answers what rightly; null where that is not modelled. */
   readonly answers: Answers | null;
-  /** Makes what watches a replica, by endpoint and replica: for explanations alone. Default: nobody does. */
+  /**
+   * Makes what watches a replica, by endpoint and replica: for explanations, and for power over time. Default: nobody
+   * does.
+   */
   readonly watch?: (endpoint: number, replica: number) => ReplicaWatcher;
 }
 
@@ -55,8 +58,10 @@ export interface ReplicaWatcher {
   prefilled(request: number, atSeconds: number): void;
   /** The engine takes its place away for want of KV blocks: it waits again. */
   displaced(request: number, atSeconds: number): void;
-  /** Power of the GPUs over a stretch of time; stretches follow each other. */
-  power(fromSeconds: number, toSeconds: number, watts: number): void;
+  /** Power of the GPUs over a stretch of time, working or idle; stretches follow each other. */
+  power(fromSeconds: number, toSeconds: number, watts: number, isWorking: boolean): void;
+  /** Power of the host beside them over a time in which the replica was up; told as that ends. */
+  host(fromSeconds: number, toSeconds: number, watts: number): void;
 }
 
 /** Simulated correctness of answers: depends on the request and the model alone, never on the router. */

@@ -123,6 +123,37 @@ describe("timelines", () => {
     );
   });
 
+  test("power of each group and of all, at the boundary that is asked for", async () => {
+    const draw = (of: "power-gpu" | "power-server", rows = result.rows) =>
+      resultFigures({ ...result, rows }, [{ kind: "timeline", title: "Power", of }]);
+    const [{ name, svg }, ...others] = await draw("power-server");
+    expect([name, ...others.map((other) => other.name)]).toEqual([
+      "power-cedar",
+      "power-round-robin",
+      "power-least-loaded",
+    ]);
+    const texts = textsOf(svg);
+    expect(texts).toEqual(expect.arrayContaining(["power (W)", "all", "here/big", "there/small"]));
+    expect(texts).toContain("Power of GPUs working and idle and their hosts.");
+    const [{ svg: gpu }] = await draw("power-gpu");
+    expect(textsOf(gpu)).toContain("Power of GPUs while they work, without idle power and hosts.");
+    // Results of before it was kept have none.
+    const older = result.rows.map((row) => {
+      const { power: _, ...timeline } = row.timeline as NonNullable<ResultRow["timeline"]>;
+      return { ...row, timeline };
+    });
+    expect(await draw("power-server", older)).toEqual([]);
+    const partly = result.rows.map((row) => {
+      const timeline = row.timeline as NonNullable<ResultRow["timeline"]>;
+      const power = timeline.power as NonNullable<typeof timeline.power>;
+      const serverWatts = [power.serverWatts[0], null];
+      return { ...row, timeline: { ...timeline, power: { ...power, serverWatts } } };
+    });
+    const [{ svg: known }] = await draw("power-server", partly);
+    expect(textsOf(known)).not.toContain("all");
+    expect(textsOf(known).join(" ")).toContain("Not known of there/small.");
+  });
+
   test("are left out where no run kept one", async () => {
     const rows = result.rows.map((row) => ({ ...row, timeline: null }));
     const drawn = await resultFigures({ ...result, rows });

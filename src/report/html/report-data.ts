@@ -102,7 +102,7 @@ export interface ReportCurves {
   readonly e2e: readonly NumberColumn[];
 }
 
-/** Placements by group over time of a row's first run, and the carbon intensity that it saw. */
+/** Placements and power by group over time of a row's first run, and the carbon intensity that it saw. */
 export interface ReportTimeline {
   readonly row: number;
   readonly widthSeconds: number;
@@ -114,4 +114,16 @@ export interface ReportTimeline {
     readonly times: readonly number[];
     readonly values: readonly number[];
   }[];
+  /** Null of results of before it was kept. */
+  readonly power: ReportPower | null;
+}
+
+/** Mean watts by group, then bucket; the last bucket ends at `endSeconds`. A group is null where it is not known. */
+export interface ReportPower {
+  readonly widthSeconds: number;
+  readonly endSeconds: number;
+  /** GPUs while they work. */
+  readonly gpu: readonly (readonly number[] | null)[];
+  /** GPUs working and idle, and their hosts. */
+  readonly server: readonly (readonly number[] | null)[];
 }

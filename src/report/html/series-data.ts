@@ -1,6 +1,7 @@
 /** Curves and time series of rows, thinned to what a screen can show. */
 import type { ResultRow } from "../../experiment/result.ts";
-import type { ReportCurves, ReportTimeline } from "./report-data.ts";
+import type { PowerSeries } from "../../metrics/power-timeline.ts";
+import type { ReportCurves, ReportPower, ReportTimeline } from "./report-data.ts";
 
 const DIGITS = 4;
 /** Buckets of a time series at most. */
@@ -47,7 +48,15 @@ export function timelineOf({ timeline, metrics }: ResultRow, row: number): Repor
         values: kept.map((i) => Number(values[i].toPrecision(DIGITS))),
       };
     }),
+    power: timeline.power === undefined ? null : powerOf(timeline.power),
   };
+}
+
+/** As it is: a run keeps no more buckets than a screen shows. */
+function powerOf({ widthSeconds, endSeconds, gpuWatts, serverWatts }: PowerSeries): ReportPower {
+  const short = (watts: readonly number[] | null) =>
+    watts?.map((value) => Number(value.toPrecision(DIGITS))) ?? null;
+  return { widthSeconds, endSeconds, gpu: gpuWatts.map(short), server: serverWatts.map(short) };
 }
 
 /** Evenly chosen members, the first among them. */

@@ -57,6 +57,19 @@ describe("a report", () => {
     const placed = timelines[0].counts.flat().reduce((sum, count) => sum + count, 0);
     expect(placed).toBe(result.rows[0].timeline?.counts.flat().reduce((sum, count) => sum + count, 0));
     expect(curves.row).toEqual([0, 1, 2]);
+    const { power } = timelines[0];
+    expect(power?.gpu.map((watts) => watts?.length)).toEqual(power?.server.map((watts) => watts?.length));
+    expect(power?.endSeconds).toBe(result.rows[0].timeline?.power?.endSeconds);
+  });
+
+  test("of before power was kept over time has none", async () => {
+    const place = join(folder, "before");
+    mkdirSync(place, { recursive: true });
+    const [first] = result.rows;
+    const { power: _, ...timeline } = first.timeline as NonNullable<typeof first.timeline>;
+    const edited = { ...result, rows: [{ ...first, timeline }] };
+    writeFileSync(join(place, "result.json"), JSON.stringify(edited));
+    expect(dataOf(await reportOf(place)).timelines.map(({ power }) => power)).toEqual([null]);
   });
 
   test("refers to nothing outside but the files beside the results", async () => {

@@ -1,4 +1,4 @@
-/** What happens over a run: load, weights of the groups, carbon intensity. */
+/** What happens over a run: load, weights of the groups, power, carbon intensity. */
 import { areaX, areaY, frame } from "./axes.js";
 import { choice } from "./controls.js";
 import { placeText } from "./data.js";
@@ -22,6 +22,7 @@ export function timelineSection(data) {
     holder.replaceChildren(
       chart("Load", loadOf(timeline)),
       chart("Weights: shares of the placements", weightsOf(timeline)),
+      ...powerCharts(timeline),
       ...(timeline.carbon.length === 0 ? [] : [chart("Carbon intensity", carbonOf(timeline))]),
     );
   };
@@ -42,7 +43,7 @@ export function timelineSection(data) {
     element(
       "p",
       { class: "quiet" },
-      "Of the first run of each row. Results keep placements by group and the carbon intensity over time; power is kept as energy over the whole run only.",
+      "Of the first run of each row. Power is the energy of an interval over its length: its sum over time is the energy of the run.",
     ),
   );
 }
@@ -114,6 +115,40 @@ function weightsOf(timeline) {
     ),
   }));
   return { y: "share (%)", end: endOf(timeline), series };
+}
+
+function powerCharts({ groups, power }) {
+  if (power === null) {
+    return [element("p", { class: "quiet" }, "Power: this result was made before it was kept over time.")];
+  }
+  const titles = {
+    server: "Power of servers: GPUs working and idle, and their hosts",
+    gpu: "Power of GPUs while they work",
+  };
+  return Object.entries(titles).flatMap(([boundary, title]) => {
+    const known = power[boundary].flatMap((watts, place) =>
+      watts === null || watts.length === 0 ? [] : [{ name: groups[place], colour: hueOf(place), watts }],
+    );
+    if (known.length === 0) return [];
+    // A sum over some groups would be read as that of all.
+    const isAll = known.length > 1 && known.length === groups.length;
+    const sums = known[0].watts.map((_, i) => known.reduce((sum, { watts }) => sum + watts[i], 0));
+    const most = Math.max(...(isAll ? [sums] : known.map(({ watts }) => watts)).flat());
+    const [unit, factor] = most >= 1e4 ? ["kW", 1e-3] : ["W", 1];
+    const all = { name: "all", colour: hueOf(groups.length), watts: sums };
+    const series = [...known, ...(isAll ? [all] : [])].map(({ name, colour, watts }) => ({
+      name,
+      colour,
+      points: watts.map((value, i) => [i * power.widthSeconds, value * factor]),
+    }));
+    const missing = groups.filter((_, place) => power[boundary][place] === null);
+    return [
+      chart(title, { y: `power (${unit})`, end: power.endSeconds, series }),
+      ...(missing.length === 0
+        ? []
+        : [element("p", { class: "quiet" }, `Not known of ${missing.join(", ")}: a profile without power.`)]),
+    ];
+  });
 }
 
 function carbonOf(timeline) {

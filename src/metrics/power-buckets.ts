@@ -13,6 +13,11 @@ export class PowerBuckets {
     this.#count = count;
   }
 
+  /** Of a bucket now. */
+  get widthSeconds(): number {
+    return this.#widthSeconds;
+  }
+
   /** Adds `watts` over a stretch of time; what lies before the first bucket is left out. */
   add(line: number, fromSeconds: number, toSeconds: number, watts: number): void {
     const to = toSeconds - this.#fromSeconds;
