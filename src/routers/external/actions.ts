@@ -75,7 +75,8 @@ function isScores(value: unknown, count: number): value is readonly (number | nu
   );
 }
 
-function shown(value: unknown): string {
+/** A value of the process's in a message. */
+export function shown(value: unknown): string {
   const text = JSON.stringify(value) ?? String(value);
   return text.length > 60 ? `${text.slice(0, 60)}…` : text;
 }

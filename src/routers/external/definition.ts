@@ -20,7 +20,6 @@ export const external: RouterDefinition<ExternalParameters> = {
 
 /** The files that the command names, and those that are named beside it. */
 function files({ command, files: named }: ExternalParameters, folder: string): readonly string[] {
-  const isFile = (path: string) => statSync(path, { throwIfNoEntry: false })?.isFile() === true;
   const beside = named.map((name) => resolve(folder, name));
   const missing = beside.findIndex((path) => !isFile(path));
   if (missing !== -1) {
@@ -31,4 +30,13 @@ function files({ command, files: named }: ExternalParameters, folder: string): r
   }
   const words = command.map((word) => resolve(folder, word)).filter(isFile);
   return [...new Set([...words, ...beside])];
+}
+
+/** Words of a command may be anything, e.g. a program of many lines: what cannot be a path is no file. */
+function isFile(path: string): boolean {
+  try {
+    return statSync(path, { throwIfNoEntry: false })?.isFile() === true;
+  } catch {
+    return false;
+  }
 }

@@ -1,15 +1,17 @@
 import { suggestion, UserError } from "../../errors.ts";
 import { QuantileStore } from "../../numeric/quantile-store.ts";
 import type { FleetChange, ReturnReason, RoundTrips, Router, RouterHost, World } from "../contract.ts";
-import { readAction } from "./actions.ts";
+import { readAction, shown } from "./actions.ts";
 import { FrameError, FrameReader, frameOf } from "./frames.ts";
 import type { ExternalParameters } from "./parameters.ts";
 import { PipedProcess, PipeError } from "./piped-process.ts";
-import { requestFacts, worldFacts } from "./world-facts.ts";
+import { ROLES, requestFacts, worldFacts } from "./world-facts.ts";
 
 /** Version of the protocol, in the start frame. */
 export const PROTOCOL = 1;
 const DISPATCH_TIMER = 0;
+/** Characters of the command in messages: a word of it may be a whole program. */
+const LONGEST_NAME = 120;
 const ANSWER_KEYS = ["frame", "actions"];
 
 /**
@@ -177,7 +179,7 @@ export class ExternalRouter implements Router {
     if (typeof action === "string") throw this.#refuse(`actions[${index}] ${action}`);
     if (action.kind === "place") {
       const { endpoint, decodeAt, priority, reason, scores } = action;
-      const problem = this.#inadmissible(request, decodeAt === -1 ? endpoint : decodeAt);
+      const problem = this.#inadmissible(request, endpoint, decodeAt === -1 ? endpoint : decodeAt);
       if (problem !== undefined) throw this.#refuse(`actions[${index}] ${problem}`);
       if (!host.place(request, endpoint, decodeAt, priority)) return false;
       if (host.explaining && reason !== "") host.explain(request, reason, scores);
@@ -194,10 +196,22 @@ export class ExternalRouter implements Router {
     return false;
   }
 
-  #inadmissible(request: number, endpoint: number): string | undefined {
+  /** What no host takes, in words; it would end the run without naming the process. */
+  #inadmissible(request: number, endpoint: number, decodeAt: number): string | undefined {
     const { requests, endpoints } = this.#world;
-    if (requests.needsLarge[request] === 0 || endpoints.large[endpoint] === 1) return undefined;
-    return `places a request that needs the large model on ${endpoints.names[endpoint]}, which has a small one: expected an endpoint whose large is 1`;
+    const { names, model } = endpoints;
+    const [first, last] = [endpoint, decodeAt].map((e) => ROLES[endpoints.role[e]]);
+    if (endpoint === decodeAt && first !== "mixed") {
+      return `places a whole request on ${names[endpoint]}, which has the role ${first}: expected the role mixed, or a decodeAt`;
+    }
+    if (
+      endpoint !== decodeAt &&
+      (first !== "prefill" || last !== "decode" || model[endpoint] !== model[decodeAt])
+    ) {
+      return `splits a request over ${names[endpoint]} (${first}) and ${names[decodeAt]} (${last}): expected the roles prefill and decode, and the same model`;
+    }
+    if (requests.needsLarge[request] === 0 || endpoints.large[decodeAt] === 1) return undefined;
+    return `places a request that needs the large model on ${names[decodeAt]}, which has a small one: expected an endpoint whose large is 1`;
   }
 
   /** Sends a frame and waits for the answer to it. */
@@ -217,16 +231,14 @@ export class ExternalRouter implements Router {
     }
     if (frame["type"] === "decide") this.#roundTrips.add(1000 * (performance.now() - began));
     if (typeof answer !== "object" || answer === null || Array.isArray(answer)) {
-      throw this.#refuse(`the answer is ${JSON.stringify(answer)}, expected a map`);
+      throw this.#refuse(`the answer is ${shown(answer)}, expected a map`);
     }
     const given = answer as Record<string, unknown>;
     const stray = Object.keys(given).find((key) => !ANSWER_KEYS.includes(key));
     if (stray !== undefined)
       throw this.#refuse(`the answer has a key "${stray}"${suggestion(stray, ANSWER_KEYS)}`);
     if (given["frame"] !== this.#frames) {
-      throw this.#refuse(
-        `the answer is to frame ${JSON.stringify(given["frame"])}, expected frame ${this.#frames}`,
-      );
+      throw this.#refuse(`the answer is to frame ${shown(given["frame"])}, expected frame ${this.#frames}`);
     }
     return given;
   }
@@ -254,6 +266,7 @@ export class ExternalRouter implements Router {
   }
 
   get #name(): string {
-    return `external router (${this.#parameters.command.join(" ")})`;
+    const words = this.#parameters.command.join(" ").replaceAll(/\s+/g, " ");
+    return `external router (${words.length > LONGEST_NAME ? `${words.slice(0, LONGEST_NAME)}…` : words})`;
   }
 }

@@ -3,6 +3,7 @@ import {
   closeSync,
   constants,
   fstatSync,
+  ftruncateSync,
   mkdtempSync,
   openSync,
   readSync,
@@ -22,6 +23,8 @@ const LONGEST_SLEEP = 2;
 const GRACE_MILLISECONDS = 2000;
 /** Bytes at the end of its standard error that messages look at. */
 const STDERR_TAIL = 4096;
+/** Bytes of its standard error that are kept before all but the tail is let go. */
+const MOST_STDERR = 2 ** 20;
 
 /** How Python, Node and others begin the line that says what went wrong. */
 const NAMES_ERROR = /^[\w.]*(Error|Exception)\b/;
@@ -62,24 +65,30 @@ export class PipedProcess {
       throw refusal(`the folder ${folder} that it should run in does not exist`);
     }
     const pipes = openPipes();
+    this.#toProcess = pipes.toProcess;
+    this.#fromProcess = pipes.fromProcess;
+    this.#stderr = pipes.stderr;
+    let child: ChildProcess | undefined;
+    let why = "";
     try {
-      this.#child = spawn(program, words, {
+      child = spawn(program, words, {
         cwd: folder,
         stdio: [pipes.childIn, pipes.childOut, pipes.stderr],
         detached: true,
       });
+      child.on("error", () => undefined);
+    } catch (error) {
+      // Only the commonest errors come as events: those of words that are too long or have null bytes are thrown.
+      why = ` (${(error as Error).message.split("\n")[0]})`;
     } finally {
       closeSync(pipes.childIn);
       closeSync(pipes.childOut);
     }
-    this.#toProcess = pipes.toProcess;
-    this.#fromProcess = pipes.fromProcess;
-    this.#stderr = pipes.stderr;
-    this.#child.on("error", () => undefined);
-    if (this.#child.pid === undefined) {
+    if (child?.pid === undefined) {
       this.#closePipes();
-      throw refusal(`there is no program "${program}", or it may not be run`);
+      throw refusal(`there is no program "${program}", or it may not be run${why}`);
     }
+    this.#child = child;
     this.#exited = new Promise((resolve) => this.#child.once("exit", () => resolve()));
   }
 
@@ -90,6 +99,7 @@ export class PipedProcess {
    * @throws PipeError
    */
   write(bytes: Uint8Array, until: number): void {
+    this.#trimStderr();
     let sleep = 0;
     for (let at = 0; at < bytes.length; ) {
       try {
@@ -126,10 +136,7 @@ export class PipedProcess {
 
   /** The last error that its standard error names, else its last lines, in one line; empty for none. */
   lastWords(): string {
-    const { size } = fstatSync(this.#stderr);
-    const tail = Buffer.alloc(Math.min(STDERR_TAIL, size));
-    readSync(this.#stderr, tail, 0, tail.length, size - tail.length);
-    const lines = tail.toString("utf8").split("\n");
+    const lines = this.#stderrTail(fstatSync(this.#stderr).size).toString("utf8").split("\n");
     const told = lines.map((line) => line.trim()).filter((line) => line !== "");
     return told.findLast((line) => NAMES_ERROR.test(line)) ?? told.slice(-3).join(" | ");
   }
@@ -143,13 +150,29 @@ export class PipedProcess {
     }
   }
 
-  /** Ends its input and waits until it has ended; kills it where that takes too long. */
+  /** Ends its input and waits until it has ended; kills it where that takes too long, and what it leaves behind. */
   async end(): Promise<void> {
     if (!this.#open) return;
     this.#closePipes();
     const timer = setTimeout(() => this.kill(), GRACE_MILLISECONDS);
     await this.#exited;
     clearTimeout(timer);
+    this.kill();
+  }
+
+  #stderrTail(size: number): Buffer {
+    const tail = Buffer.alloc(Math.min(STDERR_TAIL, size));
+    const count = readSync(this.#stderr, tail, 0, tail.length, size - tail.length);
+    return tail.subarray(0, count);
+  }
+
+  /** What a process tells may be more than the disk has room for; it writes at the end, wherever that is. */
+  #trimStderr(): void {
+    const { size } = fstatSync(this.#stderr);
+    if (size <= MOST_STDERR) return;
+    const tail = this.#stderrTail(size);
+    ftruncateSync(this.#stderr, 0);
+    writeSync(this.#stderr, tail);
   }
 
   #closePipes(): void {
@@ -178,6 +201,7 @@ export class PipedProcess {
 
   /** Sleeps a little longer than the last time. */
   #sleep(last: number): number {
+    this.#trimStderr();
     const milliseconds = last === 0 ? 0.05 : Math.min(LONGEST_SLEEP, 1.5 * last);
     Atomics.wait(this.#sleeper, 0, 0, milliseconds);
     return milliseconds;

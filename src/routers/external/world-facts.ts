@@ -1,7 +1,8 @@
 /** What the process of an external router is told, as plain data: names and units are those of the contract. */
 import type { World } from "../contract.ts";
 
-const ROLES = ["mixed", "prefill", "decode"];
+/** By number in the endpoints' view. */
+export const ROLES = ["mixed", "prefill", "decode"];
 
 /** What does not change during a run. */
 export function worldFacts({

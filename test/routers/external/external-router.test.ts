@@ -5,6 +5,8 @@ import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
 import type { Router } from "../../../src/routers/contract.ts";
 import { readAction } from "../../../src/routers/external/actions.ts";
+import { external } from "../../../src/routers/external/definition.ts";
+import { externalParameters } from "../../../src/routers/external/parameters.ts";
 import { createRouter, findRouter } from "../../../src/routers/registry.ts";
 import { simulate } from "../../../src/simulator/simulate.ts";
 import { type RunParts, runParts } from "../../oracle/build.ts";
@@ -153,7 +155,7 @@ describe("a process that goes wrong ends the run with one line that names router
     expect(code).toBe(answer);
     // It may come with the first, or be taken for the answer to the next.
     expect(message).toMatch(
-      /frame 4 at T s: the answer (is a frame that answers none|to frame 3, expected frame 4)$/,
+      /frame 4 at T s: the answer is (a frame that answers none|to frame 3, expected frame 4)$/,
     );
   });
 
@@ -191,11 +193,66 @@ describe("a process that goes wrong ends the run with one line that names router
   });
 
   test("is no program, or runs in no folder", async () => {
+    await expect(run({ command: ["no-such", `one\n${"long ".repeat(100)}`] })).rejects.toMatchObject({
+      message: expect.stringMatching(
+        /^external router \(no-such one long [long ]{80,110}…\): there is no program/,
+      ),
+    });
     await expect(run({ command: ["no-such-program-here"] })).rejects.toMatchObject({
       code: "CANOPY_EXTERNAL_START",
       message:
         'external router (no-such-program-here): there is no program "no-such-program-here", or it may not be run',
     });
+  });
+
+  test("words that are no path are no file, and no program where the system refuses them", async () => {
+    const files = (...command: string[]) => external.files?.(externalParameters.parse({ command }), FOLDER);
+    const script = "x".repeat(5000);
+    expect(files("node", "-e", script, "process.mjs/x", "a\0b", "process.mjs")).toEqual([
+      fileURLToPath(new URL("process.mjs", import.meta.url)),
+    ]);
+    await expect(run({ command: [process.execPath, "a\0b"] })).rejects.toMatchObject({
+      code: "CANOPY_EXTERNAL_START",
+      message: expect.stringMatching(/may not be run \(.*null bytes.*\)$/),
+    });
+  });
+
+  test("a role that the endpoint does not have", async () => {
+    const endpoints = suiteEndpoints.map((own, e) => ({
+      ...own,
+      role: e === 0 ? ("prefill" as const) : ("mixed" as const),
+    }));
+    const place = (action: unknown) =>
+      run(
+        { options: { mode: "action", action, at: 1 } },
+        { endpoints, rows: [{ arrival: 0.5, prompt: 10, output: 10 }] },
+      );
+    await expect(place(0)).rejects.toMatchObject({
+      code: answer,
+      message: expect.stringMatching(
+        /frame 1 at 0.5 s: actions\[0\] places a whole request on e0, which has the role prefill/,
+      ),
+    });
+    await expect(place({ endpoint: 0, decodeAt: 1 })).rejects.toMatchObject({
+      code: answer,
+      message: expect.stringContaining(
+        "splits a request over e0 (prefill) and e1 (mixed): expected the roles",
+      ),
+    });
+  });
+
+  test("tells more than anybody reads: the end of it is kept", async () => {
+    const { totals } = await run({ options: { mode: "floods" } }, { rows: suiteRows(1).slice(0, 6) });
+    expect(totals.finished).toBe(6);
+  });
+
+  test("leaves by itself: what it has started goes too", async () => {
+    const seconds = `${80_000 + process.pid}`;
+    const command = ["sh", "-c", `sleep ${seconds} & exec "$0" process.mjs`, process.execPath];
+    expect((await run({ command })).totals.finished).toBe(200);
+    const lives = () =>
+      execFileSync("ps", ["-eo", "args="], { encoding: "utf8" }).includes(`sleep ${seconds}\n`);
+    await expect.poll(lives, { timeout: 10_000 }).toBe(false);
   });
 
   test("a request that needs the large model on a small one", async () => {
