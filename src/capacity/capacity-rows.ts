@@ -47,6 +47,8 @@ function levelOf(level: number, index: number, searches: readonly CapacitySearch
     attained: attained.length,
     n: ended.length,
     notMonotone: findings.filter(({ monotone }) => !monotone).length,
+    lowestFactor:
+      ended.length === 0 ? null : ended.reduce((most, { probes }) => Math.max(most, probes[0].factor), 0),
     atLowestProbed:
       ended.length === 0
         ? null

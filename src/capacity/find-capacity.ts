@@ -185,24 +185,30 @@ async function searchRun(
     start: run.start === null ? null : isoTime(run.start),
     ownRate: rate,
   };
+  const cannot = (factor: number, reason: string): number => {
+    unplayable.push({ rate: rate * factor, reason });
+    return Number.NaN;
+  };
   const attain = async (factor: number): Promise<number> => {
     try {
       const done = await prober.run({ base: run, factor });
-      probed.set(factor, done);
       if (factor === 1) atOwnRate.set(run.key, done.result);
       const violated = done.result.metrics[metric];
       if (violated === null || violated === undefined) {
+        const why = done.result.reasons[metric] ?? "not there";
+        // A run of a fixed time may have no requests left at a lower rate.
+        if (factor !== 1) return cannot(factor, `${metric}: ${why}`);
         throw new UserError(
           "CANOPY_CAPACITY_OBJECTIVE",
-          `${metric} of ${run.router.label}, seed ${run.seed}: ${done.result.reasons[metric] ?? "not there"}, expected tiers with objectives and requests of them`,
+          `${metric} of ${run.router.label}, seed ${run.seed}: ${why}, expected tiers with objectives and requests of them`,
         );
       }
+      probed.set(factor, done);
       return 1 - violated;
     } catch (error) {
       // What cannot be asked for at the experiment's own rate ends the command.
-      if (!(error instanceof UserError) || error.code === "CANOPY_CAPACITY_OBJECTIVE") throw error;
-      unplayable.push({ rate: rate * factor, reason: `${error.code}: ${error.message}` });
-      return Number.NaN;
+      if (!(error instanceof UserError) || factor === 1) throw error;
+      return cannot(factor, `${error.code}: ${error.message}`);
     }
   };
   const probesOf = (): CapacityProbe[] =>

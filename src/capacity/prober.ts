@@ -92,8 +92,11 @@ export function openProber(loaded: LoadedExperiment, plan: ExperimentPlan, optio
       { ...plan.inputs, points: {}, workloads: {}, trained: options.trained },
       { threads: options.workers, signal: options.signal },
     );
+  let closed = false;
   /** Workers start at the first run that was not done before. */
   const opened = () => {
+    // A search that was still planning when another one failed would start workers that nobody ends.
+    if (closed) throw new Error("the prober is closed");
     pool ??= open();
     return pool;
   };
@@ -144,7 +147,10 @@ export function openProber(loaded: LoadedExperiment, plan: ExperimentPlan, optio
       done.set(spec.key, asked);
       return asked;
     },
-    close: async () => (await pool)?.close(),
+    close: async () => {
+      closed = true;
+      await (await pool)?.close();
+    },
   };
 }
 

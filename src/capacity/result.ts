@@ -64,6 +64,8 @@ export interface CapacityLevel {
   /** Runs that attain, and searches that ended. */
   readonly attained: number;
   readonly n: number;
+  /** The lowest multiple of the experiment's own rate that every search tried; null where none ended. */
+  readonly lowestFactor: number | null;
   /** Mean attainment at the lowest rate that each search tried. */
   readonly atLowestProbed: number | null;
   /** Runs in which attainment was seen not to fall with the rate. */

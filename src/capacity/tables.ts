@@ -26,7 +26,7 @@ export function capacityTable(result: CapacityResult): Table {
       cells: {
         ...(points ? { point: pointText(row.point) } : {}),
         router: row.router,
-        ...Object.fromEntries(row.levels.map((level) => [keyOf(level.level), levelCell(level, result)])),
+        ...Object.fromEntries(row.levels.map((level) => [keyOf(level.level), levelCell(level)])),
         provenance: row.provenance,
       },
     })),
@@ -190,10 +190,16 @@ function keyOf(level: number): string {
   return `capacity_at_${percent(level).replace(" %", "").replace(".", "_")}_per_s`;
 }
 
-function levelCell(
-  { state, rate, ci95, attained, n, notMonotone, atLowestProbed }: CapacityLevel,
-  result: CapacityResult,
-): CellValue {
+function levelCell({
+  state,
+  rate,
+  ci95,
+  attained,
+  n,
+  notMonotone,
+  lowestFactor,
+  atLowestProbed,
+}: CapacityLevel): CellValue {
   const mark = notMonotone > 0 ? { mark: "*" } : {};
   const interval = ci95 === null ? {} : { ci: ci95 };
   if (rate !== null && state === "at least") return { value: `≥ ${rateText(rate)}`, ...interval, ...mark };
@@ -202,7 +208,7 @@ function levelCell(
     state === "failed"
       ? "no search ended"
       : state === "not attained"
-        ? `not attained even at ${formatShort(result.least)} of the experiment's own rate, where ${percent(Number((atLowestProbed ?? 0).toFixed(3)))} attain`
+        ? `not attained even at ${formatShort(lowestFactor ?? 1)} of the experiment's own rate, where ${percent(Number((atLowestProbed ?? 0).toFixed(3)))} attain`
         : `attained in ${attained} of ${n} runs`;
   return { value: null, reason };
 }

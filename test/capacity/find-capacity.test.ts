@@ -3,8 +3,11 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { type CapacityQuestion, findCapacity, planCapacity } from "../../src/capacity/find-capacity.ts";
 import { rateOverride } from "../../src/capacity/scale-rate.ts";
+import { capacityTable } from "../../src/capacity/tables.ts";
 import { planExperiment } from "../../src/experiment/plan-experiment.ts";
 import type { RunResult } from "../../src/experiment/run-spec.ts";
+import { formatShort } from "../../src/report/format-number.ts";
+import { renderMarkdown } from "../../src/report/render-markdown.ts";
 import { RunStore } from "../../src/sweep/store.ts";
 import { temporaryFolder } from "../temporary-folder.ts";
 
@@ -88,6 +91,36 @@ describe("capacity of a queue that can be worked out", () => {
       expect(low).toBeGreaterThanOrEqual(Math.min(...own) - 1e-9);
       expect(high).toBeLessThanOrEqual(Math.max(...own) + 1e-9);
     }
+  });
+});
+
+describe("rates at which nothing can be said", () => {
+  const fixed = (name: string, seconds: number) =>
+    file(
+      name,
+      QUEUE.replace("requests: 201", `durationS: ${seconds}`)
+        .replace("sloS: 0.5", "sloS: 0.05")
+        .replace("process: constant", "process: poisson"),
+    );
+
+  test("a run of a fixed time without requests ends the search downwards, and the table says where", async () => {
+    const capacity = await planCapacity(fixed("dry.yaml", 1.01), [], QUESTION);
+    const result = await findCapacity(capacity, { workers: 0, store: null });
+    const [search] = result.searches;
+    const [{ factor, rate, requests }] = search.probes;
+    expect(requests).toBeGreaterThan(0);
+    expect(search.unplayable).toEqual([{ rate: rate / 2, reason: "slo_violation: no request" }]);
+    expect(factor).toBeGreaterThan(QUESTION.least);
+    expect(result.rows[0].levels[0]).toMatchObject({ state: "not attained", lowestFactor: factor });
+    const text = renderMarkdown(capacityTable(result));
+    expect(text).toContain(`not attained even at ${formatShort(factor)} of the experiment's own rate`);
+  });
+
+  test("an experiment without requests ends the command", async () => {
+    const capacity = await planCapacity(fixed("none.yaml", 1e-6), [], QUESTION);
+    await expect(findCapacity(capacity, { workers: 0, store: null })).rejects.toMatchObject({
+      code: "CANOPY_CAPACITY_OBJECTIVE",
+    });
   });
 });
 
