@@ -2,8 +2,10 @@
 import type { FigureConfig } from "../experiment/output-schema.ts";
 import type { ExperimentResult, ResultRow } from "../experiment/result.ts";
 import { samePoint } from "../experiment/result-rows.ts";
+import { metricInfo } from "../metrics/metric-catalogue.ts";
 import { arrivalFigures, epochFigures } from "./epoch-figures.ts";
 import { type Drawing, FigureContext, nameOf, scaled } from "./figure-context.ts";
+import type { Better, ScatterPoint } from "./figures/scatter.ts";
 import { metricLabel, pointText } from "./result-names.ts";
 import { seriesFigures } from "./series-figures.ts";
 import { sweepFigures } from "./sweep-figures.ts";
@@ -91,6 +93,7 @@ async function scatter(
         ...(x.ci === null ? {} : { xCi: x.ci }),
         ...(y.ci === null ? {} : { yCi: y.ci }),
         ...(x.paper === undefined || y.paper === undefined ? {} : { paper: { x: x.paper, y: y.paper } }),
+        ...rolesOf(row, context),
       },
     ];
   });
@@ -106,8 +109,25 @@ async function scatter(
     x: axis(config.x),
     y: axis(config.y),
     points,
+    better: { x: betterOf(config.x), y: betterOf(config.y) },
     ...(base === undefined ? {} : { reference: { x: 1, y: 1 } }),
   });
+}
+
+function betterOf(metric: string): Better {
+  return metricInfo(metric)?.better ?? "neither";
+}
+
+/** What decides whether a row is named among many. */
+function rolesOf(
+  { router, about }: ResultRow,
+  { result }: FigureContext,
+): Pick<ScatterPoint, "isReference" | "isClairvoyant" | "group"> {
+  return {
+    isReference: router === result.baseline || about.group === "reference",
+    isClairvoyant: about.clairvoyant,
+    group: about.group,
+  };
 }
 
 function absolutePlace(row: ResultRow, metric: string, context: FigureContext): Place | undefined {

@@ -78,9 +78,16 @@ export class Canvas {
   }
 
   /** A mark of a series, filled or (for published values) hollow. */
-  mark(x: number, y: number, symbol: SymbolShape, colour: string, hollow = false): void {
+  mark(
+    x: number,
+    y: number,
+    symbol: SymbolShape,
+    colour: string,
+    hollow = false,
+    radius: number = SIZES.mark,
+  ): void {
     this.#add("path", {
-      d: symbolPath(symbol, SIZES.mark),
+      d: symbolPath(symbol, radius),
       transform: `translate(${x},${y})`,
       fill: hollow ? INKS.paper : colour,
       stroke: hollow ? colour : INKS.paper,

@@ -40,6 +40,8 @@ const DISTANCES = [3, 9, 17, 27, 40, 56, 76, 100];
 const SWEEPS = 30;
 /** As bad as a way of some 30 pixels. */
 const AMBIGUOUS = 60;
+/** A leader through another label: as bad as a way of some 80 pixels. */
+const CROSSED = 150;
 
 interface Candidate extends PlacedLabel {
   readonly fixedCost: number;
@@ -51,17 +53,19 @@ interface Candidate extends PlacedLabel {
  * kept. Deterministic.
  *
  * @param obstacles thin things that a label should rather not cover: error bars, links
+ * @param clearLines whether leaders should rather not cross labels either
  */
 export function placeLabels(
   requests: readonly LabelRequest[],
   obstacles: readonly Box[],
   frame: Box,
+  clearLines = false,
 ): PlacedLabel[] {
   const marks = requests.map(({ x, y, radius }) => around(x, y, radius, radius));
   const candidates = requests.map((_, i) => candidatesOf(i, requests, marks, obstacles, frame));
   let best: Arrangement | undefined;
   for (const order of startingOrders(requests)) {
-    const arrangement = settle(candidates, order);
+    const arrangement = settle(candidates, order, clearLines ? requests : undefined);
     if (best === undefined || arrangement.cost < best.cost) best = arrangement;
   }
   return (best?.chosen ?? []).map(({ box, leader }) => ({ box, leader }));
@@ -72,14 +76,24 @@ interface Arrangement {
   readonly cost: number;
 }
 
-/** Each label in `order` takes its cheapest place given the others', until none moves. */
-function settle(candidates: readonly (readonly Candidate[])[], order: readonly number[]): Arrangement {
+/**
+ * Each label in `order` takes its cheapest place given the others', until none moves.
+ *
+ * @param ends where leaders begin; undefined: they may cross anything
+ */
+function settle(
+  candidates: readonly (readonly Candidate[])[],
+  order: readonly number[],
+  ends: readonly LabelRequest[] | undefined,
+): Arrangement {
   const chosen = new Array<Candidate | undefined>(candidates.length).fill(undefined);
   const costAt = (i: number, candidate: Candidate, limit: number): number => {
     let cost = candidate.fixedCost;
     for (let j = 0; j < chosen.length && cost < limit; j++) {
       const other = chosen[j];
-      if (j !== i && other !== undefined) cost += 20 * overlap(candidate.box, other.box, 2);
+      if (j === i || other === undefined) continue;
+      cost += 20 * overlap(candidate.box, other.box, 2);
+      if (ends !== undefined) cost += crossings(ends[i], candidate, ends[j], other);
     }
     return cost;
   };
@@ -103,6 +117,53 @@ function settle(candidates: readonly (readonly Candidate[])[], order: readonly n
   const settled = chosen as Candidate[];
   const cost = settled.reduce((sum, candidate, i) => sum + costAt(i, candidate, Number.POSITIVE_INFINITY), 0);
   return { chosen: settled, cost };
+}
+
+/** What it costs that the leader of one label runs through the other. */
+function crossings(
+  from: LabelRequest,
+  own: PlacedLabel,
+  otherFrom: LabelRequest,
+  other: PlacedLabel,
+): number {
+  const ownEnd = leaderEnd(own.box, from);
+  const otherEnd = leaderEnd(other.box, otherFrom);
+  let cost = 0;
+  if (own.leader && runsThrough(from, ownEnd, other.box)) cost += CROSSED;
+  if (other.leader && runsThrough(otherFrom, otherEnd, own.box)) cost += CROSSED;
+  return cost;
+}
+
+/** Where the leader of a mark meets its label. */
+export function leaderEnd(box: Box, { x, y }: Pick<LabelRequest, "x" | "y">): { x: number; y: number } {
+  return {
+    x: Math.max(box.left, Math.min(x, box.right)),
+    y: Math.max(box.top + 2, Math.min(y, box.bottom - 2)),
+  };
+}
+
+interface Place {
+  readonly x: number;
+  readonly y: number;
+}
+
+/** Whether a segment has a part inside a box (Liang and Barsky 1984). */
+export function runsThrough(from: Place, to: Place, box: Box): boolean {
+  let enters = 0;
+  let leaves = 1;
+  const sides = [
+    [from.x - to.x, from.x - box.left],
+    [to.x - from.x, box.right - from.x],
+    [from.y - to.y, from.y - box.top],
+    [to.y - from.y, box.bottom - from.y],
+  ];
+  for (const [slope, distance] of sides) {
+    if (slope === 0) {
+      if (distance < 0) return false;
+    } else if (slope < 0) enters = Math.max(enters, distance / slope);
+    else leaves = Math.min(leaves, distance / slope);
+  }
+  return enters < leaves;
 }
 
 /** Orders to begin with, since where labels end depends on which chose first: as given, outer first, by x, by y. */

@@ -1,6 +1,7 @@
+import { denseScatterFigure } from "./dense-scatter.ts";
 import { textWidth } from "./font.ts";
 import { type AxisSpec, axisLabel, drawFigure, type FrameSpec, type KeyEntry } from "./frame.ts";
-import { type Box, placeLabels } from "./place-labels.ts";
+import { type Box, leaderEnd, placeLabels } from "./place-labels.ts";
 import { assignStyles, INKS, SIZES } from "./style.ts";
 import { resolveAxis } from "./ticks.ts";
 
@@ -17,7 +18,15 @@ export interface ScatterPoint {
   readonly yCi?: readonly [number, number];
   /** The published point, drawn hollow and linked to the run's. */
   readonly paper?: { readonly x: number; readonly y: number };
+  /** What others are read against: named among however many points. */
+  readonly isReference?: boolean;
+  /** Sees what no other does: on no front. */
+  readonly isClairvoyant?: boolean;
+  /** Group of its family: the best of each but of ablations and references are named among however many points. */
+  readonly group?: string;
 }
+
+export type Better = "lower" | "higher" | "neither";
 
 export interface ScatterSpec extends FrameSpec {
   readonly x: AxisSpec;
@@ -25,16 +34,22 @@ export interface ScatterSpec extends FrameSpec {
   readonly points: readonly ScatterPoint[];
   /** Lines through a value that the others are compared with, e.g. 1 on axes relative to a baseline. */
   readonly reference?: { readonly x?: number; readonly y?: number };
+  /** Where the better values lie; default: nowhere. Among many points it decides which are named. */
+  readonly better?: { readonly x: Better; readonly y: Better };
 }
+
+/** Points that are all named; of more of them some are (`dense-scatter.ts`). */
+const MOST_NAMED = 24;
 
 /**
  * Scatter of routers under two metrics (CEDAR figure 3: cost against carbon), each point labelled; labels
- * stand clear of marks, bars and each other.
+ * stand clear of marks, bars and each other. Where there are too many for that, as {@link denseScatterFigure} has it.
  *
  * @returns the text of an SVG file
  */
 export async function scatterFigure(spec: ScatterSpec): Promise<string> {
   const { points, reference = {} } = spec;
+  if (points.length > MOST_NAMED) return denseScatterFigure(spec);
   const styles = assignStyles(points);
   const along = (axis: "x" | "y"): number[] => {
     const bars = points.flatMap((p) => [...((axis === "x" ? p.xCi : p.yCi) ?? []), p[axis]]);
@@ -150,9 +165,8 @@ export async function scatterFigure(spec: ScatterSpec): Promise<string> {
         const middle = (box.top + box.bottom) / 2;
         if (leader) {
           const from = requests[i];
-          const toX = Math.max(box.left, Math.min(from.x, box.right));
-          const toY = Math.max(box.top + 2, Math.min(from.y, box.bottom - 2));
-          canvas.line(from.x, from.y, toX, toY, styles[i].colour, 0.8);
+          const to = leaderEnd(box, from);
+          canvas.line(from.x, from.y, to.x, to.y, styles[i].colour, 0.8);
         }
         canvas.text(box.left, middle, points[i].label ?? points[i].id, { halo: true });
       });

@@ -130,6 +130,15 @@ export function assignStyles(series: readonly StyleKey[]): SeriesStyle[] {
   });
 }
 
+/** A style for each family as a whole; those that have no hue of their own take the further ones in turn. */
+export function familyStyles(families: readonly string[]): SeriesStyle[] {
+  let others = 0;
+  return families.map((family, i) => ({
+    colour: HUES[family] ?? FURTHER_HUES[others++ % FURTHER_HUES.length],
+    symbol: SYMBOLS[i % SYMBOLS.length],
+  }));
+}
+
 /** So many styles that are told apart by hue as far as there are hues. */
 export function distinctStyles(count: number): SeriesStyle[] {
   return Array.from({ length: count }, (_, i) => ({
@@ -159,7 +168,8 @@ export function symbolPath(symbol: SymbolShape, radius: number): string {
   return `M${symbol.map(([x, y]) => `${at(x)},${at(y)}`).join("L")}Z`;
 }
 
-function shade(hue: string, amount: number): string {
+/** Mixture with black (amount below 0) or white (above 0). */
+export function shade(hue: string, amount: number): string {
   const target = amount < 0 ? 0 : 255;
   const mixed = [1, 3, 5].map((at) => {
     const channel = Number.parseInt(hue.slice(at, at + 2), 16);

@@ -5,7 +5,7 @@
  * attains more at the same load gets more work out of the same fleet, which is up all the time: with idle replicas
  * counted its carbon and cost per request are the lower.
  */
-import { loadOf, meanOf, type Setting } from "./settings.ts";
+import { loadSweepOf, meanOf, type Setting } from "./settings.ts";
 
 export interface EqualAttainment {
   readonly router: string;
@@ -26,12 +26,10 @@ export interface LoadPoint {
   readonly fleetUsd: number | undefined;
 }
 
-/** Every router of the sweeps over load among the settings; empty without one. */
+/** Every router of the sweep of loads among the settings; empty without one. */
 export function equalAttainments(settings: readonly Setting[], attainment: number): EqualAttainment[] {
   const curves = new Map<string, LoadPoint[]>();
-  for (const setting of settings) {
-    const load = loadOf(setting);
-    if (load === undefined) continue;
+  for (const { load, setting } of loadSweepOf(settings)?.loads ?? []) {
     for (const row of setting.rows) {
       const violation = meanOf(row, "slo_violation");
       if (violation === undefined) continue;

@@ -18,8 +18,23 @@ export interface Setting {
   readonly rows: readonly ResultRow[];
 }
 
-/** Paths of an experiment along which only the load changes. */
-const LOADS = ["workload.arrival.ratePerS", "workload.rateFactor", "workload.copies"];
+/** Paths of an experiment along which only the load changes, and what a load is along each. */
+const LOADS: Readonly<Record<string, LoadAxis>> = {
+  "workload.arrival.ratePerS": { label: "rate", unit: "1/s" },
+  "workload.rateFactor": { label: "multiple of the trace's rate" },
+  "workload.copies": { label: "copies of the trace" },
+};
+
+export interface LoadAxis {
+  readonly label: string;
+  readonly unit?: string;
+}
+
+/** A sweep of loads: the settings of one result, by rising load. */
+export interface LoadSweep {
+  readonly axis: LoadAxis;
+  readonly loads: readonly { readonly load: number; readonly setting: Setting }[];
+}
 
 /** Every point of the results, in their order. Planners of epochs have no requests to compare and are left out. */
 export function settingsOf(results: readonly FoundResult[]): Setting[] {
@@ -39,10 +54,24 @@ function nameOf({ experiment, provenance }: ExperimentResult, point: PointProven
   return provenance.points.length === 1 ? experiment : `${experiment}: ${pointText(point.point)}`;
 }
 
-/** The load of a setting, where its points are loads of one experiment and of nothing else. */
-export function loadOf({ point }: Setting): number | undefined {
+/**
+ * The first result that sweeps the load and nothing else. Loads of another one are of other requests, fleets or units:
+ * they are no points of the same curve.
+ */
+export function loadSweepOf(settings: readonly Setting[]): LoadSweep | undefined {
+  const first = settings.find((setting) => loadOf(setting) !== undefined);
+  if (first === undefined) return undefined;
+  const loads = settings.flatMap((setting) => {
+    const load = setting.found === first.found ? loadOf(setting) : undefined;
+    return load === undefined ? [] : [{ load, setting }];
+  });
+  const [label] = Object.keys(first.point.point);
+  return { axis: LOADS[label], loads: loads.sort((a, b) => a.load - b.load) };
+}
+
+function loadOf({ point }: Setting): number | undefined {
   const [[label, value] = [], ...more] = Object.entries(point.point);
-  const isLoad = label !== undefined && more.length === 0 && LOADS.includes(label);
+  const isLoad = label !== undefined && more.length === 0 && Object.hasOwn(LOADS, label);
   return isLoad && typeof value === "number" ? value : undefined;
 }
 

@@ -7,7 +7,7 @@ import { foundationNotes } from "../foundation-notes.ts";
 import { metricLabel } from "../result-names.ts";
 import type { Cell, Column, Row, Table } from "../table.ts";
 import type { Leaderboard, LeaderboardRow } from "./leaderboard.ts";
-import { loadOf, meanOf } from "./settings.ts";
+import { loadSweepOf, meanOf } from "./settings.ts";
 import { CONTESTS, type Contest, type Verdict } from "./stability.ts";
 
 /** Columns of metrics: header, and what the mean is multiplied by for its unit. */
@@ -142,14 +142,20 @@ function boundNote(reason: string | null, withinSeconds: number): string {
     : `No lower bound is shown: ${reason}.`;
 }
 
-function equalTable({ rows, options }: Leaderboard): Table {
+function equalTable({ rows, options, settings }: Leaderboard): Table {
   const percent = formatShort(100 * options.attainment);
+  const { label = "rate", unit } = loadSweepOf(settings)?.axis ?? {};
   return {
     title: `At equal attainment: ${percent} %`,
     caption: `The highest rate at which a router attains ${percent} %, and its carbon (idle replicas included) and the fleet's rent per request there, all by linear interpolation between the rates of a sweep.`,
     columns: [
       { key: "router", header: "router", rowHeader: true },
-      { key: "rate_per_s", header: "rate", unit: "1/s", align: "decimal" },
+      {
+        key: unit === undefined ? "load" : "rate_per_s",
+        header: label,
+        ...(unit === undefined ? {} : { unit }),
+        align: "decimal",
+      },
       { key: "carbon_mg", header: "carbon at equal attainment", unit: "mg", align: "decimal" },
       { key: "raw_carbon_mg", header: "raw, first setting", unit: "mg", align: "decimal" },
       { key: "rent_musd", header: "rent at equal attainment", unit: "mUSD", align: "decimal" },
@@ -170,7 +176,7 @@ function equalTable({ rows, options }: Leaderboard): Table {
         return {
           cells: {
             router: row.router,
-            rate_per_s:
+            [unit === undefined ? "load" : "rate_per_s"]:
               equal?.load === null || equal?.load === undefined
                 ? cell(null, 1)
                 : { value: equal.load, ...(equal.isLeast ? { mark: "≥" } : {}) },
@@ -340,18 +346,14 @@ export async function leaderboardFigures(board: Leaderboard): Promise<{ name: st
       }),
     });
   }
-  const loads = settings.flatMap((setting) => {
-    const load = loadOf(setting);
-    return load === undefined ? [] : [{ load, rows: setting.rows }];
-  });
-  loads.sort((a, b) => a.load - b.load);
-  if (loads.length > 1) {
-    const series = loads[0].rows.map(({ router, about }) => ({
+  const { axis, loads } = loadSweepOf(settings) ?? { loads: [] };
+  if (axis !== undefined && loads.length > 1) {
+    const series = loads[0].setting.rows.map(({ router, about }) => ({
       id: router,
       family: about.family,
       x: loads.map(({ load }) => load),
       y: loads.map((at) => {
-        const row = at.rows.find((other) => other.router === router);
+        const row = at.setting.rows.find((other) => other.router === router);
         const late = row === undefined ? undefined : meanOf(row, "slo_violation");
         return late === undefined ? Number.NaN : 100 * (1 - late);
       }),
@@ -360,7 +362,7 @@ export async function leaderboardFigures(board: Leaderboard): Promise<{ name: st
       name: "attainment-over-load",
       svg: await linesFigure({
         title: "Attainment over the load",
-        x: { label: "rate", unit: "1/s" },
+        x: { ...axis },
         y: { label: "requests within their objective", unit: "%" },
         series,
       }),

@@ -4,11 +4,11 @@ import { describe, expect, test } from "vitest";
 import type { ResultRow } from "../../../src/experiment/result.ts";
 import type { FoundResult } from "../../../src/report/html/find-results.ts";
 import { readDecisionTimes } from "../../../src/report/leaderboard/decision-times.ts";
-import { atAttainment } from "../../../src/report/leaderboard/equal-attainment.ts";
+import { atAttainment, equalAttainments } from "../../../src/report/leaderboard/equal-attainment.ts";
 import { familyFronts } from "../../../src/report/leaderboard/fronts.ts";
 import { leaderboard } from "../../../src/report/leaderboard/leaderboard.ts";
 import { leadersOf, scoresOf } from "../../../src/report/leaderboard/score.ts";
-import { loadOf, settingsOf } from "../../../src/report/leaderboard/settings.ts";
+import { loadSweepOf, settingsOf } from "../../../src/report/leaderboard/settings.ts";
 import { rankStability } from "../../../src/report/leaderboard/stability.ts";
 import { leaderboardTables } from "../../../src/report/leaderboard/tables.ts";
 import { writeLeaderboard } from "../../../src/report/leaderboard/write-leaderboard.ts";
@@ -154,8 +154,24 @@ describe("settings and stability", () => {
   const settings = settingsOf([base, other]);
 
   test("every point is a setting, and a sweep of load is known as one", () => {
-    expect(settings.map(loadOf)).toEqual([undefined, 2, 4]);
+    expect(loadSweepOf(settings)?.loads.map(({ load }) => load)).toEqual([2, 4]);
+    expect(loadSweepOf(settings.slice(0, 1))).toBeUndefined();
     expect(settings.map(({ rows }) => rows.length)).toEqual([4, 3, 0]);
+  });
+
+  test("loads of another result are on another curve, and a factor is no rate", () => {
+    const sweep = (name: string, axis: string, late: readonly number[]) =>
+      found(
+        name,
+        late.map((value, i) => ({ ...row("a", [value, 1, 1]), point: { [axis]: i + 1 } }) as ResultRow),
+        late.map((_, i) => ({ [axis]: i + 1 })),
+      );
+    const one = sweep("one", "workload.rateFactor", [0, 0.2, 0.4]);
+    const other = sweep("other", "workload.arrival.ratePerS", [0.4, 0.4, 0.4, 0]);
+    const both = settingsOf([one, other]);
+    expect(equalAttainments(both, 0.9)).toMatchObject([{ router: "a", load: 1.5, isLeast: false }]);
+    expect(loadSweepOf(both)?.axis).toEqual({ label: "multiple of the trace's rate" });
+    expect(loadSweepOf(settingsOf([other, one]))?.axis).toEqual({ label: "rate", unit: "1/s" });
   });
 
   test("winners and orders among the routers in common", () => {
