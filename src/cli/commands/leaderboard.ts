@@ -37,7 +37,7 @@ export function addLeaderboardCommand(program: Command): void {
     .addHelpText(
       "after",
       examples([
-        "canopy leaderboard results/cross/cross-base results/cross --overhead results/overhead --out board",
+        "canopy leaderboard results/cross/cross-base results/cross/cross-load --overhead results/overhead --out board",
         "canopy leaderboard results/mine --no-bound --format markdown",
       ]),
     );
