@@ -118,6 +118,7 @@ export class CedarRouter extends PlacingRouter {
     this.#intervals = 0;
     this.#fallbackIntervals = 0;
     this.#pilot = this.#variant.pilot?.({
+      scaling: this.#scaling,
       world,
       host,
       score: this.#score,
@@ -132,7 +133,7 @@ export class CedarRouter extends PlacingRouter {
   completion(request: number): void {
     this.#estimate.completed();
     this.#violations.record(this.world.requests.tier[request], this.world.completed.sloMet);
-    this.#pilot?.completed(this.world.requests.tier[request]);
+    this.#pilot?.completed(request, this.world.requests.tier[request]);
   }
 
   signal(_region: number): void {
@@ -152,7 +153,7 @@ export class CedarRouter extends PlacingRouter {
     this.#estimate.refresh();
     this.#ask(request);
     const pilot = this.#pilot;
-    pilot?.asks(needsLarge[request]);
+    pilot?.asks(request, needsLarge[request]);
     const by = this.#placesNow();
     if (pilot !== undefined && by !== HEURISTIC && by !== FALLBACK) {
       return pilot.pick(request, this.candidatesOf(request));
@@ -208,12 +209,15 @@ export class CedarRouter extends PlacingRouter {
     this.#estimate.refreshAll();
     const pilot = this.#pilot;
     pilot?.close(this.#violations.active);
-    if (pilot !== undefined && this.#placesNow() === LEARNED) pilot.steer();
+    const by = this.#placesNow();
+    if (pilot !== undefined && by === LEARNED) pilot.steer();
     else this.#controller.update(this.#estimate.meanOutput[0], this.#violations.active);
     for (let tier = 0; tier < this.world.tiers.length; tier++) {
       this.host.setWeights(tier, this.#controller.targets[tier]);
     }
-    this.#scaling?.update();
+    if (pilot !== undefined && by === LEARNED) this.#scaling?.follow(pilot.levels);
+    // The fleet that round robin is measured on is the one at the start.
+    else if (by !== ROUND_ROBIN) this.#scaling?.update();
   }
 
   protected override reason(request: number, endpoint: number): string {

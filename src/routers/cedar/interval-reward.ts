@@ -1,5 +1,6 @@
 import type { World } from "../contract.ts";
 import { GRAMS_OUTPUT, GRAMS_PROMPT, ROW, USD_OUTPUT, USD_PROMPT } from "./coefficients.ts";
+import type { ReplicaScaling } from "./scaling.ts";
 import { type EndpointScore, OUTPUTS, TOKENS } from "./score.ts";
 
 export interface RewardOptions {
@@ -8,10 +9,11 @@ export interface RewardOptions {
   readonly rewardCarbon: number;
   readonly rewardOscillation: number;
   readonly violationWeights: readonly number[];
+  readonly rewardReplicas: number;
   readonly referenceSmoothing: number;
 }
 
-/** What an interval came to; the object is the same for every interval. */
+/** What an interval, or a request, came to; the object is the same for every one. */
 export interface RewardTerms {
   /** Weighted violation fractions. */
   violations: number;
@@ -19,6 +21,8 @@ export interface RewardTerms {
   cost: number;
   carbon: number;
   oscillation: number;
+  /** Price of the replicas ordered over that of the replicas at the start; 0 where nothing scales. */
+  replicas: number;
   reward: number;
 }
 
@@ -28,13 +32,14 @@ const GRAMS = 1;
 const USD_FACTOR = 2;
 const GRAMS_FACTOR = 3;
 
-/** R = -alpha V - beta Cost - gamma CO2 - eta Osc (CEDAR eq. 2). */
+/** R = -alpha V - beta Cost - gamma CO2 - eta Osc (CEDAR eq. 2), less the weighted price of the replicas. */
 export function rewardOf(terms: Omit<RewardTerms, "reward">, options: RewardOptions): number {
   return (
     -options.rewardViolations * terms.violations -
     options.rewardCost * terms.cost -
     options.rewardCarbon * terms.carbon -
-    options.rewardOscillation * terms.oscillation
+    options.rewardOscillation * terms.oscillation -
+    options.rewardReplicas * terms.replicas
   );
 }
 
@@ -48,9 +53,17 @@ export function rewardOf(terms: Omit<RewardTerms, "reward">, options: RewardOpti
  *   the first intervals of training, over that estimate. An actual run of round robin beside the router is nothing
  *   that a gateway could have.
  * - Oscillation: 1/|F| sum |w - w'| of the realised shares of this interval and the last one with a placement.
+ * - Replicas, where they scale: their price over that of the fleet at the start. What is attributed to requests has no
+ *   idle replica in it, so that by eq. 2 alone the most replicas would always be best.
+ *
+ * The reward of a single request is that of an interval in which it alone ended: its own violation by its tier's weight,
+ * its own cost and carbon over the same means of round robin; oscillation and replicas, which no request has of its own,
+ * are those of the last interval that was closed.
  */
 export class IntervalReward {
-  readonly terms: RewardTerms = { violations: 0, cost: 1, carbon: 1, oscillation: 0, reward: 0 };
+  readonly terms: RewardTerms = makeTerms();
+  /** Of the request of the last {@link request}. */
+  readonly requestTerms: RewardTerms = makeTerms();
   /** USD and grams per request that round robin would pay by the estimate, and both factors. */
   readonly reference = Float64Array.of(Number.NaN, Number.NaN, 1, 1);
   /** Placements of the interval by group, and by [tier * groups + group]. */
@@ -62,6 +75,7 @@ export class IntervalReward {
   readonly #world: World;
   readonly #score: EndpointScore;
   readonly #options: RewardOptions;
+  readonly #scaling: ReplicaScaling | undefined;
   readonly #weights: Float64Array;
   readonly #knowsCarbon: boolean;
   readonly #groups: number;
@@ -75,8 +89,10 @@ export class IntervalReward {
   /** Since training began: USD and grams of those that ended, their number; the same by the estimate, placed. */
   readonly #totals = new Float64Array(6);
 
-  constructor(world: World, score: EndpointScore, options: RewardOptions) {
+  /** @param scaling where replicas scale: their price is part of the reward */
+  constructor(world: World, score: EndpointScore, options: RewardOptions, scaling?: ReplicaScaling) {
     this.#world = world;
+    this.#scaling = scaling;
     this.#score = score;
     this.#options = options;
     const tiers = world.tiers.length;
@@ -93,6 +109,7 @@ export class IntervalReward {
     this.violated = new Int32Array(tiers);
     this.#shares = new Float64Array(this.#groups);
     this.#lastShares = new Float64Array(this.#groups);
+    this.terms.replicas = scaling?.relativePrice ?? 0;
   }
 
   /** The request that {@link EndpointScore.query} asks about went to an endpoint. Allocates nothing. */
@@ -129,6 +146,20 @@ export class IntervalReward {
     if (this.#knowsCarbon) this.#sums[1] += carbonGrams;
   }
 
+  /** Fills {@link requestTerms} with what the request of {@link World.completed} came to. */
+  request(tier: number): void {
+    const { reference, requestTerms, terms } = this;
+    const { sloMet, costUsd, carbonGrams } = this.#world.completed;
+    const usd = reference[USD] * reference[USD_FACTOR];
+    const grams = reference[GRAMS] * reference[GRAMS_FACTOR];
+    requestTerms.violations = sloMet ? 0 : this.#weights[tier];
+    requestTerms.cost = usd > 0 ? costUsd / usd : 1;
+    requestTerms.carbon = grams > 0 && this.#knowsCarbon ? carbonGrams / grams : 1;
+    requestTerms.oscillation = terms.oscillation;
+    requestTerms.replicas = terms.replicas;
+    requestTerms.reward = rewardOf(requestTerms, this.#options);
+  }
+
   /** Ends the interval: fills {@link terms}. The counts stay until {@link open}. */
   close(): void {
     const { terms, reference } = this;
@@ -148,6 +179,7 @@ export class IntervalReward {
     terms.cost = ended > 0 && usd > 0 ? sums[0] / ended / usd : 1;
     terms.carbon = ended > 0 && grams > 0 && this.#knowsCarbon ? sums[1] / ended / grams : 1;
     terms.oscillation = this.#oscillation();
+    terms.replicas = this.#scaling?.relativePrice ?? 0;
     terms.reward = rewardOf(terms, this.#options);
     const totals = this.#totals;
     totals[0] += sums[0];
@@ -189,6 +221,10 @@ export class IntervalReward {
     this.#hasShares = true;
     return 0;
   }
+}
+
+function makeTerms(): RewardTerms {
+  return { violations: 0, cost: 1, carbon: 1, oscillation: 0, replicas: 0, reward: 0 };
 }
 
 function follow(values: Float64Array, at: number, newest: number, share: number): void {

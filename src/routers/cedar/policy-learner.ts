@@ -3,7 +3,7 @@ import { DivergenceGuard } from "../../learning/checkpoint/divergence-guard.ts";
 import type { Learner } from "../../learning/checkpoint/learner.ts";
 import { LossWindow } from "../../learning/checkpoint/loss-window.ts";
 import { chooseDense } from "../../learning/dense/choose-dense.ts";
-import { makeBatch } from "../../learning/replay/batch.ts";
+import { makeBatch, type Transition } from "../../learning/replay/batch.ts";
 import { ReplayBuffer } from "../../learning/replay/replay-buffer.ts";
 import { Sac } from "../../learning/sac/sac.ts";
 import { Stream } from "../../numeric/random.ts";
@@ -25,10 +25,10 @@ export interface LearnerRecords {
   readonly duals: Float64Array;
 }
 
-const NO_GOALS = new Float32Array(0);
+const NOTHING = new Float32Array(0);
 
 /**
- * Soft actor-critic over control intervals, with its replay, as CEDAR trains and uses it. The artefact holds all of
+ * Soft actor-critic over control intervals or requests, with its replay, as CEDAR trains and uses it. The artefact holds all of
  * it, the newest transitions included, so that a run goes on where training ended. The same seed, settings and
  * transitions give the same bytes on one dense backend and instruction set.
  */
@@ -47,6 +47,14 @@ export class PolicyLearner {
   /** Newest transitions as [state, action, reward, next state], the oldest first; how many; updates' last loss. */
   readonly #kept: Float32Array;
   readonly #counts = new Int32Array(1);
+  /** The transition at hand. A run is cut by time alone: no state is terminal. */
+  readonly #pushed: { -readonly [K in keyof Transition]: Transition[K] } = {
+    state: NOTHING,
+    action: NOTHING,
+    reward: Number.NaN,
+    nextState: NOTHING,
+    done: false,
+  };
   /** Critics' loss at the last update, and its median at the end of training. */
   readonly #loss = Float64Array.of(0, 0);
 
@@ -63,7 +71,8 @@ export class PolicyLearner {
   ) {
     const dense = chooseDense(options.dense);
     this.backend = denseWords(dense);
-    this.size = world.tiers.length * world.groups.length;
+    const groups = world.groups.length;
+    this.size = world.tiers.length * groups + (options.scaling ? groups : 0);
     this.#options = options;
     this.#sac = new Sac(
       dense,
@@ -95,6 +104,8 @@ export class PolicyLearner {
         tiers: world.tiers.map(({ name }) => name).join(", "),
         groups: world.groups.join(", "),
         regions: world.signals.regions.join(", "),
+        // Named only where it is not the default, of which there were policies before there was a choice.
+        ...(options.transition === "interval" ? {} : { transitions: options.transition }),
         ...this.#sac.shape,
       },
       networks: this.#sac.networks,
@@ -126,12 +137,16 @@ export class PolicyLearner {
 
   /** Action of a state. */
   act(how: "explore" | "mean", state: Float32Array, action: Float32Array): void {
-    this.#sac.act(how, state, NO_GOALS, 1, action);
+    this.#sac.act(how, state, NOTHING, 1, action);
   }
 
   push(state: Float32Array, action: Float32Array, reward: number, nextState: Float32Array): void {
-    // A run is cut by time alone: no state is terminal.
-    this.#replay.push({ state, action, reward, nextState, done: false });
+    const pushed = this.#pushed;
+    pushed.state = state;
+    pushed.action = action;
+    pushed.reward = reward;
+    pushed.nextState = nextState;
+    this.#replay.push(pushed);
   }
 
   /**

@@ -15,13 +15,6 @@ import {
 import { type PilotMode, SacPilot } from "./sac-pilot.ts";
 
 const full = { queue: true, meanModel: false, uniformWithinRegion: false };
-const withoutScaling = {
-  scaling: false,
-  scaleUpWaitShare: 0.5,
-  scaleUpIntervals: 2,
-  scaleDownUtilisation: 0.3,
-  scaleDownIntervals: 6,
-};
 
 /** CEDAR with its learned policy, in control or waiting for it. */
 class LearnedCedarRouter extends CedarRouter {
@@ -35,7 +28,7 @@ class LearnedCedarRouter extends CedarRouter {
       if (mode !== "train") made.pilot.load(trainedPolicy(cockpit));
       return made.pilot;
     };
-    super({ ...withoutScaling, ...parameters }, { ...full, pilot });
+    super(parameters, { ...full, pilot });
     this.#made = made;
     this.#controlHours = parameters.controlSeconds / 3600;
   }

@@ -22,6 +22,23 @@ const learned = {
     .max(1)
     .default(0.05)
     .describe("Share of the newest interval in the running cost and carbon of round robin"),
+  rewardReplicas: weight
+    .default(0.3)
+    .describe(
+      "With scaling: weight of the price of the replicas ordered, relative to those at the start; what requests cost has no idle replica in it",
+    ),
+  transition: z
+    .enum(["interval", "request"])
+    .default("interval")
+    .describe(
+      "What is learned from: control intervals, or requests from dispatch to completion (Algorithm 1 as printed)",
+    ),
+  requestShare: z
+    .number()
+    .positive()
+    .max(1)
+    .default(0.05)
+    .describe("transition: request: share of the requests whose transitions are kept, drawn at random"),
   constraint: z
     .enum(["penalty", "lagrangian"])
     .default("penalty")
@@ -30,7 +47,9 @@ const learned = {
   observeWeights: z
     .boolean()
     .default(true)
-    .describe("Whether the state holds the weights in force: weightStep makes them part of it"),
+    .describe(
+      "Whether the state holds the weights in force, and with scaling the replicas ordered: bounded steps make them part of it",
+    ),
   waitWindowSeconds: z
     .number()
     .positive()
@@ -42,7 +61,7 @@ const learned = {
     .default(50)
     .describe("Requests of a tier in the router's queue at which its backlog counts as one half"),
   kappa: z.number().positive().default(3).describe("Weights are softmax(kappa a) of an action a in (-1, 1)"),
-  discount: z.number().min(0).max(1).default(0.99).describe("Discount per control interval"),
+  discount: z.number().min(0).max(1).default(0.99).describe("Discount per transition"),
   tau: z
     .number()
     .positive()
@@ -67,7 +86,9 @@ const learned = {
     .default([128, 128])
     .describe("Units of the hidden layers of policy and critics"),
   buffer: whole.default(100_000).describe("Transitions kept"),
-  minBuffer: whole.default(5000).describe("Transitions of the heuristic before the first update"),
+  minBuffer: whole
+    .default(5000)
+    .describe("Transitions, and in training control intervals of the heuristic, before the first update"),
   updateEvery: whole.default(1).describe("Training: control intervals between two updates"),
   onlineUpdateEvery: whole.default(1).describe("Run: control intervals between two updates"),
   referenceIntervals: intervals
@@ -125,18 +146,10 @@ const handOver = {
     ),
 };
 
-const withoutScaling = cedarParameters.omit({
-  scaling: true,
-  scaleUpWaitShare: true,
-  scaleUpIntervals: true,
-  scaleDownUtilisation: true,
-  scaleDownIntervals: true,
-});
-
 /** `cedar-sac`: SAC steers from the first request on. */
-export const cedarSacParameters = withoutScaling.extend(learned);
+export const cedarSacParameters = cedarParameters.extend(learned);
 /** `cedar`: the heuristic, until SAC has shown that it does better. */
-export const cedarHandOverParameters = withoutScaling.extend(learned).extend(handOver);
+export const cedarHandOverParameters = cedarParameters.extend(learned).extend(handOver);
 
 export type CedarSacParameters = z.output<typeof cedarSacParameters>;
 export type HandOverParameters = z.output<typeof cedarHandOverParameters>;

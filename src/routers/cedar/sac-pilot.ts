@@ -8,6 +8,7 @@ import { IntervalReward } from "./interval-reward.ts";
 import { Observation } from "./observation.ts";
 import { type Cockpit, FALLBACK, HEURISTIC, LEARNED, type Pilot, ROUND_ROBIN } from "./pilot.ts";
 import { PolicyLearner } from "./policy-learner.ts";
+import { type RequestFlight, RequestTransitions } from "./request-transitions.ts";
 import { HEURISTIC as HEURISTIC_LINE, RewardCurve, SAC as SAC_LINE } from "./reward-curve.ts";
 import type { HandOverParameters } from "./sac-parameters.ts";
 import { OUTPUTS, TOKENS } from "./score.ts";
@@ -25,7 +26,8 @@ const NAMES = {
 /**
  * CEDAR's learned policy (CEDAR section 3.7; specification section 5). An action is a weight for each tier and group;
  * requests follow the weights of their tier by smooth weighted round robin over the groups that may serve them, and
- * go to the endpoint of the group with the lowest estimate. A transition is one control interval.
+ * go to the endpoint of the group with the lowest estimate. With `scaling` it has a level of replicas for each group
+ * too. A transition is one control interval, or a request from its dispatch to its completion.
  */
 export class SacPilot implements Pilot {
   acting = HEURISTIC;
@@ -34,6 +36,7 @@ export class SacPilot implements Pilot {
   readonly curve = new RewardCurve();
   readonly reward: IntervalReward;
   readonly observation: Observation;
+  readonly levels: Float64Array;
   readonly #cockpit: Cockpit;
   readonly #p: HandOverParameters;
   readonly #mode: PilotMode;
@@ -49,6 +52,10 @@ export class SacPilot implements Pilot {
   readonly #action: Float32Array;
   readonly #plan: Float64Array;
   readonly #shares: Float64Array;
+  /** Where transitions are of requests and something learns from them. */
+  readonly #flights: RequestTransitions | undefined;
+  readonly #queued: (tier: number) => number;
+  #request = 0;
   #needsLarge = 0;
   #group = 0;
   #turn = 0;
@@ -69,16 +76,17 @@ export class SacPilot implements Pilot {
   #calibrated = false;
 
   constructor(cockpit: Cockpit, parameters: HandOverParameters, mode: PilotMode) {
-    const { world, score } = cockpit;
+    const { world, score, scaling } = cockpit;
     this.#cockpit = cockpit;
+    this.#queued = (tier) => cockpit.queued(tier);
     this.#p = parameters;
     this.#mode = mode;
     const tiers = world.tiers.length;
     const groups = world.groups.length;
     this.#random = new Stream(parameters.seed, "cedar blocks");
     this.#duals = new Float64Array(tiers);
-    this.reward = new IntervalReward(world, score, parameters);
-    this.observation = new Observation(world, score, parameters);
+    this.reward = new IntervalReward(world, score, parameters, scaling);
+    this.observation = new Observation(world, score, parameters, scaling);
     this.handOver = new HandOver(parameters);
     this.learner = new PolicyLearner(world, this.observation.size, parameters, parameters.lossWindow, {
       reference: this.reward.reference,
@@ -94,7 +102,15 @@ export class SacPilot implements Pilot {
     this.#best = new Int32Array(groups);
     this.#least = new Float64Array(groups);
     this.#state = new Float32Array(this.observation.size);
-    this.#action = new Float32Array(tiers * groups);
+    this.#action = new Float32Array(this.learner.size);
+    this.levels = new Float64Array(groups);
+    if (parameters.transition === "request" && (mode === "train" || parameters.online)) {
+      const sizes = { stateSize: this.observation.size, actionSize: this.learner.size };
+      this.#flights = new RequestTransitions(
+        { ...sizes, share: parameters.requestShare },
+        new Stream(parameters.seed, "cedar requests"),
+      );
+    }
     this.#plan = new Float64Array(tiers * groups);
     this.#shares = new Float64Array(groups);
     if (mode === "train" && parameters.referenceIntervals > 0) this.acting = ROUND_ROBIN;
@@ -163,22 +179,30 @@ export class SacPilot implements Pilot {
   placed(tier: number, endpoint: number, by: number): void {
     this.#placements[by]++;
     if (by === LEARNED && this.#group >= 0) this.#turns[this.#turn].take(this.#group, this.#open);
+    if (this.#flights !== undefined) this.#dispatched(this.#flights, by);
     this.reward.placed(tier, endpoint, this.#needsLarge);
     this.observation.placed(tier, endpoint);
   }
 
-  asks(needsLarge: number): void {
+  asks(request: number, needsLarge: number): void {
+    this.#request = request;
     this.#needsLarge = needsLarge;
     this.#cockpit.score.classes.sync();
   }
 
-  completed(tier: number): void {
+  completed(request: number, tier: number): void {
     this.reward.completed(tier);
     this.observation.completed(tier);
+    const flight = this.#flights?.find(request);
+    if (flight === undefined) return;
+    const { host, controller } = this.#cockpit;
+    this.observation.read(this.#queued, controller.targets, host, flight.nextState);
+    flight.reward[0] = this.#requestReward(tier);
+    this.#flights?.end(request, this.#take);
   }
 
   close(fallback: boolean): void {
-    const { controller, violations } = this.#cockpit;
+    const { controller, host, violations } = this.#cockpit;
     const { reward, observation, learner, handOver } = this;
     this.#intervals++;
     reward.close();
@@ -190,16 +214,20 @@ export class SacPilot implements Pilot {
       this.#rewarded++;
     }
     const by = this.acting;
-    observation.close(this.#cockpit.queued, controller.targets);
+    observation.close(this.#queued, controller.targets, host);
     const known = by === HEURISTIC || by === LEARNED;
     if (this.#recording && known && isBusy) {
       if (by === HEURISTIC) this.#actionDone();
-      learner.push(this.#state, this.#action, this.#learnersReward(), observation.state);
+      if (this.#p.transition === "request") this.#flights?.acted(this.#action, this.#take);
+      else learner.push(this.#state, this.#action, this.#learnersReward(), observation.state);
+      this.#moveDuals();
     }
     this.#settled++;
     if (isBusy) this.#count(by, terms.reward);
     const every = this.#mode === "train" ? this.#p.updateEvery : this.#p.onlineUpdateEvery;
-    if ((this.#mode === "train" || this.#p.online) && this.#intervals % every === 0) learner.update();
+    // Requests may fill the replay long before the heuristic's intervals are over.
+    const learns = this.#mode === "train" ? this.#phase() >= 0 : this.#p.online;
+    if (learns && this.#intervals % every === 0) learner.update();
     reward.open();
     if (this.#mode === "hand-over") handOver.judge(violations.broken, learner.health());
     const next = this.#next();
@@ -238,6 +266,9 @@ export class SacPilot implements Pilot {
 
   notes(): readonly string[] {
     const notes = [`CEDAR's learned policy on dense kernels: ${this.learner.backend}`];
+    if (this.#cockpit.scaling?.hasRoom === false) {
+      notes.push("scaling is on, but no endpoint of the fleet has bounds between which replicas may change");
+    }
     if (this.#mode !== "hand-over") return notes;
     const { takeovers, sac, heuristic, lead } = this.handOver;
     const records = (name: string, { mean, length }: RewardWindow) =>
@@ -259,7 +290,7 @@ export class SacPilot implements Pilot {
     this.#begun = true;
     if (this.acting !== LEARNED || this.#intervals > 0) return;
     const { world, controller } = this.#cockpit;
-    this.observation.close(this.#cockpit.queued, controller.targets);
+    this.observation.close(this.#queued, controller.targets, this.#cockpit.host);
     this.#state.set(this.observation.state);
     this.#choose();
     const groups = world.groups.length;
@@ -275,6 +306,9 @@ export class SacPilot implements Pilot {
     this.learner.act(explores ? "explore" : "mean", this.#state, this.#action);
     const { tiers, groups } = this.#cockpit.world;
     planOfActions(this.#action, tiers.length, groups.length, this.#plan, this.#p.kappa);
+    if (this.#cockpit.scaling === undefined) return;
+    const first = this.#plan.length;
+    for (let g = 0; g < groups.length; g++) this.levels[g] = (1 + this.#action[first + g]) / 2;
   }
 
   #takeWeights(): void {
@@ -284,10 +318,10 @@ export class SacPilot implements Pilot {
 
   /**
    * The action that stands for what the heuristic did: the realised shares of the interval by tier, those in force
-   * where nothing of a tier was placed, within what the policy can say.
+   * where nothing of a tier was placed, within what the policy can say; and the replicas ordered, as levels.
    */
   #actionDone(): void {
-    const { world, controller } = this.#cockpit;
+    const { world, controller, scaling } = this.#cockpit;
     const groups = world.groups.length;
     const { placedBy } = this.reward;
     for (let q = 0; q < world.tiers.length; q++) {
@@ -298,6 +332,10 @@ export class SacPilot implements Pilot {
       }
     }
     actionsOfPlan(this.#plan, world.tiers.length, groups, this.#action, this.#p.kappa);
+    if (scaling !== undefined) {
+      const first = this.#plan.length;
+      for (let g = 0; g < groups; g++) this.#action[first + g] = 2 * scaling.levelOf(g) - 1;
+    }
     for (let i = 0; i < this.#action.length; i++) {
       this.#action[i] = Math.max(-1, Math.min(1, this.#action[i]));
     }
@@ -305,18 +343,56 @@ export class SacPilot implements Pilot {
 
   /** The reward that is learned from: under the Lagrangian constraint less the duals times the tiers' excess. */
   #learnersReward(): number {
-    const { constraint, epsilon, dualLearningRate } = this.#p;
     const { terms, ended, violated } = this.reward;
-    if (constraint === "penalty" || epsilon === "off") return terms.reward;
     let reward = terms.reward;
     for (let q = 0; q < ended.length; q++) {
-      if (ended[q] === 0) continue;
-      const excess = violated[q] / ended[q] - epsilon;
-      reward -= this.#duals[q] * excess;
-      this.#duals[q] = Math.max(0, this.#duals[q] + dualLearningRate * excess);
+      if (ended[q] > 0) reward -= this.#dualPrice(q, violated[q] / ended[q]);
     }
     return reward;
   }
+
+  /** The same of the request that has ended. */
+  #requestReward(tier: number): number {
+    this.reward.request(tier);
+    const { sloMet } = this.#cockpit.world.completed;
+    return this.reward.requestTerms.reward - this.#dualPrice(tier, sloMet ? 0 : 1);
+  }
+
+  /** What a share of violations costs beside the reward; 0 without the Lagrangian constraint. */
+  #dualPrice(tier: number, share: number): number {
+    const { constraint, epsilon } = this.#p;
+    return constraint === "penalty" || epsilon === "off" ? 0 : this.#duals[tier] * (share - epsilon);
+  }
+
+  /** Moves the duals by the interval's violations. */
+  #moveDuals(): void {
+    const { constraint, epsilon, dualLearningRate } = this.#p;
+    if (constraint === "penalty" || epsilon === "off") return;
+    const { ended, violated } = this.reward;
+    for (let q = 0; q < ended.length; q++) {
+      if (ended[q] === 0) continue;
+      const excess = violated[q] / ended[q] - epsilon;
+      this.#duals[q] = Math.max(0, this.#duals[q] + dualLearningRate * excess);
+    }
+  }
+
+  /** The request at hand was placed: notes state and action where its transition is kept. */
+  #dispatched(flights: RequestTransitions, by: number): void {
+    flights.forget(this.#request);
+    if (!this.#recording || by !== this.acting) return;
+    const flight = flights.begin(this.#request);
+    if (flight === undefined) return;
+    const { host, controller } = this.#cockpit;
+    this.observation.read(this.#queued, controller.targets, host, flight.state);
+    // What the heuristic does in this interval is known at its end.
+    if (by !== LEARNED) return;
+    flight.action.set(this.#action);
+    flight.knowsAction = true;
+  }
+
+  readonly #take = ({ state, action, reward, nextState }: RequestFlight): void => {
+    this.learner.push(state, action, reward[0], nextState);
+  };
 
   /** Counts the interval's reward for its policy, once that has steered long enough. */
   #count(by: number, reward: number): void {

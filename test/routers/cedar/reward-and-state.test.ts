@@ -46,7 +46,7 @@ describe("reward", () => {
   test("of the specification's facts is -0.77", () => {
     const violations = 3 * 0.1 + 2 * 0.05 + 1 * 0.02;
     expect(
-      rewardOf({ violations, cost: 0.5, carbon: 0.6, oscillation: 0.2 }, HAND_OVER_DEFAULTS),
+      rewardOf({ violations, cost: 0.5, carbon: 0.6, oscillation: 0.2, replicas: 0 }, HAND_OVER_DEFAULTS),
     ).toBeCloseTo(-0.77, 12);
   });
 
@@ -75,6 +75,7 @@ describe("reward", () => {
       cost: expect.closeTo(2e-4 / roundRobin, 9),
       carbon: expect.closeTo(0.01 / grams, 9),
       oscillation: 0,
+      replicas: 0,
       reward: expect.closeTo(-1.5 - (0.3 * 2e-4) / roundRobin - (0.3 * 0.01) / grams, 9),
     });
 
@@ -85,6 +86,52 @@ describe("reward", () => {
     expect(reward.terms.oscillation).toBeCloseTo(2 / 3, 12);
     expect(reward.terms.reward).toBeCloseTo(-0.3 - 0.3 - 0.1 * (2 / 3), 12);
     expect(reward.reference[0]).toBeCloseTo(0.95 * roundRobin + 0.05 * 1.5e-4, 15);
+  });
+
+  test("of a request is that of an interval in which it alone ended", () => {
+    const { host, world, score } = smallWorld();
+    const reward = new IntervalReward(world, score, HAND_OVER_DEFAULTS);
+    const ends = (tier: number, fields: Ended) => {
+      Object.assign(host.world.completed, { endpoint: 0, ...fields });
+      reward.request(tier);
+      return reward.requestTerms;
+    };
+    // Nothing is known of round robin yet: cost and carbon count as 1.
+    expect(ends(MED, { sloMet: false, costUsd: 3e-4, carbonGrams: 0.01 })).toEqual({
+      violations: 2,
+      cost: 1,
+      carbon: 1,
+      oscillation: 0,
+      replicas: 0,
+      reward: expect.closeTo(-2 - 0.3 - 0.3, 12),
+    });
+    // Shares (1, 0, 0), then (0, 1, 0): 2/3. Round robin would pay 1.5e-4 for each, at 250 g/kWh.
+    reward.placed(HIGH, 0, 1);
+    reward.close();
+    reward.open();
+    reward.placed(HIGH, 1, 1);
+    reward.close();
+    reward.open();
+    const grams = ((500 * 0.1) / 3.6e6) * 250;
+    expect(ends(LOW, { sloMet: true, costUsd: 3e-4, carbonGrams: 0.5 * grams })).toEqual({
+      violations: 0,
+      cost: expect.closeTo(2, 12),
+      carbon: expect.closeTo(0.5, 12),
+      oscillation: expect.closeTo(2 / 3, 12),
+      replicas: 0,
+      reward: expect.closeTo(-0.6 - 0.15 - 0.1 * (2 / 3), 12),
+    });
+    // The same request in an interval of its own.
+    reward.placed(HIGH, 1, 1);
+    reward.completed(LOW);
+    reward.close();
+    const { oscillation, ...own } = reward.terms;
+    expect(oscillation).toBe(0);
+    expect(own).toMatchObject({
+      violations: 0,
+      cost: expect.closeTo(2, 12),
+      carbon: expect.closeTo(0.5, 12),
+    });
   });
 
   test("what was paid under round robin corrects the estimate of it", () => {
@@ -147,6 +194,23 @@ test("state of a small world, by hand", () => {
     expect(observation.state[1]).toBeCloseTo(interval < 3 ? 7 / 16 : 0, 6);
     expect(observation.state[2]).toBeCloseTo(0.65, 6);
   }
+  // Within an interval: half of the last interval's tokens and slack, whose placements were none, and the new ones.
+  observation.placed(HIGH, 1);
+  observation.completed(HIGH);
+  observation.close(() => 0, weights, { now: 30 });
+  observation.placed(HIGH, 0);
+  observation.completed(HIGH);
+  const within = new Float32Array(observation.size);
+  observation.read(() => 0, weights, { now: 35 }, within);
+  expect(within[1]).toBeCloseTo(7 / 16, 6);
+  // Half a placement with a slack of 0.8 objectives, one with 0.5.
+  expect(within[2]).toBeCloseTo((0.5 * 0.8 + 0.5) / 1.5, 6);
+  expect(within[9]).toBeCloseTo(0.15, 6);
+  // At the end of the interval it is the state that ends it.
+  observation.read(() => 0, weights, { now: 40 }, within);
+  observation.close(() => 0, weights, { now: 40 });
+  expect([...within]).toEqual([...observation.state]);
+
   const plain = new Observation(world, score, { ...HAND_OVER_DEFAULTS, observeWeights: false });
   expect(plain.size).toBe(24);
 });
