@@ -2,6 +2,7 @@
 import { UserError } from "../errors.ts";
 import { planBounds } from "../experiment/plan-bounds.ts";
 import { planExperiment } from "../experiment/plan-experiment.ts";
+import type { RunPlan } from "../experiment/run-plan.ts";
 import { BOUNDED_METRICS, type BoundedMetric, type RequestBounds } from "../metrics/request-bound.ts";
 import { findResult, findResults } from "../report/html/find-results.ts";
 import { readDecisionTimes } from "../report/leaderboard/decision-times.ts";
@@ -10,6 +11,7 @@ import { type Setting, settingsOf } from "../report/leaderboard/settings.ts";
 import { leaderboardTables } from "../report/leaderboard/tables.ts";
 import { leaderboardJson, writeLeaderboard } from "../report/leaderboard/write-leaderboard.ts";
 import { experimentPath, setsOf } from "../report/reproduction/catalogue.ts";
+import { isoTime } from "../signal/series.ts";
 import type { LeaderboardCommandOptions } from "./commands/leaderboard.ts";
 import { print } from "./output.ts";
 
@@ -32,7 +34,7 @@ export async function runLeaderboard(
   }
   const { bound, boundReason } = options.bound
     ? await meanBounds(setting, options.within)
-    : { bound: null, boundReason: "--no-bound" };
+    : noBound("--no-bound");
   const board = leaderboard(settings, {
     attainment: options.attainment,
     withinSeconds: options.within,
@@ -48,37 +50,53 @@ export async function runLeaderboard(
   await print(options.format, { tables: leaderboardTables(board), json: leaderboardJson(board) });
 }
 
-/** Bounds of the requests of a setting, from its experiment file: mean over seeds and starts. */
-async function meanBounds(
-  { found, point }: Setting,
-  withinSeconds: number,
-): Promise<{ bound: RequestBounds["metrics"] | null; boundReason: string | null }> {
+interface MeanBounds {
+  readonly bound: RequestBounds["metrics"] | null;
+  readonly boundReason: string | null;
+}
+
+function noBound(boundReason: string): MeanBounds {
+  return { bound: null, boundReason };
+}
+
+/** Bounds of the requests of a setting, from its experiment file: mean over the seeds and starts that its rows have. */
+async function meanBounds({ found, point }: Setting, withinSeconds: number): Promise<MeanBounds> {
   const { result, manifest } = found;
-  const refuse = (boundReason: string) => ({ bound: null, boundReason });
   if (manifest === null || manifest.command[1] !== "run") {
-    return refuse("the result does not say which command of canopy run made it");
+    return noBound("the result does not say which command of canopy run made it");
   }
   const [file] = result.provenance.files;
-  const plan = await planExperiment(experimentPath({ id: result.experiment, file }), {
-    sets: setsOf(manifest.command),
-  });
+  const plan = await planOf(result.experiment, file, setsOf(manifest.command));
+  if (typeof plan === "string") return noBound(plan);
   const planned = plan.provenance.findIndex(({ inputs }) => inputs === point.inputs);
-  if (planned < 0) return refuse(`${file} and its data are not what the result was made from`);
-  const own = planBounds(
-    { ...plan, runs: plan.runs.filter((run) => run.planned === planned) },
-    withinSeconds,
+  if (planned < 0) return noBound(`${file} and its data are not what the result was made from`);
+  const wanted = { seeds: new Set(point.seeds), starts: new Set(point.starts) };
+  const runs = plan.runs.filter(
+    ({ planned: own, seed, start }) =>
+      own === planned && wanted.seeds.has(seed) && (start === null || wanted.starts.has(isoTime(start))),
   );
+  const own = planBounds({ ...plan, runs }, withinSeconds);
+  const expected = wanted.seeds.size * Math.max(1, wanted.starts.size);
+  if (own.length !== expected) return noBound(`${file} has other seeds or starts than the result`);
   const means = {} as Record<BoundedMetric, number | null>;
   for (const metric of BOUNDED_METRICS) {
     const values = own.map(({ bounds }) => bounds.metrics[metric]);
     const known = values.filter((value) => value !== null);
     means[metric] =
-      known.length < values.length || known.length === 0
-        ? null
-        : known.reduce((sum, value) => sum + value, 0) / known.length;
+      known.length < values.length ? null : known.reduce((sum, value) => sum + value, 0) / known.length;
   }
   const isKnown = BOUNDED_METRICS.some((metric) => means[metric] !== null);
   return isKnown
     ? { bound: means, boundReason: null }
-    : refuse(Object.values(own[0].bounds.reasons)[0] ?? "nothing is known of it");
+    : noBound(Object.values(own[0].bounds.reasons)[0] ?? "nothing is known of it");
+}
+
+/** The plan of an experiment, or why there is none: files may have gone since the result was made. */
+async function planOf(id: string, file: string, sets: readonly string[]): Promise<RunPlan | string> {
+  try {
+    return await planExperiment(experimentPath({ id, file }), { sets });
+  } catch (error) {
+    if (error instanceof UserError) return error.message;
+    throw error;
+  }
 }

@@ -30,14 +30,15 @@ interface Measured {
 export async function readDecisionTimes(folder: string): Promise<OverheadFigures> {
   const path = join(folder, "overhead.json");
   const text = await readTextFile(path, "measurement of overhead");
-  let measured: Measured = {};
+  let measured: Measured | null = null;
   try {
-    measured = JSON.parse(text) as Measured;
+    measured = JSON.parse(text) as Measured | null;
   } catch {
     // Refused below, as any other file.
   }
-  const rows = (measured.rows ?? []).filter(({ kind }) => kind === "request");
-  if (measured.schema !== "canopy/overhead/1" || rows.length === 0) {
+  const all = measured?.schema === "canopy/overhead/1" && Array.isArray(measured.rows) ? measured.rows : [];
+  const rows = all.filter(({ kind }) => kind === "request");
+  if (rows.length === 0) {
     throw new UserError(
       "CANOPY_RESULT_FORMAT",
       `${path}: is no measurement of overhead, expected what canopy overhead --out writes`,
