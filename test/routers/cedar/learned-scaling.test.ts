@@ -211,6 +211,10 @@ function trained(parameters: object): Uint8Array {
   return router.learned().get(POLICY) as Uint8Array;
 }
 
+let known: Uint8Array | undefined;
+/** A policy that scales, trained once. */
+const policy = () => (known ??= trained({ ...small, ...scaling }));
+
 function run(id: string, parameters: object, bytes?: Uint8Array) {
   const router = createRouter(findRouter(id), parameters, "test").router as Router;
   const artefacts = new Map(bytes === undefined ? [] : [[POLICY, bytes]]);
@@ -219,7 +223,7 @@ function run(id: string, parameters: object, bytes?: Uint8Array) {
 }
 
 test("cedar scales as its heuristic until SAC qualifies; policies of other sizes are refused", () => {
-  const bytes = trained({ ...small, ...scaling });
+  const bytes = policy();
   const found = run("cedar", { ...small, ...scaling }, bytes).placements;
   expect(found).toEqual(run("cedar-heuristic", { ...heuristic, ...scaling }).placements);
   expect(found).not.toEqual(run("cedar-heuristic", heuristic).placements);
@@ -231,6 +235,16 @@ test("cedar scales as its heuristic until SAC qualifies; policies of other sizes
   expect(() => run("cedar", { ...blind, ...scaling }, trained(blind))).toThrow(
     refused(/its actions is 18, expected 24;/),
   );
+});
+
+test("cedar-sac orders and releases replicas of a simulated fleet, after as many intervals as it is told", () => {
+  const { qualifyErrors: _, ...forced } = { ...small, ...scaling };
+  const bytes = policy();
+  const { placements, router } = run("cedar-sac", forced, bytes);
+  expect(placements).toHaveLength(suiteRows(1).length);
+  expect(router.figures?.()).toMatchObject({ sac_decision_share: 1 });
+  const never = { scaleUpIntervals: 1000, scaleDownIntervals: 1000 };
+  expect(run("cedar-sac", { ...forced, ...never }, bytes).placements).not.toEqual(placements);
 });
 
 test("scaling on a fleet of fixed replicas is said to change nothing", () => {
