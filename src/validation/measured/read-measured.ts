@@ -72,11 +72,13 @@ function valuesOf(text: string, path: string): readonly JsonMap[] {
       `measured run ${path}:${line}: ${why}, expected a map of JSON`,
     );
   };
+  let mistake = "";
   try {
     const value: unknown = JSON.parse(text);
     return isMap(value) ? [value] : refuse(1, "is no map");
   } catch (error) {
     if (error instanceof UserError) throw error;
+    mistake = (error as Error).message.split("\n")[0];
   }
   const values: JsonMap[] = [];
   for (const [index, line] of text.split("\n").entries()) {
@@ -85,7 +87,8 @@ function valuesOf(text: string, path: string): readonly JsonMap[] {
     try {
       value = JSON.parse(line);
     } catch {
-      refuse(index + 1, "is no JSON");
+      // The first line of one value over many lines says nothing; NaN, which Python writes, stands somewhere in it.
+      refuse(index + 1, values.length === 0 ? `is no JSON (${mistake})` : "is no JSON");
     }
     if (!isMap(value)) return refuse(index + 1, "is no map");
     values.push(value);

@@ -17,7 +17,11 @@ export function traceCsv({ tool, requests }: MeasuredRun, path: string): string 
     const lacks = requests.length === 0 ? "has no single requests" : "does not say when requests were sent";
     throw new UserError("CANOPY_BENCH_DETAIL", `measured run ${path}: ${lacks}, expected ${remedy}`);
   }
-  const first = Math.min(...(starts as number[]));
+  // Not spread into Math.min: of a long run there are more than a call takes.
+  const first = (starts as number[]).reduce(
+    (least, start) => Math.min(least, start),
+    Number.POSITIVE_INFINITY,
+  );
   const rows = requests
     .map((request) => ({ ...request, at: (request.startSeconds as number) - first }))
     .sort((a, b) => a.at - b.at)

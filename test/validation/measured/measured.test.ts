@@ -2,6 +2,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { besideRows, besideTable, rowBeside } from "../../../src/validation/measured/beside-table.ts";
+import type { MeasuredRun } from "../../../src/validation/measured/measured-run.ts";
 import { readMeasured } from "../../../src/validation/measured/read-measured.ts";
 import { traceCsv } from "../../../src/validation/measured/write-trace.ts";
 import { readTrace } from "../../../src/workload/read/read-trace.ts";
@@ -86,8 +87,33 @@ describe("aggregates alone", () => {
   });
 });
 
+test("a trace of more requests than a call takes arguments", () => {
+  const requests = Array.from({ length: 200_000 }, (_, i) => ({
+    startSeconds: 1e9 + (200_000 - i) / 100,
+    promptTokens: 1,
+    outputTokens: 1,
+    ttftSeconds: null,
+    e2eSeconds: 1,
+  }));
+  const run = { tool: "aiperf", model: null, requests, failed: 0, finished: 200_000, summary: {}, notes: [] };
+  const lines = traceCsv(run as unknown as MeasuredRun, "run.json")
+    .trimEnd()
+    .split("\n");
+  expect(lines).toHaveLength(200_001);
+  expect(lines.slice(1, 3)).toEqual(["0,1,1", "0.01,1,1"]);
+});
+
 describe("refusals", () => {
   const refused = (content: unknown, options = {}) => readMeasured(fileOf(content), options);
+
+  test("a value over many lines that is no JSON: what is wrong with it", async () => {
+    await expect(refused('{\n  "completed": 3,\n  "mean_ttft_ms": NaN\n}\n')).rejects.toThrow(
+      failure(
+        "CANOPY_BENCH_FORMAT",
+        /run\.json:1: is no JSON \(Unexpected token .*N.*\), expected a map of JSON/,
+      ),
+    );
+  });
 
   test("another file is named by its keys", async () => {
     await expect(refused({ results: [], name: "x" })).rejects.toEqual(
