@@ -71,10 +71,15 @@ function checkOptions(place: string, request: number | undefined, options: Expla
   }
 }
 
+/** Seconds that the trace has of a request that ended as it came. */
+const INSTANT_SECONDS = 1;
+
 /** The time that a request was in the system; without one the whole run. */
 function windowOf(explanation: RequestExplanation | undefined): { from: number; to: number | undefined } {
   const times = explanation?.request.timeline.map(({ atSeconds }) => atSeconds) ?? [];
-  return times.length === 0 ? { from: 0, to: undefined } : { from: times[0], to: times.at(-1) };
+  const [from = 0] = times;
+  const to = times.at(-1);
+  return { from, to: to === from ? from + INSTANT_SECONDS : to };
 }
 
 /** Where `canopy run` keeps what was trained: in the folder of the result, else here. */

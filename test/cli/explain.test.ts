@@ -172,3 +172,22 @@ describe("canopy explain", () => {
     );
   });
 });
+
+test("a request that is rejected as it comes: the trace is of the second after it", async () => {
+  const rejects = `import { defineRouter, z } from "canopy-bench";
+    export default defineRouter({ id: "rejects", summary: "one", family: "user", group: "user", status: "ours", source: "here",
+      parameters: z.strictObject({}), create: () => { let host; return { start(_, h) { host = h; },
+        arrival(r) { if (r % 2 === 1) host.reject(r, "odd"); else host.place(r, 0); } }; } });`;
+  const folder = workFolder({
+    "small.yaml": SMALL.replace(/^routers: .*$/m, "routers: [./rejects.ts]"),
+    "rejects.ts": rejects,
+  });
+  const args = ["explain", "small.yaml", "1", "--trace", "trace.json", "--format", "json"];
+  const { code, stdout } = await command(args, { cwd: folder });
+  expect(code).toBe(0);
+  const { request } = JSON.parse(stdout);
+  expect(request).toMatchObject({ status: "rejected", reason: "odd" });
+  const { otherData } = JSON.parse(readFileSync(join(folder, "trace.json"), "utf8"));
+  expect(otherData.from_s).toBe(request.arrivalSeconds);
+  expect(otherData.to_s).toBe(request.arrivalSeconds + 1);
+});
