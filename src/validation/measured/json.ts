@@ -6,14 +6,14 @@ export function isMap(value: unknown): value is JsonMap {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-/** A finite number at a key, undefined for none. @throws UserError CANOPY_BENCH_FORMAT for anything else */
+/** A finite number from 0 on at a key, undefined for none: all that is read is one. @throws UserError CANOPY_BENCH_FORMAT for anything else */
 export function numberAt(map: JsonMap, key: string, where: string): number | undefined {
   const value = map[key];
   if (value === undefined || value === null) return undefined;
-  if (typeof value === "number" && Number.isFinite(value)) return value;
+  if (typeof value === "number" && value >= 0 && Number.isFinite(value)) return value;
   throw new UserError(
     "CANOPY_BENCH_FORMAT",
-    `${where}: ${key} is ${JSON.stringify(value)}, expected a number`,
+    `${where}: ${key} is ${JSON.stringify(value)}, expected a number${typeof value === "number" ? " from 0 on" : ""}`,
   );
 }
 

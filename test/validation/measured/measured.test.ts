@@ -130,6 +130,9 @@ describe("refusals", () => {
     await expect(refused({ benchmarks: [{ type_: "x" }] })).rejects.toEqual(
       failure("CANOPY_BENCH_FORMAT", /no list requests\.successful/),
     );
+    await expect(refused({ ...vllm, ttfts: [0.1, -0.2, 0.3, 0] })).rejects.toEqual(
+      failure("CANOPY_BENCH_FORMAT", /request 1: ttfts is -0\.2, expected a number from 0 on$/),
+    );
     const [first] = aiperf;
     const odd = { ...first, metrics: { ...first.metrics, request_latency: { value: 3, unit: "weeks" } } };
     await expect(refused(`${JSON.stringify(odd)}\n${JSON.stringify(first)}`)).rejects.toEqual(
