@@ -392,8 +392,9 @@ function corners(law: Law, { maxRequests, kvBlocks, blockTokens }: Endpoint["bat
   const sequences: number[] = [];
   const context: number[] = [];
   const seconds: number[] = [];
-  const most = kvBlocks * blockTokens;
-  for (let d = 1; d <= maxRequests && 2 * d <= most; d++) {
+  for (let d = 1; d <= maxRequests && d <= kvBlocks * blockTokens; d++) {
+    // A decoding request holds at most one token more than its blocks do.
+    const most = kvBlocks * blockTokens + d;
     const breaks = Array.from(law.bound.subarray(law.rowStart[d], law.rowStart[d + 1]));
     for (const K of [2 * d, most, ...breaks.filter((bound) => bound > 2 * d && bound < most)]) {
       sequences.push(d);
