@@ -59,9 +59,12 @@ export function traceEvents(content: TraceContent): TraceEvent[] {
   if (content.hasCarbon) addCarbon(events, content);
   events.sort((a, b) => a.event.ts - b.event.ts || a.order - b.order);
   return [
-    metadata("process_name", ROUTER_PID, 0, `router ${router}`),
-    metadata("thread_name", ROUTER_PID, 1, "requests it holds"),
-    ...fleet.regions.map(({ name }, i) => metadata("process_name", FIRST_REGION_PID + i, 0, name)),
+    metadata("process_name", ROUTER_PID, ROUTER_PID, `router ${router}`),
+    metadata("thread_name", ROUTER_PID, ROUTER_PID, "requests it holds"),
+    ...fleet.regions.flatMap(({ name }, i) => {
+      const pid = FIRST_REGION_PID + i;
+      return [metadata("process_name", pid, pid, name), metadata("thread_name", pid, pid, "signals")];
+    }),
     ...threads.all.map(({ pid, tid, name }) => metadata("thread_name", pid, tid, name)),
     ...events.map(({ event }) => event),
   ];
@@ -73,19 +76,23 @@ interface Thread {
   readonly name: string;
 }
 
-/** Threads of an endpoint: one for what waits there and never runs, then its replicas. */
+/**
+ * Threads of an endpoint: one for what waits there and never runs, then its replicas. Perfetto knows a thread by its
+ * number alone, so that none stands in two processes; that of its process is the process's first thread.
+ */
 function threadsOf(fleet: Fleet): {
   all: Thread[];
   of: (endpoint: string, replica: number | null) => Thread;
 } {
   const all: Thread[] = [];
   const first = new Map<string, number>();
+  const firstTid = FIRST_REGION_PID + fleet.regions.length;
   for (const { name, region, replicas, maxReplicas } of fleet.endpoints) {
     first.set(name, all.length);
     const pid = FIRST_REGION_PID + region;
     const count = Math.max(replicas, maxReplicas);
     const names = [name, ...Array.from({ length: count }, (_, r) => `${name} / replica ${r}`)];
-    for (const own of names) all.push({ pid, tid: all.length + 1, name: own });
+    for (const own of names) all.push({ pid, tid: firstTid + all.length, name: own });
   }
   return {
     all,
@@ -105,7 +112,7 @@ function addStay(
 ): void {
   const thread =
     stay.endpoint === null
-      ? { pid: ROUTER_PID, tid: 1, name: "at the router" }
+      ? { pid: ROUTER_PID, tid: ROUTER_PID, name: "at the router" }
       : threads.of(stay.endpoint, stay.replica);
   const common = { cat: "request", id: `${request.id}.${place}`, pid: thread.pid, tid: thread.tid };
   const clip = (seconds: number) => microseconds(Math.min(toSeconds, Math.max(fromSeconds, seconds)));
@@ -187,7 +194,7 @@ function addPower(events: Ordered[], { fleet, power, toSeconds }: TraceContent, 
 
 function addCarbon(events: Ordered[], { fleet, fromSeconds, toSeconds }: TraceContent): void {
   for (const [i, { carbon }] of fleet.regions.entries()) {
-    const thread = { pid: FIRST_REGION_PID + i, tid: 0, name: "" };
+    const thread = { pid: FIRST_REGION_PID + i, tid: FIRST_REGION_PID + i, name: "" };
     const first = Math.max(
       0,
       carbon.times.findLastIndex((time) => time <= fromSeconds),
