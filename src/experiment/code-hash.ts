@@ -31,10 +31,13 @@ export function codeHash(): string {
   return known;
 }
 
-/** @param extension `.ts` or `.js`: what the code is made of */
-export function hashOfCode(root: string, extension: string): string {
+/**
+ * @param extension `.ts` or `.js`: what the code is made of
+ * @param parts folders and files under the root
+ */
+export function hashOfCode(root: string, extension: string, parts: readonly string[] = PARTS): string {
   const hash = createHash("sha256");
-  for (const part of PARTS) {
+  for (const part of parts) {
     for (const name of codeFiles(root, part, extension)) {
       hash.update(`${name.replaceAll("\\", "/")}\n`);
       hash.update(readFileSync(join(root, name)));

@@ -50,6 +50,16 @@ export interface CapturedState {
   readonly waitingPerEndpoint: number;
 }
 
+/** What the process that simulates states is asked for: {@link capacityOfTwelve}, or {@link captureState}. */
+export type StateTask =
+  | "capacity"
+  | {
+      readonly endpoints: number;
+      readonly load: number;
+      readonly capacity: number;
+      readonly seconds: number;
+    };
+
 /**
  * Requests a second that twelve endpoints of the setting serve at most: what they finish under overload, where those
  * that need the large model have its endpoints for themselves; the class that is scarcer decides.

@@ -25,7 +25,9 @@ const SITES = [4, 8, 12, 32];
 const MODELS = 2;
 const GOALS = 4;
 
-export interface ComponentOptions {
+export interface ComponentTask {
+  /** Forecasts alone, which planners rest on; else everything. */
+  readonly only: "forecasts" | null;
   readonly quick: boolean;
   /** What the trainings left; CAPS's predictor is among it where CAPS is. */
   readonly trained: readonly TrainedArtefacts[];
@@ -33,14 +35,19 @@ export interface ComponentOptions {
   readonly taskTypes: readonly string[];
 }
 
-export async function measureComponents(options: ComponentOptions): Promise<ComponentRow[]> {
-  const sites = options.quick ? SITES.slice(0, 1) : SITES;
-  const rows: ComponentRow[] = [];
-  for (const count of sites) rows.push(...sacRows(count, options.quick));
-  rows.push(...predictorRows(options));
-  rows.push(...forecastRows(options.quick));
-  for (const count of sites) rows.push(await highsRow(count, options.quick));
-  return rows;
+/** Times the components; each row is reported as it is found. */
+export async function measureComponents(
+  task: ComponentTask,
+  report: (row: ComponentRow) => void,
+): Promise<void> {
+  const { only, quick } = task;
+  const sites = quick ? SITES.slice(0, 1) : SITES;
+  if (only === null) {
+    for (const count of sites) sacRows(count, quick).forEach(report);
+    predictorRows(task).forEach(report);
+  }
+  forecastRows(quick).forEach(report);
+  if (only === null) for (const count of sites) report(await highsRow(count, quick));
 }
 
 /** MARLIN's learner: an action of one state, and an update by a batch. */
@@ -90,7 +97,7 @@ function sacRows(sites: number, quick: boolean): ComponentRow[] {
 }
 
 /** What a loop over epochs does for the forecast of one model: learn of a count, forecast the next. */
-export function forecastRows(quick: boolean): ComponentRow[] {
+function forecastRows(quick: boolean): ComponentRow[] {
   const dense = chooseDense();
   const { epochs, models, counts } = drawArrivals(syntheticShape(1), [1], 1);
   const forecasts: readonly (readonly [string, string, Predictor])[] = [
@@ -106,7 +113,7 @@ export function forecastRows(quick: boolean): ComponentRow[] {
   });
 }
 
-function predictorRows({ quick, trained, taskTypes }: ComponentOptions): ComponentRow[] {
+function predictorRows({ quick, trained, taskTypes }: ComponentTask): ComponentRow[] {
   const bytes = trained.map((artefacts) => artefacts[PREDICTOR]).find((found) => found !== undefined);
   if (bytes === undefined) {
     const reason = "no router was measured that trains a predictor";

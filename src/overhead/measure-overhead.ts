@@ -1,311 +1,303 @@
-/** The measurement of what routers cost, from the routers' names to all tables' figures. */
+/** The measurement of what routers cost, from the list of its cells to all tables' figures. */
 import { cpus, loadavg } from "node:os";
+import { dirname, join } from "node:path";
 import type { ExperimentPlan } from "../experiment/expand.ts";
 import type { RunSpec, TrainedArtefacts } from "../experiment/run-spec.ts";
-import type { RouterDefinition } from "../routers/contract.ts";
-import { isRouterFile, loadRouter, routerFile } from "../routers/load-router.ts";
-import { listPlanners } from "../routers/planner-registry.ts";
-import { findRouter, listRouters, parameterNames } from "../routers/registry.ts";
+import type { SharedInputs } from "../experiment/shared-inputs.ts";
+import type { ProgressListener } from "../sweep/run-plans.ts";
+import type { RunStore } from "../sweep/store.ts";
 import { train } from "../sweep/train.ts";
-import { type CapturedState, capacityOfTwelve, captureState } from "./capture.ts";
+import type { CapturedState, StateTask } from "./capture.ts";
 import type { CellTask } from "./cell-task.ts";
-import { forecastRows, measureComponents } from "./components.ts";
-import { fitPowerLaw } from "./growth.ts";
+import { type CellRows, growthOf, inSituRows, rowsOf } from "./collect-rows.ts";
+import type { ComponentTask } from "./components.ts";
+import { type CellRecord, cellSeconds } from "./estimate.ts";
 import { timerMilliseconds } from "./in-situ.ts";
-import type { CellBudget, RawRow } from "./measure-cell.ts";
-import { defaultPlanners, measurePlans, planLaws } from "./measure-plans.ts";
-import type {
-  ComponentRow,
-  DecisionKind,
-  GrowthLaw,
-  InSituRow,
-  OverheadResult,
-  OverheadRow,
-  OverheadState,
-} from "./result.ts";
+import { type PlanOutcome, planLaws, planRows, timePlanner } from "./measure-plans.ts";
+import {
+  type Cell,
+  EMPTY,
+  FEW,
+  type OverheadPlan,
+  type PlannedState,
+  processorModel,
+} from "./overhead-plan.ts";
+import type { ComponentRow, OverheadResult, OverheadRow, OverheadState } from "./result.ts";
 import { type CellOutcome, runCell } from "./run-cell.ts";
-import { type MeasuredRouter, PLAIN_ROUTER, planSetting, settingParameters } from "./setting.ts";
+import { type ChildLimits, runChild, workerFile } from "./run-child.ts";
+import { planSetting } from "./setting.ts";
 
-export interface OverheadOptions {
-  /** Ids or aliases of routers, ids of planners, or files of routers; none: all, and the components too. */
-  readonly routers: readonly string[];
-  readonly endpoints: readonly number[];
-  /** Shares of what the fleet can serve, in (0, 1). */
-  readonly loads: readonly number[];
-  /** Short parts: whether everything works, not what it costs. */
-  readonly quick: boolean;
-  /** Longest time of a cell: a router, a size and a load. */
-  readonly capSeconds: number;
+export interface MeasureOptions {
+  /** Cells that it holds are not measured again; each that ends is kept there at once, unless it failed. */
+  readonly store: RunStore<CellRecord>;
   readonly signal: AbortSignal;
-  readonly progress?: (line: string) => void;
+  /** Hears of cells. */
+  readonly progress?: CellListener | undefined;
 }
 
-const KINDS: readonly DecisionKind[] = ["request", "dispatch", "control"];
-/** CEDAR's control interval. */
-const INTERVAL_MICROSECONDS = 100_000;
-/** Requests of the plans that cells resolve; none of them is read. */
-const FEW = 100;
-const FULL: CellBudget = { warmUp: 400, batches: 150, calls: 100, bytes: 100, dispatch: 60, control: 40 };
-const QUICK: CellBudget = { warmUp: 30, batches: 15, calls: 10, bytes: 10, dispatch: 10, control: 10 };
-/** A router's name in the list of cells that does nothing. */
-const EMPTY = "";
-
-/** Raw rows by router, kind. */
-type CellRows = ReadonlyMap<string, CellOutcome>;
+export interface CellListener extends ProgressListener {
+  /** @param work seconds that the cells are thought to take */
+  begin(total: number, reused: number, work?: number): void;
+  ended(requests: number, failed: boolean, work?: number): void;
+}
 
 /**
- * Measures every router on every state.
+ * Measures every cell of a plan that is not known yet.
  *
- * @throws UserError for a router that is not known or that cannot be made; the signal's reason when it is aborted
+ * @throws UserError CANOPY_STORE_WRITE when a cell cannot be kept; the signal's reason when it is aborted
  */
-export async function measureOverhead(options: OverheadOptions): Promise<OverheadResult> {
-  const { signal, quick, capSeconds } = options;
+export async function measureOverhead(plan: OverheadPlan, options: MeasureOptions): Promise<OverheadResult> {
+  const { quick, capSeconds } = plan.options;
+  const { signal } = options;
   const began = performance.now();
   const loadAverageBefore = loadavg()[0];
-  const say = options.progress ?? (() => undefined);
-  const planners = options.routers.filter(isPlanner);
-  // Most planners are routers too, which place by weighted turns under a plan.
-  const named = options.routers.filter((name) => !isPlanner(name) || isRouter(name));
-  const isAll = options.routers.length === 0;
-  const routers = await routersOf(isAll ? listRouters().map(({ id }) => id) : named);
-  say("what twelve endpoints can serve, and the trainings");
-  const capacity = await capacityOfTwelve();
-  const { trained, taskTypes } = await trainAll(routers);
-  const budget = quick ? QUICK : FULL;
-  const states: OverheadState[] = [];
-  const rows: OverheadRow[] = [];
-  for (const endpoints of options.endpoints) {
-    const plan = await planCells(endpoints, capacity, routers, trained);
-    for (const load of options.loads) {
-      say(`${endpoints} endpoints, load ${load}: simulating`);
-      const seconds = quick ? 10 : endpoints > 1000 ? 30 : 60;
-      const state = await captureState(endpoints, load, capacity, seconds);
-      const { ratePerSecond, utilisation, waitingPerEndpoint } = state;
-      states.push({
-        ...{ endpoints, load, ratePerSecond, utilisation, waitingPerEndpoint },
-        simulatedSeconds: seconds,
-      });
-      const cells = await measureState(state, plan, budget, options);
-      rows.push(...rowsOf(state, cells, routers));
+  const reused = reusedCells(plan.cells, options.store);
+  const measurement = new Measurement(plan, options);
+  try {
+    measurement.begin();
+    const capacity = await measurement.capacity();
+    const states: OverheadState[] = [];
+    const rows: OverheadRow[] = [];
+    for (const planned of plan.states) {
+      const { state, cells } = await measurement.state(planned);
+      states.push(state);
+      rows.push(...rowsOf(state, cells, plan.routers));
     }
-  }
-  const inSitu = await measureInSituAll(options, capacity, routers, trained);
-  if (isAll) say("components");
-  const components: ComponentRow[] = isAll
-    ? await measureComponents({ quick, trained: [...trained.values()], taskTypes })
-    : [];
-  const wanted = isAll ? defaultPlanners() : planners;
-  if (!isAll && wanted.length > 0) components.push(...forecastRows(quick));
-  const plans = await measurePlans({ planners: wanted, quick, capSeconds, signal, progress: say });
-  return {
-    schema: "canopy/overhead/1",
-    conditions: {
-      cpu: cpus()[0]?.model.trim() ?? "unknown",
-      threads: cpus().length,
-      node: process.version,
-      platform: `${process.platform} ${process.arch}`,
-      loadAverageBefore,
-      loadAverageAfter: loadavg()[0],
-      seconds: (performance.now() - began) / 1000,
-      timerNanoseconds: 1e6 * timerMilliseconds(),
-      capacityOfTwelveRequestsPerSecond: capacity,
-      quick,
-      capSeconds,
-    },
-    states,
-    rows,
-    growth: growthOf(rows),
-    inSitu,
-    components,
-    plans,
-    planGrowth: planLaws(plans),
-  };
-}
-
-function isRouter(name: string): boolean {
-  return listRouters().some(({ id }) => id === name);
-}
-
-function isPlanner(name: string): boolean {
-  return listPlanners().some(({ id }) => id === name);
-}
-
-interface Measured extends MeasuredRouter {
-  readonly definition: RouterDefinition;
-}
-
-async function routersOf(names: readonly string[]): Promise<Measured[]> {
-  const found: Measured[] = [];
-  for (const name of [PLAIN_ROUTER.name, ...names]) {
-    const file = routerFile(name, process.cwd());
-    const definition =
-      file === null ? findRouter(name, "--router") : await loadRouter(isRouterFile(name) ? name : file);
-    if (found.some((other) => other.definition.id === definition.id)) continue;
-    const parameters = settingParameters(parameterNames(definition.parameters));
-    found.push({ name: file ?? definition.id, parameters, definition });
-  }
-  return found;
-}
-
-/** What training leaves for each router that learns; the number of endpoints is no part of it. */
-async function trainAll(
-  routers: readonly Measured[],
-): Promise<{ trained: Map<string, TrainedArtefacts>; taskTypes: readonly string[] }> {
-  const plan = await planSetting({ endpoints: 12, ratePerSecond: 50, requests: FEW }, routers);
-  const wanted = plan.trainings.map((spec) => ({ spec, folders: [] }));
-  const { trained, failed } = await train(wanted, plan.inputs, { threads: 1 });
-  for (const [key, { message }] of failed) throw new Error(`training ${key}: ${message}`);
-  const { workload } = plan.points[0].inputs.experiment;
-  return {
-    trained: new Map(
-      plan.runs.flatMap(({ router }) =>
-        router.training === null ? [] : [[router.id, trained[router.training]] as const],
-      ),
-    ),
-    taskTypes: "trace" in workload ? [] : (workload.taskTypes ?? []).map(({ name }) => name),
-  };
-}
-
-/** Runs of the setting at a size, and inputs with what training left. */
-async function planCells(
-  endpoints: number,
-  capacity: number,
-  routers: readonly Measured[],
-  trained: ReadonlyMap<string, TrainedArtefacts>,
-  requests = FEW,
-  load = 0.5,
-): Promise<ExperimentPlan> {
-  const plan = await planSetting(
-    { endpoints, ratePerSecond: (load * capacity * endpoints) / 12, requests },
-    routers,
-  );
-  const own = Object.fromEntries(
-    plan.runs.flatMap(({ router }) =>
-      router.training === null ? [] : [[router.training, trained.get(router.id) ?? {}] as const],
-    ),
-  );
-  return { ...plan, inputs: { ...plan.inputs, trained: own } };
-}
-
-async function measureState(
-  state: CapturedState,
-  { runs, inputs }: ExperimentPlan,
-  budget: CellBudget,
-  { capSeconds, signal, progress }: OverheadOptions,
-): Promise<CellRows> {
-  const cells = new Map<string, CellOutcome>();
-  const cell = (spec: RunSpec, isEmpty: boolean): CellTask => ({ spec, inputs, isEmpty, state, budget });
-  cells.set(EMPTY, await runCell(cell(runs[0], true), capSeconds, signal));
-  for (const spec of runs) {
-    progress?.(`${state.endpoints} endpoints, load ${state.load}: ${spec.router.id}`);
-    cells.set(spec.router.id, await runCell(cell(spec, false), capSeconds, signal));
-  }
-  return cells;
-}
-
-function rowsOf(state: CapturedState, cells: CellRows, routers: readonly Measured[]): OverheadRow[] {
-  const rawOf = (router: string, kind: DecisionKind): RawRow | undefined =>
-    cells.get(router)?.rows.find((row) => row.kind === kind);
-  const rows: OverheadRow[] = [];
-  for (const { definition } of routers) {
-    for (const kind of KINDS) {
-      const raw = rawOf(definition.id, kind);
-      const empty = rawOf(EMPTY, kind);
-      const net = netOf(raw, empty);
-      const plain = netOf(rawOf(PLAIN_ROUTER.name, kind), empty);
-      const bytes = raw?.bytes ?? null;
-      const completion = micro(raw?.completion ?? null);
-      rows.push({
-        router: definition.id,
-        family: definition.family,
-        kind,
-        endpoints: state.endpoints,
-        load: state.load,
-        call: raw?.call ?? "",
-        meanMicroseconds: micro(raw?.mean ?? null),
-        emptyMicroseconds: micro(empty?.mean ?? null),
-        netMicroseconds: net,
-        p50Microseconds: micro(raw?.p50 ?? null),
-        p99Microseconds: micro(raw?.p99 ?? null),
-        p999Microseconds: micro(raw?.p999 ?? null),
-        samples: raw?.samples ?? 0,
-        clock: raw?.clock ?? "wall",
-        bytesPerDecision: bytes === null ? null : Math.max(0, bytes - (empty?.bytes ?? 0)),
-        intervalShare: raw?.p99 == null ? null : (1000 * raw.p99) / INTERVAL_MICROSECONDS,
-        busyShare:
-          kind === "request" && net !== null ? ((net + (completion ?? 0)) * state.ratePerSecond) / 1e6 : null,
-        completionMicroseconds: completion,
-        timesRoundRobin: net === null || plain === null || !(plain > 0) ? null : net / plain,
-        held: raw?.held ?? null,
-        reason:
-          raw?.reason ?? (raw === undefined ? (cells.get(definition.id)?.reason ?? "not measured") : null),
-      });
+    const inSitu = inSituRows(plan.inside, await measurement.inside());
+    const components = await measurement.components();
+    const outcomes = new Map<string, PlanOutcome>();
+    for (const { task, cell } of plan.plans) {
+      const limits: ChildLimits = { capSeconds, signal };
+      outcomes.set(JSON.stringify(task), await measurement.once(cell, () => timePlanner(task, limits)));
     }
-  }
-  return rows;
-}
-
-function netOf(raw: RawRow | undefined, empty: RawRow | undefined): number | null {
-  if (raw?.mean == null || empty?.mean == null) return null;
-  return micro(Math.max(0, raw.mean - empty.mean));
-}
-
-function micro(milliseconds: number | null): number | null {
-  return milliseconds === null ? null : 1000 * milliseconds;
-}
-
-function growthOf(rows: readonly OverheadRow[]): GrowthLaw[] {
-  const laws: GrowthLaw[] = [];
-  const series = new Map<string, OverheadRow[]>();
-  for (const row of rows) {
-    const key = `${row.router} ${row.kind} ${row.load}`;
-    const list = series.get(key) ?? [];
-    if (row.netMicroseconds !== null) list.push(row);
-    series.set(key, list);
-  }
-  for (const list of series.values()) {
-    const law = fitPowerLaw(
-      list.map(({ endpoints }) => endpoints),
-      list.map(({ netMicroseconds }) => netMicroseconds ?? 0),
+    const plans = plan.planners.flatMap((planner) =>
+      planRows(planner, quick, (task) => outcomes.get(JSON.stringify(task)) as PlanOutcome),
     );
-    if (law === undefined) continue;
-    const [{ router, kind, load }] = list;
-    laws.push({ router, kind, load, ...law, sizes: list.length });
+    return {
+      schema: "canopy/overhead/1",
+      conditions: {
+        cpu: processorModel(),
+        threads: cpus().length,
+        node: process.version,
+        platform: `${process.platform} ${process.arch}`,
+        loadAverageBefore,
+        loadAverageAfter: loadavg()[0],
+        seconds: (performance.now() - began) / 1000,
+        timerNanoseconds: 1e6 * timerMilliseconds(),
+        capacityOfTwelveRequestsPerSecond: capacity,
+        quick,
+        capSeconds,
+        reused,
+      },
+      states,
+      rows,
+      growth: growthOf(rows),
+      inSitu,
+      components,
+      plans,
+      planGrowth: planLaws(plans),
+    };
+  } finally {
+    options.progress?.end();
+    await options.store.flush();
   }
-  return laws;
 }
 
-/** At the smallest size and the load nearest to 0.7. */
-async function measureInSituAll(
-  options: OverheadOptions,
-  capacity: number,
-  routers: readonly Measured[],
-  trained: ReadonlyMap<string, TrainedArtefacts>,
-): Promise<InSituRow[]> {
-  const { quick, capSeconds, signal, progress } = options;
-  const endpoints = Math.min(...options.endpoints);
-  const load = options.loads.reduce((best, one) => (Math.abs(one - 0.7) < Math.abs(best - 0.7) ? one : best));
-  const requests = quick ? 1000 : 10_000;
-  const plan = await planCells(endpoints, capacity, routers, trained, requests, load);
-  const rows: InSituRow[] = [];
-  let plain: number | undefined;
-  for (const spec of plan.runs) {
-    progress?.(`inside a simulation: ${spec.router.id}`);
-    const task: CellTask = { spec, inputs: plan.inputs, isEmpty: false, state: null, budget: FULL };
-    const { inSitu, reason } = await runCell(task, capSeconds, signal);
-    if (spec.router.id === PLAIN_ROUTER.name) plain = inSitu?.processorSeconds;
-    const processorSeconds = inSitu?.processorSeconds ?? 0;
-    rows.push({
-      router: spec.router.id,
-      endpoints,
-      load,
-      requests: inSitu?.requests ?? 0,
-      processorSeconds,
-      share: inSitu?.share ?? null,
-      microsecondsPerRequest: inSitu === null ? null : (1e6 * inSitu.routerSeconds) / inSitu.requests,
-      timeOverRoundRobin: inSitu === null || plain === undefined ? null : processorSeconds / plain,
-      reason,
-    });
+/** One walk through the cells of a plan; what only cells to be measured need is made when the first of them comes. */
+class Measurement {
+  readonly #plan: OverheadPlan;
+  readonly #options: MeasureOptions;
+  readonly #secondsOf: (cell: Cell) => number;
+  #trained: Promise<ReadonlyMap<string, TrainedArtefacts>> | undefined;
+
+  constructor(plan: OverheadPlan, options: MeasureOptions) {
+    this.#plan = plan;
+    this.#options = options;
+    this.#secondsOf = cellSeconds(plan.cells, options.store);
   }
-  return rows;
+
+  begin(): void {
+    const { store, progress } = this.#options;
+    const left = this.#plan.cells.filter(({ key }) => store.get(key) === undefined);
+    const work = left.reduce((sum, cell) => sum + this.#secondsOf(cell), 0);
+    progress?.begin(left.length, this.#plan.cells.length - left.length, work);
+  }
+
+  /** What a cell has found: measured now unless it is known, and kept unless it failed. */
+  async once<Found extends object | number>(cell: Cell, measure: () => Promise<Found>): Promise<Found> {
+    const { store, signal, progress } = this.#options;
+    const known = store.get(cell.key);
+    if (known !== undefined) return known.found as Found;
+    signal.throwIfAborted();
+    const began = performance.now();
+    const found = await measure();
+    const failed = hasFailed(found);
+    if (!failed) {
+      const seconds = (performance.now() - began) / 1000;
+      store.put(cell.key, { found, seconds, loadAverage: loadavg()[0], endedAt: new Date().toISOString() });
+      await store.flush();
+    }
+    progress?.ended(0, failed, this.#secondsOf(cell));
+    return found;
+  }
+
+  capacity(): Promise<number> {
+    return this.once(this.#plan.capacity, () => this.#simulate<number>("capacity"));
+  }
+
+  async state(planned: PlannedState): Promise<{ state: OverheadState; cells: CellRows }> {
+    const { endpoints, load, seconds } = planned;
+    const { runs } = this.#plan.setting;
+    const capacity = await this.capacity();
+    const captured = lazily(() => this.#simulate<CapturedState>({ endpoints, load, capacity, seconds }));
+    const own = lazily(() => this.#planSetting(endpoints, capacity));
+    const known = await this.once(planned.cell, async () => {
+      const { ratePerSecond, utilisation, waitingPerEndpoint } = await captured();
+      return { ratePerSecond, utilisation, waitingPerEndpoint };
+    });
+    const measure = async (router: string): Promise<CellOutcome> => {
+      const { specs, inputs } = await own();
+      const isEmpty = router === EMPTY;
+      const spec = specs.get(isEmpty ? runs[0].router.id : router) as RunSpec;
+      const state = await captured();
+      return this.#measureRouter({ spec, inputs, isEmpty, state, budget: this.#plan.budget });
+    };
+    const cells = new Map<string, CellOutcome>();
+    for (const [router, cell] of planned.routers)
+      cells.set(router, await this.once(cell, () => measure(router)));
+    return { state: { endpoints, load, ...known, simulatedSeconds: seconds }, cells };
+  }
+
+  /** At the smallest size and the load nearest to 0.7. */
+  async inside(): Promise<CellRows> {
+    const { endpoints, load, requests, routers } = this.#plan.inside;
+    const capacity = await this.capacity();
+    const own = lazily(() => this.#planSetting(endpoints, capacity, requests, load));
+    const cells = new Map<string, CellOutcome>();
+    for (const [router, cell] of routers) {
+      const measure = async () => {
+        const { specs, inputs } = await own();
+        const spec = specs.get(router) as RunSpec;
+        return this.#measureRouter({ spec, inputs, isEmpty: false, state: null, budget: this.#plan.budget });
+      };
+      cells.set(router, await this.once(cell, measure));
+    }
+    return cells;
+  }
+
+  async components(): Promise<readonly ComponentRow[]> {
+    const { components, setting, options } = this.#plan;
+    if (components === null) return [];
+    const { workload } = setting.points[0].inputs.experiment;
+    const { rows } = await this.once(components.cell, async () => {
+      const task: ComponentTask = {
+        only: components.only,
+        quick: options.quick,
+        trained: components.only === null ? [...(await this.#artefacts()).values()] : [],
+        taskTypes: "trace" in workload ? [] : (workload.taskTypes ?? []).map(({ name }) => name),
+      };
+      const found: ComponentRow[] = [];
+      const reason = await runChild(
+        workerFile("component-worker"),
+        task,
+        this.#limits(false),
+        (row: ComponentRow) => found.push(row),
+      );
+      if (reason !== null) throw new Error(`components: ${reason}`);
+      return { rows: found };
+    });
+    return rows;
+  }
+
+  #limits(isCapped = true): ChildLimits {
+    const { capSeconds } = this.#plan.options;
+    return { capSeconds: isCapped ? capSeconds : Number.POSITIVE_INFINITY, signal: this.#options.signal };
+  }
+
+  #measureRouter(task: CellTask): Promise<CellOutcome> {
+    return runCell(task, this.#limits());
+  }
+
+  async #simulate<Found>(task: StateTask): Promise<Found> {
+    let found: Found | undefined;
+    const reason = await runChild(workerFile("state-worker"), task, this.#limits(false), (message: Found) => {
+      found = message;
+    });
+    if (reason !== null || found === undefined) throw new Error(`states: ${reason ?? "nothing came back"}`);
+    return found;
+  }
+
+  /** Runs of the setting at a size by router's id, and inputs with what training left. */
+  async #planSetting(
+    endpoints: number,
+    capacity: number,
+    requests = FEW,
+    load = 0.5,
+  ): Promise<{ specs: ReadonlyMap<string, RunSpec>; inputs: SharedInputs }> {
+    const ratePerSecond = (load * capacity * endpoints) / 12;
+    const plan = await planSetting({ endpoints, ratePerSecond, requests }, this.#plan.routers);
+    const trained = await this.#artefacts();
+    const own = Object.fromEntries(
+      plan.runs.flatMap(({ router }) =>
+        router.training === null ? [] : [[router.training, trained.get(router.id) ?? {}] as const],
+      ),
+    );
+    return {
+      specs: new Map(plan.runs.map((spec) => [spec.router.id, spec])),
+      inputs: { ...plan.inputs, trained: own },
+    };
+  }
+
+  #artefacts(): Promise<ReadonlyMap<string, TrainedArtefacts>> {
+    this.#trained ??= trainAll(this.#plan.setting, this.#options);
+    return this.#trained;
+  }
+}
+
+/** What training leaves for each router that learns, kept beside the journal; the number of endpoints is no part of it. */
+async function trainAll(
+  { trainings, inputs, runs }: ExperimentPlan,
+  { store, signal }: MeasureOptions,
+): Promise<ReadonlyMap<string, TrainedArtefacts>> {
+  const folders = [join(dirname(store.path), "trained")];
+  const wanted = trainings.map((spec) => ({ spec, folders }));
+  const { trained, failed } = await train(wanted, inputs, { threads: 1, signal });
+  signal.throwIfAborted();
+  for (const [key, { message }] of failed) throw new Error(`training ${key}: ${message}`);
+  return new Map(
+    runs.flatMap(({ router }) =>
+      router.training === null ? [] : [[router.id, trained[router.training]] as const],
+    ),
+  );
+}
+
+/** Cells that were measured before, and under what load of the machine. */
+function reusedCells(
+  cells: readonly Cell[],
+  store: RunStore<CellRecord>,
+): NonNullable<OverheadResult["conditions"]["reused"]> | null {
+  const records = cells.flatMap(({ key }) => store.get(key) ?? []);
+  if (records.length === 0) return null;
+  const loads = records.map(({ loadAverage }) => loadAverage);
+  return {
+    cells: records.length,
+    of: cells.length,
+    since: records.map(({ endedAt }) => endedAt).sort()[0],
+    seconds: records.reduce((sum, { seconds }) => sum + seconds, 0),
+    loadAverages: [Math.min(...loads), Math.max(...loads)],
+  };
+}
+
+/** What was cut is a finding; what failed may not fail again. */
+function hasFailed(found: object | number): boolean {
+  const { reason } = found as { readonly reason?: string | null };
+  return reason?.startsWith("failed") === true;
+}
+
+function lazily<T>(make: () => Promise<T>): () => Promise<T> {
+  let made: Promise<T> | undefined;
+  return () => {
+    made ??= make();
+    return made;
+  };
 }

@@ -3,15 +3,12 @@ import { findPlanner, listPlanners } from "../routers/planner-registry.ts";
 import { fitPowerLaw } from "./growth.ts";
 import type { PlanTask, PlanTime } from "./plan-task.ts";
 import type { PlanAxis, PlanLaw, PlanRow } from "./result.ts";
-import { runThread, workerFile } from "./run-thread.ts";
+import { type ChildLimits, runChild, workerFile } from "./run-child.ts";
 
-export interface PlansOptions {
-  /** Ids; none: {@link defaultPlanners}. */
-  readonly planners: readonly string[];
-  readonly quick: boolean;
-  readonly capSeconds: number;
-  readonly signal: AbortSignal;
-  readonly progress: (line: string) => void;
+export interface PlanOutcome {
+  readonly times: readonly PlanTime[];
+  /** Why it did not come to its end; null where it did. */
+  readonly reason: string | null;
 }
 
 const SITES = [4, 8, 12, 32];
@@ -76,45 +73,52 @@ function parametersOf(planner: string): readonly string[] {
   return "shape" in parameters ? Object.keys(parameters.shape as object) : [];
 }
 
-/** Times planners with their defaults at every number of sites, and at 8 of them by calls of the model and by width. */
-export async function measurePlans(options: PlansOptions): Promise<PlanRow[]> {
-  const rows: PlanRow[] = [];
-  for (const planner of options.planners) {
-    const known = new Map<string, PlanRow[]>();
-    for (const point of pointsOf(planner, options.quick)) {
-      const { axis, value, sites, parameters } = point;
-      const same = JSON.stringify([sites, parameters]);
-      let own = known.get(same);
-      if (own === undefined) {
-        options.progress(`${planner}: ${value} ${axis === "hidden" ? "units" : axis}`);
-        own = await measurePoint(planner, point, options);
-        known.set(same, own);
-      }
-      // A planner that asks nothing of the model has no calls to vary.
-      if (axis === "calls" && own.every(({ calls }) => calls === 0)) continue;
-      rows.push(...own.map((row) => ({ ...row, axis, value })));
-    }
-  }
-  return rows;
+/** What a planner is timed on, each once: its defaults at every number of sites, and at 8 by calls and by width. */
+export function planTasks(planner: string, quick: boolean): PlanTask[] {
+  const tasks = pointsOf(planner, quick).map((point) => taskOf(planner, point, quick));
+  return [...new Map(tasks.map((task) => [JSON.stringify(task), task])).values()];
 }
 
-async function measurePoint(
-  planner: string,
-  { axis, value, sites, parameters }: PlanPoint,
-  { quick, capSeconds, signal }: PlansOptions,
-): Promise<PlanRow[]> {
-  const task: PlanTask = {
+function taskOf(planner: string, { sites, parameters }: PlanPoint, quick: boolean): PlanTask {
+  return {
     ...{ planner, sites, parameters },
     epochs: quick ? 3 : EPOCHS,
     enoughSeconds: quick ? 0 : ENOUGH_SECONDS,
   };
-  const times: Record<PlanTime["step"], PlanTime[]> = { plan: [], training: [] };
-  const reason = await runThread(workerFile("plan-worker"), task, { capSeconds, signal }, (time: PlanTime) =>
-    times[time.step].push(time),
+}
+
+/** Does a task in a process of its own; what was timed before its cap is kept. */
+export async function timePlanner(task: PlanTask, limits: ChildLimits): Promise<PlanOutcome> {
+  const times: PlanTime[] = [];
+  const reason = await runChild(workerFile("plan-worker"), task, limits, (time: PlanTime) =>
+    times.push(time),
   );
-  const steps = (["plan", "training"] as const).filter((step) => step === "plan" || times[step].length > 0);
+  return { times, reason };
+}
+
+/** @param outcomeOf what came of each of the planner's {@link planTasks} */
+export function planRows(
+  planner: string,
+  quick: boolean,
+  outcomeOf: (task: PlanTask) => PlanOutcome,
+): PlanRow[] {
+  return pointsOf(planner, quick).flatMap((point) => {
+    const own = rowsAt(planner, point, outcomeOf(taskOf(planner, point, quick)));
+    // A planner that asks nothing of the model has no calls to vary.
+    return point.axis === "calls" && own.every(({ calls }) => calls === 0) ? [] : own;
+  });
+}
+
+function rowsAt(
+  planner: string,
+  { axis, value, sites }: PlanPoint,
+  { times, reason }: PlanOutcome,
+): PlanRow[] {
+  const steps = (["plan", "training"] as const).filter(
+    (step) => step === "plan" || times.some((time) => time.step === step),
+  );
   return steps.map((step): PlanRow => {
-    const later = times[step].slice(1);
+    const later = times.filter((time) => time.step === step).slice(1);
     const of = (q: number) =>
       quantileOf(
         later.map(({ milliseconds }) => milliseconds),

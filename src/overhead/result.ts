@@ -128,12 +128,24 @@ export interface OverheadResult {
     readonly platform: string;
     readonly loadAverageBefore: number;
     readonly loadAverageAfter: number;
+    /** Of this measurement, without the cells that were measured before. */
     readonly seconds: number;
     /** Two readings of the clock one after the other, which stand in every single call: median. */
     readonly timerNanoseconds: number;
     readonly capacityOfTwelveRequestsPerSecond: number;
     readonly quick: boolean;
     readonly capSeconds: number;
+    /** Cells that an earlier measurement had left in the journal; null where there are none, absent in older files. */
+    readonly reused?: {
+      readonly cells: number;
+      readonly of: number;
+      /** When the first of them ended, ISO 8601. */
+      readonly since: string;
+      /** That they took. */
+      readonly seconds: number;
+      /** The least and the most at their ends. */
+      readonly loadAverages: readonly [number, number];
+    } | null;
   };
   readonly states: readonly OverheadState[];
   readonly rows: readonly OverheadRow[];

@@ -290,10 +290,15 @@ function planTable({ plans: all, planGrowth }: OverheadResult, axis: PlanAxis): 
 
 /** How and where it was measured, in one line. */
 export function conditionsText({ conditions, states }: OverheadResult): string {
-  const { cpu, threads, node, loadAverageBefore, loadAverageAfter, timerNanoseconds, quick } = conditions;
+  const { cpu, threads, node, loadAverageBefore, loadAverageAfter, timerNanoseconds, quick, reused } =
+    conditions;
   const rates = `${conditions.capacityOfTwelveRequestsPerSecond.toFixed(0)} requests/s are 100 % load of twelve endpoints`;
   const simulated = [...new Set(states.map(({ simulatedSeconds }) => simulatedSeconds))].join(" or ");
-  return `${quick ? "A quick run: it shows that everything works, not what it costs. " : ""}${cpu}, ${threads} threads, Node ${node}, load average ${loadAverageBefore.toFixed(1)} before and ${loadAverageAfter.toFixed(1)} after; two readings of the clock lie ${timerNanoseconds.toFixed(0)} ns apart; ${rates}; states after ${simulated} s of simulation.`;
+  const earlier =
+    reused == null
+      ? ""
+      : `; ${reused.cells} of ${reused.of} cells are of an earlier measurement, from ${reused.since.slice(0, 10)} on, at load averages of ${reused.loadAverages.map((load) => load.toFixed(1)).join(" to ")}`;
+  return `${quick ? "A quick run: it shows that everything works, not what it costs. " : ""}${cpu}, ${threads} threads, Node ${node}, load average ${loadAverageBefore.toFixed(1)} before and ${loadAverageAfter.toFixed(1)} after; two readings of the clock lie ${timerNanoseconds.toFixed(0)} ns apart; ${rates}; states after ${simulated} s of simulation${earlier}.`;
 }
 
 function cellOf(value: number | null, reason: string | null): Cell {

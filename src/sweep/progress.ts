@@ -5,6 +5,8 @@ export interface ProgressOptions {
   readonly stream?: { readonly isTTY?: boolean; readonly columns?: number; write(text: string): unknown };
   /** Milliseconds since some moment; default: the process's clock. */
   readonly now?: () => number;
+  /** What is done, in the plural; default: runs. */
+  readonly unit?: string;
 }
 
 /** Between two states of the line on a terminal, and between two lines elsewhere. */
@@ -13,11 +15,16 @@ const LINE_MS = 5000;
 const BAR_WIDTH = 20;
 const CLEAR_LINE = "\r\u001b[2K";
 
-/** Progress of runs: on a terminal one line that is drawn anew, elsewhere a line every five seconds. */
+/** Progress of runs, or of another unit of work: on a terminal one line that is drawn anew, elsewhere a line every five seconds. */
 export class Progress implements ProgressListener {
   readonly #stream: NonNullable<ProgressOptions["stream"]>;
   readonly #now: () => number;
+  readonly #unit: string;
   #total = 0;
+  /** All there is to do, and what is done of it: of runs their number, else seconds as they were thought to be. */
+  #work = 0;
+  #workDone = 0;
+  #workOfFirst = 0;
   #reused = 0;
   #done = 0;
   #failed = 0;
@@ -30,18 +37,26 @@ export class Progress implements ProgressListener {
   constructor(options: ProgressOptions = {}) {
     this.#stream = options.stream ?? process.stderr;
     this.#now = options.now ?? (() => performance.now());
+    this.#unit = options.unit ?? "runs";
   }
 
-  begin(total: number, reused: number): void {
+  /** @param work of all of them; default: each is as much as any other */
+  begin(total: number, reused: number, work = total): void {
     this.#total = total;
+    this.#work = work;
     this.#reused = reused;
     this.#began = this.#now();
     this.#shown = this.#began;
     if (this.#stream.isTTY === true && total > 0) this.#stream.write(`${CLEAR_LINE}${this.#line()}`);
   }
 
-  ended(requests: number, failed: boolean): void {
-    if (this.#done++ === 0) this.#firstEnded = this.#now();
+  /** @param work that it was part of the whole */
+  ended(requests: number, failed: boolean, work = 1): void {
+    this.#workDone += work;
+    if (this.#done++ === 0) {
+      this.#firstEnded = this.#now();
+      this.#workOfFirst = work;
+    }
     this.#requests += requests;
     if (failed) this.#failed++;
     const now = this.#now();
@@ -63,7 +78,7 @@ export class Progress implements ProgressListener {
             `${this.#requests < 10 ? this.#requests : count(this.#requests)} requests, ${count(this.#requests / seconds)} requests/s`,
           ];
     const facts = [
-      `${this.#done} of ${this.#total} runs in ${duration(seconds)}`,
+      `${this.#done} of ${this.#total} ${this.#unit} in ${duration(seconds)}`,
       ...reused,
       ...failed,
       ...speed,
@@ -87,16 +102,17 @@ export class Progress implements ProgressListener {
 
   #facts(): string[] {
     const seconds = (this.#now() - this.#began) / 1000;
-    const facts = [`${this.#done}/${this.#total} runs`];
+    const facts = [`${this.#done}/${this.#total} ${this.#unit}`];
     if (this.#failed > 0) facts.push(`${this.#failed} failed`);
     if (this.#done > 0 && seconds > 0) {
       const perSecond = this.#done / seconds;
-      facts.push(`${count(perSecond)} runs/s`);
+      facts.push(`${count(perSecond)} ${this.#unit}/s`);
       // Runs of planners have epochs, no requests.
       if (this.#requests > 0) facts.push(`${count(this.#requests / seconds)} requests/s`);
       const steady = this.#now() - this.#firstEnded;
       if (this.#done > 1 && steady > 0) {
-        facts.push(`${duration(((this.#total - this.#done) * steady) / (this.#done - 1) / 1000)} left`);
+        const left = ((this.#work - this.#workDone) * steady) / (this.#workDone - this.#workOfFirst);
+        facts.push(`${duration(Math.max(0, left) / 1000)} left`);
       }
     }
     return facts;

@@ -1,9 +1,11 @@
 /** `canopy overhead` as a whole: routers of a user's files whose cost is known. */
-import { readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { expect, test } from "vitest";
 import type { OverheadResult } from "../../src/overhead/result.ts";
-import { canopy, workFolder } from "../cli/canopy.ts";
+import { type CanopyOptions, canopy, type Running, start, workFolder } from "../cli/canopy.ts";
+import { copyOfProgram } from "./program.ts";
 
 const busy = (id: string, loop: string) => `
 export default {
@@ -91,4 +93,104 @@ test("a router that takes too long is cut, and it is said where and why", async 
   );
   expect(plans).toMatchObject([{ router: "greedy-carbon", sites: 4, step: "plan", reason: null }]);
   expect(plans[0].p50Milliseconds).toBeGreaterThan(0);
+});
+
+/** Lines of the journal that are whole. */
+function journalled(cwd: string): string[] {
+  const path = join(cwd, "out/.canopy/store/overhead/runs.jsonl");
+  return existsSync(path) ? readFileSync(path, "utf8").split("\n").slice(0, -1) : [];
+}
+
+async function untilJournalled({ process: child }: Running, cwd: string, lines: number): Promise<void> {
+  while (journalled(cwd).length < lines && child.exitCode === null) await sleep(5);
+}
+
+/** Processes whose parent this is. */
+function childrenOf(parent: number | undefined): string[] {
+  return readdirSync("/proc").filter((pid) => /^\d+$/.test(pid) && statOf(pid)?.[1] === `${parent}`);
+}
+
+/** State, parent and the rest; undefined where there is no such process. */
+function statOf(pid: string): string[] | undefined {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
+    return stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  } catch {
+    return undefined;
+  }
+}
+
+const CELLS = 11;
+
+test("kill -9 and SIGTERM lose the cell under way alone, its process goes too, and the same command does the rest", async () => {
+  const cwd = workFolder({ "short.mjs": busy("short", loop(200)) });
+  const options: CanopyOptions = { cwd, main: copyOfProgram() };
+  const words = ["overhead", "--quick", "--router", "./short.mjs", "greedy-carbon", "--endpoints", "12"];
+  const command = [...words, "--load", "0.7", "--out", "out", "--format", "json"];
+  const plan = async () => {
+    const { code, stdout } = await canopy([...command, "--dry-run"], options);
+    expect(code).toBe(0);
+    return JSON.parse(stdout) as { cells: number; pending: number; estimatedSeconds: number };
+  };
+  // The capacity; a state with round robin, the user's router, greedy carbon and the empty one on it; three simulations;
+  // the forecasts; a plan.
+  const first = await plan();
+  expect([first.cells, first.pending]).toEqual([CELLS, CELLS]);
+  expect(first.estimatedSeconds).toBeGreaterThan(0);
+  expect(existsSync(join(cwd, "out"))).toBe(false);
+
+  const killed = start(command, options);
+  await untilJournalled(killed, cwd, 3);
+  await sleep(500);
+  const children = childrenOf(killed.process.pid);
+  killed.process.kill("SIGKILL");
+  expect((await killed.ended).code).toBeNull();
+  await sleep(1500);
+  expect(children.filter((pid) => !["Z", undefined].includes(statOf(pid)?.[0]))).toEqual([]);
+  const afterKill = journalled(cwd);
+  expect(afterKill.length).toBeGreaterThanOrEqual(3);
+  expect((await plan()).pending).toBe(CELLS - afterKill.length);
+
+  const stopped = start(command, options);
+  await untilJournalled(stopped, cwd, afterKill.length + 2);
+  const asked = performance.now();
+  stopped.process.kill("SIGTERM");
+  const { code, stderr, stdout } = await stopped.ended;
+  expect({ code, stdout }).toEqual({ code: 130, stdout: "" });
+  expect(performance.now() - asked).toBeLessThan(2000);
+  expect(stderr).toMatch(/^interrupted: what is measured is kept in out\/.*:\n {2}canopy overhead --quick /m);
+  expect(existsSync(join(cwd, "out/overhead.json"))).toBe(false);
+  const afterStop = journalled(cwd);
+  expect(afterStop.slice(0, afterKill.length)).toEqual(afterKill);
+  expect(afterStop.length).toBeGreaterThanOrEqual(afterKill.length + 2);
+
+  const rest = await canopy(command, options);
+  expect(rest.code).toBe(0);
+  expect(rest.stderr).toContain(`${CELLS - afterStop.length} of ${CELLS - afterStop.length} cells in `);
+  expect(rest.stderr).toContain(`${afterStop.length} of ${CELLS} cells were measured before`);
+  const whole = journalled(cwd);
+  expect(whole.slice(0, afterStop.length)).toEqual(afterStop);
+  expect(whole).toHaveLength(CELLS);
+  expect(new Set(whole.map((line) => (JSON.parse(line) as { key: string }).key)).size).toBe(CELLS);
+  const result = JSON.parse(rest.stdout) as OverheadResult;
+  expect(result.rows).toHaveLength(3 * 3);
+  expect(result.rows.filter(({ kind, meanMicroseconds }) => kind === "request" && !meanMicroseconds)).toEqual(
+    [],
+  );
+  expect(result.conditions.reused).toMatchObject({ cells: afterStop.length, of: CELLS });
+
+  // Once all is known, the same figures come back without any measuring.
+  const again = await canopy(command, options);
+  const figures = ({ states, rows, growth, inSitu, components, plans }: OverheadResult) => {
+    return { states, rows, growth, inSitu, components, plans };
+  };
+  expect(figures(JSON.parse(again.stdout) as OverheadResult)).toEqual(figures(result));
+  expect(journalled(cwd)).toEqual(whole);
+  expect(await plan()).toMatchObject({ pending: 0, estimatedSeconds: 0 });
+
+  const fresh = start([...command, "--fresh"], options);
+  while (journalled(cwd)[0] === whole[0] || journalled(cwd).length === 0) await sleep(5);
+  fresh.process.kill("SIGTERM");
+  await fresh.ended;
+  expect(journalled(cwd).length).toBeLessThan(CELLS);
 });

@@ -10,7 +10,7 @@ const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 /** The entry of a copy of the program: a run's key holds the hash of the code, and somebody may be editing it. */
 export function copyOfProgram(): string {
   const folder = workFolder();
-  for (const name of ["package.json", "src", "profiles"]) {
+  for (const name of ["package.json", "src", "profiles", "harness"]) {
     cpSync(join(ROOT, name), join(folder, name), { recursive: true });
   }
   symlinkSync(join(ROOT, "node_modules"), join(folder, "node_modules"));

@@ -1,12 +1,13 @@
 import { expect, test } from "vitest";
 import { Progress } from "../../src/sweep/progress.ts";
 
-function recorder(isTTY: boolean, columns = 80) {
+function recorder(isTTY: boolean, columns = 80, unit?: string) {
   const written: string[] = [];
   let time = 0;
   const progress = new Progress({
     stream: { isTTY, columns, write: (text: string) => written.push(text) },
     now: () => time,
+    ...(unit === undefined ? {} : { unit }),
   });
   return { progress, written, wait: (ms: number) => (time += ms) };
 }
@@ -68,4 +69,19 @@ test("the time left is reckoned from the first run's end, not from the start of 
   for (let i = 0; i < 499; i++) progress.ended(1, false);
   progress.end();
   expect(written.at(-1)).toBe("501 of 1001 runs in 3 min 5 s, 501 requests, 2.7 requests/s\n");
+});
+
+test("work that is not alike counts by what each part is thought to take", () => {
+  const { progress, written, wait } = recorder(false, 80, "cells");
+  // 100 s of work in three cells; the first is slow to start, the second takes as long as was thought.
+  progress.begin(3, 0, 100);
+  wait(15_000);
+  progress.ended(0, false, 10);
+  wait(30_000);
+  progress.ended(0, false, 30);
+  expect(written.at(-1)).toBe("2/3 cells, 0.044 cells/s, 1 min 0 s left\n");
+  wait(60_000);
+  progress.ended(0, false, 60);
+  progress.end();
+  expect(written.at(-1)).toBe("3 of 3 cells in 1 min 45 s\n");
 });

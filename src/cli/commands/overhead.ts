@@ -1,16 +1,18 @@
 import type { Command } from "commander";
 import { UserError } from "../../errors.ts";
-import { interruptible } from "../interruptible.ts";
 import { wholeNumber } from "../option-values.ts";
-import { examples, type FormatOption, print, withFormat } from "../output.ts";
+import { examples, type FormatOption, withFormat } from "../output.ts";
 
-interface OverheadCommandOptions extends FormatOption {
-  readonly router: readonly string[];
+export interface OverheadCommandOptions extends FormatOption {
+  readonly router?: readonly string[];
   readonly endpoints?: readonly number[];
   readonly load?: readonly number[];
   readonly out?: string;
   readonly cap: number;
   readonly quick?: true;
+  readonly fresh?: true;
+  readonly dryRun?: true;
+  readonly quiet?: true;
 }
 
 /** A region each for a third of the fleet. */
@@ -32,49 +34,22 @@ export function addOverheadCommand(program: Command): void {
     .option("--cap <seconds>", "longest time of a router at a size and load", wholeNumber("--cap", 1), 60)
     .option("--quick", "12 and 100 endpoints at 0.7, short parts: whether it works, not what it costs")
     .option("--out <dir>", "write tables, rows.csv, overhead.json, figure and manifest there")
+    .option("--fresh", "measure everything anew")
+    .option("--dry-run", "print how many cells there are and how long they will take, and measure none")
+    .option("--quiet", "no progress and no remarks on stderr")
     .addHelpText(
       "after",
       examples([
         "canopy overhead --router cedar-heuristic round-robin",
+        "canopy overhead --dry-run",
         "canopy overhead --out results/overhead",
         "canopy overhead --router ./my-router.ts --endpoints 12,1000 --load 0.7 --format json",
         "canopy overhead --quick --router caps",
       ]),
     );
-  withFormat(command).action(measure);
-}
-
-async function measure(options: OverheadCommandOptions): Promise<void> {
-  const { router = [], out, cap, quick = false, format } = options;
-  const { measureOverhead } = await import("../../overhead/measure-overhead.ts");
-  const { allRowsTable, overheadTables } = await import("../../overhead/tables.ts");
-  const startedAt = new Date();
-  const result = await interruptible(
-    () => "nothing was written",
-    (signal) =>
-      measureOverhead({
-        routers: router,
-        endpoints: options.endpoints ?? (quick ? [12, 100] : [12, 100, 1000, 10_000]),
-        loads: options.load ?? (quick ? [0.7] : [0.3, 0.7, 0.95]),
-        quick,
-        capSeconds: cap,
-        signal,
-        progress: (line) => process.stderr.write(`${line}\n`),
-      }),
-  );
-  for (const { router: id, kind, endpoints, load, reason } of result.rows) {
-    if (reason?.startsWith("cut") || reason?.startsWith("failed"))
-      process.stderr.write(`${id}, ${kind}, ${endpoints} endpoints, load ${load}: ${reason}\n`);
-  }
-  if (out !== undefined) {
-    const { writeOverhead } = await import("../../overhead/write-overhead.ts");
-    const command = ["canopy", ...process.argv.slice(2)];
-    const files = await writeOverhead(out, result, { command, startedAt, endedAt: new Date() });
-    process.stderr.write(`${files.length} files written to ${out}\n`);
-  }
-  await print(format, {
-    tables: format === "csv" ? [allRowsTable(result)] : overheadTables(result),
-    json: result as typeof result & Record<string, unknown>,
+  withFormat(command).action(async (options: OverheadCommandOptions) => {
+    const { overhead } = await import("../run-overhead.ts");
+    await overhead(options);
   });
 }
 

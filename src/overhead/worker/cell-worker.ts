@@ -1,12 +1,5 @@
-/** What a thread runs that measures one router on one state. */
-import v8 from "node:v8";
-import vm from "node:vm";
-import { type CellTask, measureTask } from "../cell-task.ts";
-import type { ThreadWork } from "../run-thread.ts";
+/** What a child process runs that measures one router on one state, or inside a simulation. */
+import { answerParent } from "../answer-parent.ts";
+import { type CellMessage, type CellTask, measureTask } from "../cell-task.ts";
 
-v8.setFlagsFromString("--expose-gc");
-globalThis.gc = vm.runInNewContext("gc") as typeof globalThis.gc;
-
-// piscina takes the default export for the task.
-export default ({ task, port }: ThreadWork<CellTask>): Promise<void> =>
-  measureTask(task, (message) => port.postMessage(message));
+answerParent<CellTask, CellMessage>(measureTask);

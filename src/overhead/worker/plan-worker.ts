@@ -1,7 +1,5 @@
-/** What a thread runs that times one planner at one number of sites. */
-import { type PlanTask, timePlans } from "../plan-task.ts";
-import type { ThreadWork } from "../run-thread.ts";
+/** What a child process runs that times one planner at one number of sites. */
+import { answerParent } from "../answer-parent.ts";
+import { type PlanTask, type PlanTime, timePlans } from "../plan-task.ts";
 
-// piscina takes the default export for the task.
-export default ({ task, port }: ThreadWork<PlanTask>): Promise<void> =>
-  timePlans(task, (time) => port.postMessage(time));
+answerParent<PlanTask, PlanTime>(timePlans);
