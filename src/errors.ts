@@ -29,13 +29,14 @@ export class ConservationError extends Error {
   }
 }
 
-/** The word of `choices` nearest to `given` by edit distance, or undefined when none is near. */
+/** The word of `choices` nearest to `given` by edit distance, or that begins so, or undefined when none is near. */
 export function nearest(given: string, choices: Iterable<string>): string | undefined {
   let best: string | undefined;
   let bestDistance = Math.max(2, Math.floor(given.length / 3)) + 1;
   for (const choice of choices) {
-    const distance = editDistance(given.toLowerCase(), choice.toLowerCase());
-    if (distance < bestDistance) {
+    const distance = distanceOf(given.toLowerCase(), choice.toLowerCase());
+    // As many edits as letters: nothing of the word is left.
+    if (distance < bestDistance && distance < Math.max(given.length, choice.length)) {
       best = choice;
       bestDistance = distance;
     }
@@ -43,13 +44,47 @@ export function nearest(given: string, choices: Iterable<string>): string | unde
   return best;
 }
 
-/** ` (did you mean "x"?)`, or the whole list when nothing is near and the list is short. */
-export function suggestion(given: string, choices: readonly string[]): string {
+/** ` (did you mean "x"?)`; nothing when nothing is near. */
+export function nearHint(given: string, choices: Iterable<string>): string {
   const near = nearest(given, choices);
-  if (near !== undefined) return ` (did you mean "${near}"?)`;
-  if (choices.length === 0) return "";
-  const shown = choices.length > 12 ? [...choices.slice(0, 12), "…"] : choices;
-  return ` (expected one of: ${shown.join(", ")})`;
+  return near === undefined ? "" : ` (did you mean "${near}"?)`;
+}
+
+/** ` (did you mean "x"?)`, or the list, its beginning where it is long, when nothing is near. */
+export function suggestion(given: string, choices: readonly string[]): string {
+  const hint = nearHint(given, choices);
+  if (hint !== "" || choices.length === 0) return hint;
+  return ` (expected one of: ${wordList(choices)})`;
+}
+
+/** Letters of a list of choices in a message, and of what the user wrote. */
+const MOST_LIST = 80;
+const MOST_GIVEN = 48;
+
+/** Choices with commas between; of a long list the beginning, and how many there are. */
+export function wordList(choices: readonly string[]): string {
+  const whole = choices.join(", ");
+  if (whole.length <= MOST_LIST) return whole;
+  const shown: string[] = [];
+  let length = 0;
+  for (const choice of choices) {
+    length += choice.length + 2;
+    if (length > MOST_LIST - 20) break;
+    shown.push(choice);
+  }
+  return `${[...shown, "…"].join(", ")} (${choices.length} in all)`;
+}
+
+/** What the user wrote, cut short where it is long. */
+export function clipped(text: string, most = MOST_GIVEN): string {
+  return text.length > most ? `${text.slice(0, most - 1)}…` : text;
+}
+
+/** Letters to change; of a word that the other begins with as though they were hardly two, the shortest first. */
+function distanceOf(given: string, choice: string): number {
+  const distance = editDistance(given, choice);
+  if (given.length < 3 || !choice.startsWith(given)) return distance;
+  return Math.min(distance, 1.5 + (choice.length - given.length) / 1000);
 }
 
 function editDistance(a: string, b: string): number {

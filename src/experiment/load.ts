@@ -1,6 +1,6 @@
 import { dirname, resolve } from "node:path";
 import { z } from "zod";
-import { UserError } from "../errors.ts";
+import { clipped, UserError } from "../errors.ts";
 import { readTextFile } from "../files.ts";
 import { checkExperiment } from "./check-experiment.ts";
 import { checkEpochs } from "./epochs/check-epochs.ts";
@@ -13,15 +13,17 @@ import {
   locationText,
   mergeTrees,
   originAt,
+  originOfKey,
   type PlainObject,
   type PlainValue,
   parseYaml,
+  pathText,
   placeText,
   removeAt,
 } from "./located-tree.ts";
 import { applyOverrides, type Override, parsePath, parseSet } from "./overrides.ts";
 import { type Experiment, experimentSchema, pointExperimentSchema } from "./schema.ts";
-import { type KeysAt, type Problem, schemaProblems } from "./schema-problems.ts";
+import { type KeysAt, type Problem, schemaProblems, shown } from "./schema-problems.ts";
 
 /** One point of an experiment: a variant and a value of each axis, every default filled in. */
 export interface ExperimentPoint<Of extends ResultHead = Experiment> {
@@ -371,11 +373,30 @@ export function refuse(
   labels: ExperimentPoint["labels"] = {},
 ): never {
   const [first] = problems;
-  const origin = originAt(tree, first.path);
+  const origin = first.ofKey === true ? originOfKey(tree, first.path) : originAt(tree, first.path);
   const isRootOfFile = first.path.length === 0 && origin.line !== undefined;
   const place = `${locationText(origin, first.path, first.ofKey)}${isRootOfFile ? "" : ":"}`;
-  const point = Object.entries(labels).map(([key, value]) => `${key} ${JSON.stringify(value)}`);
-  const where = point.length === 0 ? "" : ` [at ${point.join(", ")}]`;
+  const where = pointText(labels, pathText(first.path));
   const more = problems.length > 1 ? ` (and ${problems.length - 1} more)` : "";
   throw new UserError(first.code, `${place} ${first.message}${where}${more}`);
+}
+
+/** Letters of a label in a message, and of all of them. */
+const MOST_LABEL = 40;
+const MOST_LABELS = 60;
+
+/** At which point something is wrong: as many of its labels as are short, without those that the message is about. */
+function pointText(labels: ExperimentPoint["labels"], about: string): string {
+  const all = Object.entries(labels).filter(([key]) => !about.startsWith(key));
+  const texts: string[] = [];
+  let length = 0;
+  for (const [key, value] of all) {
+    const text = clipped(`${key} ${shown(value)}`, MOST_LABEL);
+    length += text.length + 2;
+    if (texts.length > 0 && length > MOST_LABELS) break;
+    texts.push(text);
+  }
+  if (texts.length === 0) return "";
+  const more = all.length > texts.length ? `, and ${all.length - texts.length} more` : "";
+  return ` [at ${texts.join(", ")}${more}]`;
 }

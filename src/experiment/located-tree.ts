@@ -3,7 +3,7 @@
  * message about a merged, overridden experiment still names a file and a line.
  */
 import { isAlias, isMap, isScalar, isSeq, LineCounter, type Node, parseDocument } from "yaml";
-import { UserError } from "../errors.ts";
+import { clipped, UserError } from "../errors.ts";
 
 export type PlainValue = null | boolean | number | string | PlainValue[] | { [key: string]: PlainValue };
 export type PlainObject = { [key: string]: PlainValue };
@@ -48,6 +48,15 @@ export function originAt(tree: LocatedTree, path: TreePath): Origin {
   throw new Error("a located tree without an origin of its root");
 }
 
+/** Where a key stands: of one that an override has made on the way to its own, the override. */
+export function originOfKey(tree: LocatedTree, path: TreePath): Origin {
+  const key = pathKey(path);
+  const own = tree.origins.get(key);
+  if (own !== undefined) return own;
+  for (const [other, origin] of tree.origins) if (other.startsWith(`${key}\u0000`)) return origin;
+  return originAt(tree, path);
+}
+
 export function placeText(origin: Origin, ofKey = false): string {
   const line = ofKey ? (origin.keyLine ?? origin.line) : origin.line;
   const column = ofKey ? (origin.keyColumn ?? origin.column) : origin.column;
@@ -57,7 +66,7 @@ export function placeText(origin: Origin, ofKey = false): string {
 /** Place and path as messages begin with them; an override that names the path says it once. */
 export function locationText(origin: Origin, path: TreePath, ofKey = false): string {
   const place = placeText(origin, ofKey);
-  const name = pathText(path);
+  const name = clipped(pathText(path));
   return name === "" || place.startsWith(`--set ${name}=`) ? place : `${place} ${name}`;
 }
 

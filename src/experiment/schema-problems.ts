@@ -1,5 +1,5 @@
 import type { z } from "zod";
-import { nearest } from "../errors.ts";
+import { nearest, wordList } from "../errors.ts";
 import { type PlainValue, type TreePath, valueAtPath } from "./located-tree.ts";
 
 /** Something wrong with a value of an experiment, at a path of its tree. */
@@ -36,10 +36,7 @@ export function schemaProblems(
         { code: "CANOPY_EXPERIMENT_MISSING", path, message: `is missing, expected ${expectation(issue)}` },
       ];
     }
-    const near =
-      issue.code === "invalid_value" && typeof given === "string"
-        ? nearest(given, issue.values.map(String))
-        : undefined;
+    const near = typeof given === "string" ? nearest(given, choicesOf(issue)) : undefined;
     const hint = near === undefined ? "" : ` (did you mean "${near}"?)`;
     const message = `is ${shown(given)}, expected ${expectation(issue)}${hint}`;
     return [{ code: "CANOPY_EXPERIMENT_VALUE", path, message }];
@@ -56,7 +53,7 @@ function unknownKey(path: TreePath, key: string, known: readonly string[]): Prob
       ? ""
       : near !== undefined
         ? ` (did you mean "${near}"?)`
-        : `, expected one of: ${known.join(", ")}`;
+        : `, expected one of: ${wordList(known)}`;
   return { code: "CANOPY_EXPERIMENT_KEY", path: [...path, key], message: `${elsewhere}${hint}`, ofKey: true };
 }
 
@@ -114,7 +111,7 @@ function expectation(issue: Issue): string {
       return KINDS[issue.expected] ?? issue.expected;
     case "invalid_value": {
       const values = issue.values.map(String);
-      return values.length === 1 ? `"${values[0]}"` : `one of: ${values.join(", ")}`;
+      return values.length === 1 ? `"${values[0]}"` : `one of: ${wordList(values)}`;
     }
     case "too_small":
       if (issue.origin === "string") return "a text that is not empty";
@@ -125,11 +122,23 @@ function expectation(issue: Issue): string {
       return issue.inclusive === false ? `a number below ${issue.maximum}` : `at most ${issue.maximum}`;
     case "invalid_union":
       return (
-        [...new Set(issue.errors.map((errors) => expectation(errors[0])))].join(" or ") || "another form"
+        [...new Set(issue.errors.map((errors) => expectation(errors[0])))].join(" or ") || formsOf(issue)
       );
     default:
       return issue.message.replace(/^expected /, "");
   }
+}
+
+/** Words by which the forms of a value are told from each other. */
+function formsOf(issue: Issue): string {
+  const choices = choicesOf(issue);
+  return choices.length === 0 ? "another form" : `one of: ${wordList(choices)}`;
+}
+
+/** Words that a value can be; none where it is no choice of words. */
+function choicesOf(issue: Issue): readonly string[] {
+  if (issue.code === "invalid_value") return issue.values.map(String);
+  return issue.code === "invalid_union" && "options" in issue ? (issue.options ?? []).map(String) : [];
 }
 
 function entries(count: number | bigint): string {

@@ -1,7 +1,7 @@
 import { readdir } from "node:fs/promises";
 import { basename, isAbsolute, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
-import { suggestion, UserError } from "../errors.ts";
+import { clipped, nearHint, UserError } from "../errors.ts";
 import { readTextFile } from "../files.ts";
 import { checkProfile } from "./checks.ts";
 import type { Finding } from "./finding.ts";
@@ -107,7 +107,7 @@ export async function profilePath(nameOrPath: string, directory?: string): Promi
   const ids = shipped.map(({ id }) => id);
   throw new UserError(
     "CANOPY_PROFILE_NOT_FOUND",
-    `no profile "${nameOrPath}"${suggestion(nameOrPath, ids)}: \`canopy profiles\` lists them; a file's name ends in .json`,
+    `no profile "${clipped(nameOrPath)}"${nearHint(nameOrPath, ids)}, expected one that \`canopy profiles\` lists, or a file whose name ends in .json`,
   );
 }
 

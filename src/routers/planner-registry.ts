@@ -7,7 +7,7 @@ import {
   referencePlanner,
 } from "../datacenter/reference-planners.ts";
 import type { EpochPlanner } from "../datacenter/simulate-epochs.ts";
-import { suggestion, UserError } from "../errors.ts";
+import { clipped, nearHint, UserError } from "../errors.ts";
 import { loadCheckpoint } from "../learning/checkpoint/checkpoint.ts";
 import { marlinSchema } from "./marlin/parameters.ts";
 import { marlinPlanner } from "./marlin/planner.ts";
@@ -144,7 +144,7 @@ export function findPlanner(id: string, where?: string): PlannerDefinition {
   const place = where === undefined ? "" : `${where}: `;
   throw new UserError(
     "CANOPY_ROUTER_UNKNOWN",
-    `${place}planner "${id}" is not known, expected an id listed by canopy routers or a file${suggestion(
+    `${place}planner "${clipped(id)}" is not known, expected an id listed by canopy routers or a file${nearHint(
       id,
       definitions.map((definition) => definition.id),
     )}`,

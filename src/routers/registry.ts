@@ -1,5 +1,5 @@
 import type { z } from "zod";
-import { suggestion, UserError } from "../errors.ts";
+import { clipped, nearHint, UserError } from "../errors.ts";
 import { leastLoaded } from "./baselines/least-loaded.ts";
 import { performanceOnly } from "./baselines/performance-only.ts";
 import { powerOfTwo } from "./baselines/power-of-two.ts";
@@ -99,14 +99,14 @@ export function findRouter(idOrAlias: string, where?: string): RouterDefinition 
   const elsewhere = family === "" ? undefined : byName().get(bare);
   const hint =
     elsewhere === undefined
-      ? suggestion(
+      ? nearHint(
           idOrAlias,
           [...byName().keys()].filter((name) => name.includes("/") === (family !== "")),
         )
       : ` (did you mean "${elsewhere.family}/${bare}"?)`;
   throw new UserError(
     "CANOPY_ROUTER_UNKNOWN",
-    `${where === undefined ? "" : `${where}: `}router "${idOrAlias}" is not known, expected an id listed by canopy routers, a file or an installed package${hint}`,
+    `${where === undefined ? "" : `${where}: `}router "${clipped(idOrAlias)}" is not known, expected an id listed by canopy routers, a file or an installed package${hint}`,
   );
 }
 

@@ -230,7 +230,7 @@ axes: { telemetryIntervalS: [0, 1], "batching.maxRequests": [32] }
 
   test("a bad value names the point and where it was written", () => {
     expect(message(text.replace("[0, 1]", "[0, -1]"))).toBe(
-      'CANOPY_EXPERIMENT_VALUE e.yaml:14:33 telemetryIntervalS: is -1, expected at least 0 [at point "one", telemetryIntervalS -1, batching.maxRequests 32]',
+      'CANOPY_EXPERIMENT_VALUE e.yaml:14:33 telemetryIntervalS: is -1, expected at least 0 [at point "one", batching.maxRequests 32]',
     );
     expect(message(text.replace("fleet.0.replicas: 2", "fleet.0.replica: 2"))).toContain(
       'e.yaml:13:25 fleet.0.replica: unknown key (did you mean "replicas"?)',

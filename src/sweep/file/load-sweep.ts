@@ -11,10 +11,10 @@ import {
   type TreePath,
 } from "../../experiment/located-tree.ts";
 import { type Override, parsePath } from "../../experiment/overrides.ts";
-import { type Problem, schemaProblems } from "../../experiment/schema-problems.ts";
+import { type Problem, schemaProblems, shown } from "../../experiment/schema-problems.ts";
 import { readTextFile } from "../../files.ts";
 import { type IntervalConfig, type RangeConfig, type SweepConfig, sweepSchema } from "./sweep-schema.ts";
-import { rangeProblem, rangeValues, samplePoints } from "./values.ts";
+import { MOST_POINTS, rangeProblem, rangeValues, samplePoints } from "./values.ts";
 
 /** A sweep file, read and checked. */
 export interface LoadedSweep {
@@ -31,6 +31,10 @@ export interface LoadedSweep {
   /** How many variants there are: points x combinations of axes x samples. */
   readonly count: number;
   variant(index: number): Variant;
+  /** Where the experiment is named. */
+  readonly experimentPlace: string;
+  /** An error of a point, with what helps against it where the value came out of a range. */
+  explain(error: unknown): unknown;
 }
 
 /**
@@ -64,6 +68,7 @@ export function parseSweep(
       ? (axis.config as PlainValue[])
       : rangeValues(axis.config as RangeConfig),
   }));
+  checkNames(tree, config);
   const { sample } = config;
   const sampled = sample === undefined ? [] : axesOf(tree, sample.axes, ["sample", "axes"], given);
   const drawn =
@@ -75,9 +80,16 @@ export function parseSweep(
         });
   const combinations = grid.reduce((product, { values }) => product * values.length, 1);
   const points = config.points.length === 0 ? [undefined] : config.points;
+  const count = points.length * combinations * drawn.length;
+  if (count > MOST_POINTS) {
+    refuse(tree, [problem(["axes"], `has ${count} points in all, expected at most ${MOST_POINTS}`)]);
+  }
+  const spans = [...grid, ...sampled].filter((axis) => !Array.isArray(axis.config));
   return {
     config,
     source,
+    experimentPlace: locationText(originAt(tree, ["experiment"]), ["experiment"]),
+    explain: (error) => withHint(error, tree, spans),
     experiment: config.experiment.startsWith("/")
       ? config.experiment
       : `${dirname(source)}/${config.experiment}`.replace(/^\.\//, ""),
@@ -88,7 +100,7 @@ export function parseSweep(
     })),
     varied: [...grid, ...sampled].map(({ path }) => path),
     withPoints: config.points.length > 0,
-    count: points.length * combinations * drawn.length,
+    count,
     variant: (index) => {
       const labels: Record<string, PlainValue> = {};
       const overrides: Override[] = [];
@@ -142,26 +154,32 @@ function axesOf(
 function checkSweep(tree: LocatedTree, { axes, sample, points, set }: SweepConfig): void {
   const problems: Problem[] = [];
   const add = (path: TreePath, message: string, ofKey = false) =>
-    problems.push({ code: "CANOPY_SWEEP_VALUE", path, message, ofKey });
+    problems.push(problem(path, message, ofKey));
   for (const [path, axis] of Object.entries(axes)) {
-    if (Array.isArray(axis)) continue;
+    if (Array.isArray(axis)) {
+      const texts = axis.map((value) => JSON.stringify(value));
+      const again = texts.findIndex((text, i) => texts.indexOf(text) < i);
+      if (again >= 0) {
+        add(["axes", path, again], `is ${shown(axis[again] as PlainValue)} again, expected each value once`);
+      }
+      continue;
+    }
     const range = axis as RangeConfig;
-    const problem =
+    const wrong =
       rangeProblem(range) ??
       (range.count === undefined && range.step === undefined
         ? "has neither count nor step, expected one of them"
         : undefined);
-    if (problem !== undefined) add(["axes", path], problem);
+    if (wrong !== undefined) add(["axes", path], wrong);
   }
   for (const [path, axis] of Object.entries(sample?.axes ?? {})) {
-    const problem = Array.isArray(axis) ? undefined : rangeProblem(axis as IntervalConfig);
-    if (problem !== undefined) add(["sample", "axes", path], problem);
-    if (Object.hasOwn(axes, path))
-      add(["sample", "axes", path], "is an axis already, expected it once", true);
+    const wrong = Array.isArray(axis) ? undefined : rangeProblem(axis as IntervalConfig);
+    if (wrong !== undefined) add(["sample", "axes", path], wrong);
+  }
+  if ((sample?.count ?? 0) > MOST_POINTS) {
+    add(["sample", "count"], `is ${sample?.count}, expected at most ${MOST_POINTS}`);
   }
   for (const path of Object.keys(set)) {
-    const again = Object.hasOwn(axes, path) || Object.hasOwn(sample?.axes ?? {}, path);
-    if (again) add(["set", path], "is set here and is an axis, expected one of them", true);
     for (const key of ["points", "axes"]) {
       if (path === key || path.startsWith(`${key}.`)) {
         add(["set", path], `changes the ${key} of the experiment, expected ${key} of the sweep`, true);
@@ -174,6 +192,45 @@ function checkSweep(tree: LocatedTree, { axes, sample, points, set }: SweepConfi
     names.add(name);
   }
   if (problems.length > 0) refuse(tree, problems);
+}
+
+/** Each value of the experiment is varied, or set, once, however its path is written. */
+function checkNames(tree: LocatedTree, { axes, sample, set }: SweepConfig): void {
+  const problems: Problem[] = [];
+  const seen = new Set<string>();
+  const look = (paths: object, at: TreePath, message: string, ofSweep = true) => {
+    for (const path of Object.keys(paths)) {
+      const place = [...at, path];
+      const name = pathText(parsePath(path, locationText(originAt(tree, place), place)));
+      if (seen.has(name)) problems.push(problem(place, message, true));
+      if (ofSweep) seen.add(name);
+    }
+  };
+  look(axes, ["axes"], "is an axis already, expected it once");
+  look(sample?.axes ?? {}, ["sample", "axes"], "is an axis already, expected it once");
+  look(set, ["set"], "is set here and is an axis, expected one of them", false);
+  if (problems.length > 0) refuse(tree, problems);
+}
+
+function problem(path: TreePath, message: string, ofKey = false): Problem {
+  return { code: "CANOPY_SWEEP_VALUE", path, message, ofKey };
+}
+
+/** Of a number that a range gave where there must be none, or a whole one. */
+function withHint(error: unknown, tree: LocatedTree, spans: readonly Axis[]): unknown {
+  if (!(error instanceof UserError)) return error;
+  const isFrom = ({ path, at }: Axis) =>
+    error.message.startsWith(`${locationText(originAt(tree, at), parsePath(path, ""))}: is `);
+  const hint = !spans.some(isFrom)
+    ? undefined
+    : /expected a whole number/.test(error.message)
+      ? "add whole: true"
+      : /expected (one of|a text|a list|a map|true or false)/.test(error.message)
+        ? "a range gives numbers, write a list of values"
+        : undefined;
+  return hint === undefined
+    ? error
+    : new UserError(error.code, `${error.message}; ${hint}`, { cause: error, exitCode: error.exitCode });
 }
 
 /** Keys that the map at a path may have. */

@@ -6,6 +6,10 @@ import type { IntervalConfig, RangeConfig, SampleConfig } from "./sweep-schema.t
 /** Digits that values are rounded to, so that 0.1 + 0.2 is written 0.3. */
 const DIGITS = 12;
 
+/** Values of a range, and points of a sample or a whole sweep: more are a slip of the pen. */
+const MOST_VALUES = 100_000;
+export const MOST_POINTS = 1_000_000;
+
 /** What keeps a range from having values; undefined where nothing does. */
 export function rangeProblem(range: RangeConfig | IntervalConfig): string | undefined {
   const { from, to, scale } = range;
@@ -16,6 +20,8 @@ export function rangeProblem(range: RangeConfig | IntervalConfig): string | unde
   if (count !== undefined && step !== undefined) return "has both count and step, expected one of them";
   if (step !== undefined && scale === "log") return "has a step on a log scale, expected count";
   if (count === 1) return "has one value only, expected a count of at least 2";
+  const values = count ?? Math.floor((to - from) / (step ?? 1)) + 1;
+  if (values > MOST_VALUES) return `has ${values} values, expected at most ${MOST_VALUES}`;
   return undefined;
 }
 
