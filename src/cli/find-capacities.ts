@@ -41,7 +41,7 @@ export async function findCapacities(file: string, options: CapacityCommandOptio
         `${store.size} finished runs are kept in ${relative(".", store.path)}; the same command does the rest:\n  ${again()}`,
       (signal) =>
         findCapacity(capacity, {
-          workers: options.workers ?? Math.max(2, availableParallelism()),
+          workers: options.workers ?? availableParallelism(),
           store,
           signal,
           runEnded: (own) => {

@@ -50,7 +50,7 @@ export async function reproduceItems(
     async (signal) => {
       for (const item of chosen) {
         const work = {
-          workers: options.workers ?? Math.max(2, availableParallelism()),
+          workers: options.workers ?? availableParallelism(),
           small: options.small === true,
           folder,
           signal,

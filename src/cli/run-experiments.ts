@@ -124,8 +124,7 @@ async function runInterruptibly(
   const heard = () => say(options, "interrupted: stopping the runs that are under way");
   const outcome = await heedingInterrupts(heard, (signal) =>
     runPlans(stores, {
-      // A second thread costs nothing on one core, and lets an interruption through at any time.
-      workers: options.workers ?? Math.max(2, availableParallelism()),
+      workers: options.workers ?? availableParallelism(),
       signal,
       recordsFolder: records?.folder,
       progress: options.quiet === true ? undefined : new Progress(),

@@ -5,7 +5,8 @@ import { join, relative, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { UserError } from "../errors.ts";
 import { emptyTables, sharedInputs } from "../experiment/read-inputs.ts";
-import { sweepJson, sweepTables, writeSweep } from "../report/write-sweep.ts";
+import { resultJson } from "../report/write-result.ts";
+import { sweepTables, writeSweep } from "../report/write-sweep.ts";
 import { isoTime } from "../signal/series.ts";
 import { machineLimits } from "../sweep/batch-limits.ts";
 import { loadSweep } from "../sweep/file/load-sweep.ts";
@@ -91,9 +92,9 @@ export async function shardOnly(
   }
   const plan = await readPlan(folder);
   const { shard, of } = shardOf(shardName, options.shards ?? plan.shards);
-  const source: CellSource = async (keys) => {
+  const source: CellSource = async (keys, signal) => {
     if (keys.size === 0) return emptySource();
-    const { specs, planner } = await planAgain(plan, folder, keys);
+    const { specs, planner } = await planAgain(plan, folder, keys, { signal });
     return { specs, inputs: planner.inputs, trainings: planner.trainings };
   };
   const { failed, planned } = await runInterruptibly(plan, source, { folder, shards: [shard], of }, options);
@@ -268,7 +269,7 @@ async function printMerged(
   plan: SweepPlan,
   { format }: SweepCommandOptions,
 ): Promise<void> {
-  if (format === "json") return writeOut(sweepJson(merged));
+  if (format === "json") return writeOut(resultJson(merged.result));
   const texts: string[] = [];
   for (const table of sweepTables(merged, plan)) texts.push(await renderTable(table, format));
   await writeOut(texts.join("\n"));

@@ -22,8 +22,7 @@ export function machineLimits(
   env: NodeJS.ProcessEnv = process.env,
 ): MachineLimits {
   const cpus = numberOf(env["SLURM_CPUS_PER_TASK"]);
-  // A second thread costs nothing on one core, and lets an interruption through at any time.
-  const workers = asked ?? Math.max(2, cpus ?? availableParallelism());
+  const workers = asked ?? cpus ?? availableParallelism();
   const perNode = numberOf(env["SLURM_MEM_PER_NODE"]);
   const perCpu = numberOf(env["SLURM_MEM_PER_CPU"]);
   const constrained = process.constrainedMemory();

@@ -17,7 +17,7 @@ export interface StoredPlan {
 }
 
 export interface RunPlansOptions {
-  /** Worker threads; 0 and 1 run in this thread. */
+  /** Worker threads; 0: none, in this thread, where the signal is heeded between runs. */
   readonly workers: number;
   readonly signal?: AbortSignal | undefined;
   /** Folder for the request records of each run, as `KEY.csv`. Runs that were done before are run again for them. */

@@ -19,7 +19,7 @@ const external = (more = "") => `{ router: external, command: [node, process.mjs
 test("an external router runs from the experiment's folder beside others; its waits stay out of the result", async () => {
   const cwd = study(`[least-loaded, ${external(", as: mine")}]`);
   const run = (out: string, ...more: string[]) =>
-    command(["run", "small.yaml", "--out", out, "--workers", "1", "--quiet", ...more], { cwd });
+    command(["run", "small.yaml", "--out", out, "--workers", "0", "--quiet", ...more], { cwd });
   const { code, stdout, stderr } = await run("one");
   expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
   expect(stdout).toMatch(/Round trips to external routers[\s\S]*mine +120 /);
@@ -39,7 +39,7 @@ test("an external router runs from the experiment's folder beside others; its wa
 
 test("a run whose process dies is counted as failed, the others are kept and the same command does the rest", async () => {
   const cwd = study(`[round-robin, ${external(", options: { mode: dies, at: 5 }, as: mine")}]`);
-  const args = ["run", "small.yaml", "--workers", "1", "--quiet", "--format", "json"];
+  const args = ["run", "small.yaml", "--workers", "0", "--quiet", "--format", "json"];
   const { code, stdout, stderr } = await command(args, { cwd });
   expect(code).toBe(1);
   expect(stderr).toMatch(/^error CANOPY_RUN_FAILED: 2 of 4 runs failed; the others are kept/);
@@ -59,7 +59,7 @@ test("a changed file is another run; one that is not named is none", async () =>
     const { stdout } = await command(["run", "small.yaml", "--dry-run", "--format", "json"], { cwd });
     return (JSON.parse(stdout) as { points: { done: number }[] }).points[0].done;
   };
-  expect((await command(["run", "small.yaml", "--workers", "1", "--quiet"], { cwd })).code).toBe(0);
+  expect((await command(["run", "small.yaml", "--workers", "0", "--quiet"], { cwd })).code).toBe(0);
   expect(await done()).toBe(2);
   writeFileSync(join(cwd, "other.txt"), "2");
   expect(await done()).toBe(2);
@@ -101,7 +101,7 @@ export default defineRouter({ id: "${id}", create: () => ({ start(w, h) { this.h
   };
   install("my-package", { exports: { ".": { import: "./lib/router.js" } } }, "lib/router.js", "first");
   install("@lab/pick", { main: "lib/pick" }, "lib/pick.js", "pick");
-  const args = ["run", "small.yaml", "--workers", "1", "--quiet", "--format", "json"];
+  const args = ["run", "small.yaml", "--workers", "0", "--quiet", "--format", "json"];
   const { code, stdout, stderr } = await command(args, { cwd });
   expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
   const { rows } = JSON.parse(stdout) as { rows: { router: string; id: string }[] };

@@ -38,7 +38,7 @@ seeds: 2
 
 const folder = workFolder({ "small.yaml": SMALL, "wrong.mjs": WRONG });
 const run = (...sets: string[]) =>
-  command(["run", "small.yaml", "--workers", "1", "--quiet", ...sets.flatMap((set) => ["--set", set])], {
+  command(["run", "small.yaml", "--workers", "0", "--quiet", ...sets.flatMap((set) => ["--set", set])], {
     cwd: folder,
   });
 
@@ -150,7 +150,7 @@ describe("requests of a file in BurstGPT's layout", () => {
       "sites=2",
       ...more,
     ];
-    const words = ["run", FIGURE, "--seeds", "1", "--workers", "1", "--quiet", "--format", "json"];
+    const words = ["run", FIGURE, "--seeds", "1", "--workers", "0", "--quiet", "--format", "json"];
     return command([...words, ...sets.flatMap((set) => ["--set", set])], { cwd });
   };
 

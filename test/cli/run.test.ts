@@ -30,7 +30,7 @@ export default defineRouter({
 const study = (text = SMALL) => workFolder({ "small.yaml": text, "troubled.mjs": TROUBLED });
 const withRouters = (routers: string) => SMALL.replace(/^routers: .*$/m, `routers: ${routers}`);
 /** Starting threads takes longer than these runs do. */
-const HERE = ["--workers", "1"];
+const HERE = ["--workers", "0"];
 const journal = (folder: string) => join(folder, ".canopy/store/small/runs.jsonl");
 const journalLines = (folder: string) =>
   existsSync(journal(folder)) ? readFileSync(journal(folder), "utf8").split("\n").length - 1 : 0;

@@ -165,6 +165,47 @@ describe(`seed ${SEED}`, () => {
     expect(mergedBytes(out)).toEqual(await undisturbed());
   });
 
+  test.each([
+    ["a shard", ["sweep-shard", "sweep.yaml", "0/1"]],
+    ["an experiment", ["run", "small.yaml"]],
+  ])(
+    "%s with one worker ends within a second of SIGTERM, in the middle of a long run",
+    async (_, command) => {
+      const cwd = study("sweep: stays\nexperiment: small.yaml\n", {
+        "small.yaml": EXPERIMENT.replace(
+          /^routers: .*$/m,
+          "routers: [round-robin, least-loaded, ./stays.mjs]",
+        ).replace(/^seeds: .*$/m, "seeds: 1"),
+        "stays.mjs": STAYS,
+      });
+      const args = [...command, "--workers", "1", "--out", "out", "--quiet"];
+      const running = start(args, { cwd, main: MAIN });
+      const lines = () => {
+        const files = existsSync(join(cwd, "out")) ? readdirSync(join(cwd, "out"), { recursive: true }) : [];
+        const journal = files.map(String).find((name) => name.endsWith("runs.jsonl"));
+        return journal === undefined
+          ? []
+          : readFileSync(join(cwd, "out", journal), "utf8")
+              .split("\n")
+              .slice(0, -1);
+      };
+      while (lines().length < 2 || !existsSync(join(cwd, "stays"))) await sleep(5);
+      const kept = lines();
+      const asked = performance.now();
+      running.process.kill("SIGTERM");
+      const { code, stderr } = await running.ended;
+      expect(performance.now() - asked).toBeLessThan(1000);
+      expect({ code, stderr }).toEqual({
+        code: 130,
+        stderr: expect.stringMatching(
+          /^2 finished runs are kept in .*; the other 1 are done by the same command:/,
+        ),
+      });
+      expect(lines()).toEqual(kept);
+      expect((await anyCanopy(args, { cwd, main: MAIN, env: { PEACE: "1" } })).code).toBe(0);
+    },
+  );
+
   test("a worker that leaves and one that runs out of memory fail their runs alone", async () => {
     const cwd = study(
       SWEEP.replace(/sample: .*/, "set: { seeds: 2 }").replace("small.yaml", "troubled.yaml"),
@@ -283,6 +324,29 @@ export default defineRouter({
         for (;;) hoard.push(new Array(200_000).fill(0.5));
       },
       arrival(request) { host.place(request, 0); },
+    };
+  },
+});
+`;
+
+/** Is in its run for minutes, unless the environment has peace; a file says that it is. */
+const STAYS = `import { writeFileSync } from "node:fs";
+import { defineRouter, z } from "canopy-bench";
+export default defineRouter({
+  id: "stays", family: "user", group: "user", status: "ours", source: "a test", summary: "Does not come to its end",
+  parameters: z.strictObject({}),
+  create: () => {
+    let host;
+    return {
+      start(world, given) { host = given; },
+      arrival(request) {
+        if (!process.env.PEACE) {
+          writeFileSync("stays", "");
+          const end = performance.now() + 300_000;
+          while (performance.now() < end);
+        }
+        host.place(request, 0);
+      },
     };
   },
 });

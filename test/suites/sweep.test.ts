@@ -34,7 +34,7 @@ const EXPERIMENT = `${SMALL}axes: { telemetryIntervalS: [7] }\n`;
 const study = (sweep = SWEEP, files: Readonly<Record<string, string>> = {}) =>
   workFolder({ "small.yaml": EXPERIMENT, "sweep.yaml": sweep, ...files });
 /** Starting threads takes longer than these runs do. */
-const HERE = ["--workers", "1", "--quiet"];
+const HERE = ["--workers", "0", "--quiet"];
 /** All that a merge leaves, but for the times in the manifest. */
 const bytesOf = (folder: string) =>
   Object.fromEntries(
@@ -63,7 +63,7 @@ describe("canopy sweep", () => {
       runs: { done: 3, planned: 3 },
     });
     const again = await command(
-      ["sweep", "sweep.yaml", "--out", "out", "--workers", "1", "--format", "json"],
+      ["sweep", "sweep.yaml", "--out", "out", "--workers", "0", "--format", "json"],
       { cwd },
     );
     expect(ended(again)).toBe(first);
@@ -140,7 +140,7 @@ describe("canopy sweep", () => {
     const cwd = study();
     const { pending, estimatedSeconds, sampledRuns, ...counts } = JSON.parse(
       ended(
-        await command(["sweep", "sweep.yaml", "--dry-run", "--workers", "1", "--format", "json"], { cwd }),
+        await command(["sweep", "sweep.yaml", "--dry-run", "--workers", "0", "--format", "json"], { cwd }),
       ),
     );
     expect(counts).toMatchObject({ points: 4, routers: 2, runs: 24, done: 0, shards: 3 });
@@ -268,7 +268,7 @@ describe("what is wrong is said in one line", () => {
     const cwd = study();
     ended(await command(["sweep-plan", "sweep.yaml", "--out", "out", "--quiet"], { cwd }));
     writeFileSync(join(cwd, "small.yaml"), EXPERIMENT.replace("requests: 60", "requests: 61"));
-    expect(await error(["sweep-shard", "out", "0/3", "--workers", "1"], cwd)).toMatch(
+    expect(await error(["sweep-shard", "out", "0/3", "--workers", "0"], cwd)).toMatch(
       /^error CANOPY_SWEEP_CHANGED: point 0 of out\/\.\.\/sweep.yaml|^error CANOPY_SWEEP_CHANGED: point 0 of sweep.yaml/,
     );
     rmSync(join(cwd, "out/plan.json"));

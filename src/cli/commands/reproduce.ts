@@ -23,7 +23,7 @@ export function addReproduceCommand(program: Command): void {
     .option("--results <dir>", "folder of the committed results, default that of the clone")
     .option(
       "--workers <n>",
-      "worker threads, default one for each core; 0 or 1: none",
+      "worker threads, default one for each core; 0: none, and an interruption waits for the run under way",
       wholeNumber("--workers", 0),
     )
     .option("--quiet", "no progress on stderr")

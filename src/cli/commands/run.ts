@@ -23,7 +23,7 @@ export function addRunCommand(program: Command): void {
     .option("--seeds <n>", "seeds 1 to n in place of the file's", wholeNumber("--seeds", 1))
     .option(
       "--workers <n>",
-      "worker threads, default one for each core; 0 or 1: none",
+      "worker threads, default one for each core; 0: none, and an interruption waits for the run under way",
       wholeNumber("--workers", 0),
     )
     .option("--set <path=value>", "override a value, e.g. fleet.0.replicas=8 (repeatable)", gather, [])

@@ -145,7 +145,7 @@ function withPlanOptions(command: Command): Command {
 function withWorkers(command: Command): Command {
   return command.option(
     "--workers <n>",
-    "worker threads, default one for each core; 0 or 1: none",
+    "worker threads, default one for each core; 0: none, and an interruption waits for the run under way",
     wholeNumber("--workers", 0),
   );
 }

@@ -2,9 +2,9 @@ import { setImmediate } from "node:timers/promises";
 import { failureOf, type Outcome, type RunFailure } from "../messages.ts";
 
 export interface TaskOptions {
-  /** Threads; 0 and 1 run in this thread. */
+  /** Worker threads; 0: none, in this thread. */
   readonly threads: number;
-  /** Ends the work: what runs is stopped, its outcome is not reported. In this thread: after the current task. */
+  /** Ends the work: what runs is stopped, its outcome is not reported. Without workers: only after the current task. */
   readonly signal?: AbortSignal | undefined;
   /** Heap of a worker in MiB, above which its run fails; default: what the system leaves for each. */
   readonly workerHeapMiB?: number | undefined;
@@ -33,7 +33,8 @@ export interface TaskPool<Task, Result> {
 }
 
 /**
- * Opens workers, or a pool in this thread for 0 and 1 threads.
+ * Opens workers, or for 0 threads a pool in this thread. One worker is not the same as none: while a task runs here, this
+ * process hears no signal.
  *
  * @param setup given to every worker once; shared array buffers in it are shared, the rest is copied
  * @param tasks how many will come at most: more workers than that are not started
@@ -44,7 +45,7 @@ export async function openPool<Setup, Task, Result>(
   options: TaskOptions,
   tasks = Number.POSITIVE_INFINITY,
 ): Promise<TaskPool<Task, Result>> {
-  return options.threads <= 1 ? poolHere(kind, setup, options) : poolOfWorkers(kind, setup, options, tasks);
+  return options.threads < 1 ? poolHere(kind, setup, options) : poolOfWorkers(kind, setup, options, tasks);
 }
 
 async function poolHere<Setup, Task, Result>(
@@ -98,9 +99,15 @@ async function poolOfWorkers<Setup, Task, Result>(
     if (pool.threads.length === 0 && pool.queueSize > 0) end(error);
   };
   pool.on("error", endIfDead);
+  let destroyed: Promise<void> | undefined;
+  const destroy = () => {
+    // Once: a second call ends at once, and piscina then starts new workers in the place of those still ending.
+    destroyed ??= pool.destroy();
+    return destroyed;
+  };
   const stop = () => {
     end(signal?.reason);
-    void pool.destroy();
+    void destroy();
   };
   if (signal?.aborted === true) stop();
   signal?.addEventListener("abort", stop, { once: true });
@@ -115,7 +122,7 @@ async function poolOfWorkers<Setup, Task, Result>(
       ]),
     close: async () => {
       signal?.removeEventListener("abort", stop);
-      await pool.destroy();
+      await destroy();
     },
   };
 }

@@ -1,5 +1,6 @@
 /** From a sweep file to its plan, and from a plan to the runs that a shard needs. */
 import { dirname, join, relative, resolve } from "node:path";
+import { setImmediate } from "node:timers/promises";
 import { UserError } from "../../errors.ts";
 import { canonicalJson } from "../../experiment/canonical-json.ts";
 import type { EpochExperiment } from "../../experiment/epochs/epoch-schema.ts";
@@ -72,9 +73,19 @@ export async function openSweep(file: string, sets: readonly string[]): Promise<
     overrides: sweep.overrides,
     withoutPoints: sweep.withPoints,
     varied: sweep.varied,
+  }).catch((error: unknown) => {
+    if (!(error instanceof UserError) || !error.message.startsWith(`experiment ${sweep.experiment}: `))
+      throw error;
+    const { code, exitCode } = error;
+    throw new UserError(code, `${sweep.experimentPlace}: ${error.message}`, { cause: error, exitCode });
   });
-  const pointOf = <Of extends ResultHead>(open: OpenExperiment<Of>, index: number) =>
-    open.point(Math.floor(index / sweep.count), sweep.variant(index % sweep.count));
+  const pointOf = <Of extends ResultHead>(open: OpenExperiment<Of>, index: number) => {
+    try {
+      return open.point(Math.floor(index / sweep.count), sweep.variant(index % sweep.count));
+    } catch (error) {
+      throw sweep.explain(error);
+    }
+  };
   return {
     sweep,
     files: [file, ...any.open.files],
@@ -225,7 +236,16 @@ export async function planSweep(file: string, options: PlanSweepOptions): Promis
 
 /** What results are called and compared with is the same at all points. */
 function checkOneHead({ point }: PlanPoint, { sweep }: OpenSweep): void {
-  const head = ["experiment", "baseline", "outputs", "published", "calibrated", "comparable"];
+  const head = [
+    "experiment",
+    "description",
+    "paper",
+    "baseline",
+    "outputs",
+    "published",
+    "calibrated",
+    "comparable",
+  ];
   const varied = sweep.varied.find((path) => head.includes(path.split(".")[0]));
   if (varied === undefined) return;
   refuse(point.tree, [
@@ -242,13 +262,14 @@ function checkOneHead({ point }: PlanPoint, { sweep }: OpenSweep): void {
  *
  * @param folder of the plan
  * @param keys of the runs
- * @throws UserError CANOPY_SWEEP_CHANGED when the files, the code or Node are no longer those of the plan
+ * @throws UserError CANOPY_SWEEP_CHANGED when the files, the code or Node are no longer those of the plan; the signal's
+ *   reason when it is aborted
  */
 export async function planAgain(
   plan: SweepPlan,
   folder: string,
   keys: ReadonlySet<string>,
-  options: ExpandOptions = {},
+  options: ExpandOptions & { readonly signal?: AbortSignal | undefined } = {},
 ): Promise<{ specs: ReadonlyMap<string, RunSpec>; planner: SweepPlanner }> {
   const file = join(folder, plan.file);
   const open = await openSweep(file, plan.sets);
@@ -266,6 +287,9 @@ export async function planAgain(
   const specs = new Map<string, RunSpec>();
   for (const [index, { runs }] of plan.points.entries()) {
     if (!runs.some(([, , , key]) => keys.has(key) && !specs.has(key))) continue;
+    // Points need no turn of the event loop, and signals of the system come by it.
+    await setImmediate();
+    options.signal?.throwIfAborted();
     const { runs: again } = await planner.plan(index);
     if (again.length !== runs.length || again.some(({ key }, r) => key !== runs[r][3])) {
       throw changed(`point ${index} of ${file}, or a file that it names, has changed`);

@@ -7,7 +7,7 @@ import type { FailedRun, ProgressListener } from "../run-plans.ts";
 import { train } from "../train.ts";
 
 export interface RunCellsOptions {
-  /** Worker threads; 0 and 1 run in this thread. */
+  /** Worker threads; 0: none, in this thread, where the signal is heeded between runs. */
   readonly workers: number;
   readonly signal?: AbortSignal | undefined;
   /** Heap of a worker in MiB; default: what the machine, or the batch system, leaves for each. */

@@ -34,9 +34,14 @@ export interface ShardsOutcome {
   readonly requestsSimulated: number;
 }
 
-/** Runs with what they are made from; asked for once it is known which are to be done. */
+/**
+ * Runs with what they are made from; asked for once it is known which are to be done.
+ *
+ * @throws the signal's reason when it is aborted
+ */
 export type CellSource = (
   keys: ReadonlySet<string>,
+  signal?: AbortSignal,
 ) => Promise<CellInputs & { readonly specs: ReadonlyMap<string, RunSpec> }>;
 
 /**
@@ -76,7 +81,15 @@ export async function runShards(
       });
       journals.set(shard, journal);
     }
-    const { specs, ...inputs } = await source(new Set(shardOf.keys()));
+    const given = await source(new Set(shardOf.keys()), options.signal).catch((error: unknown) => {
+      if (options.signal?.aborted === true && error === options.signal.reason) return undefined;
+      throw error;
+    });
+    if (given === undefined) {
+      const none = { done: 0, failed: [], requestsSimulated: 0 };
+      return { planned, reused, ...none, remaining: shardOf.size };
+    }
+    const { specs, ...inputs } = given;
     const runs = [...shardOf.keys()].map((key) => specs.get(key) as RunSpec);
     const outcome = await runCells(
       runs,
