@@ -60,7 +60,7 @@ export async function writeResult(
       if (formats.includes("png")) await write(`figure-${name}.png`, await svgToPng(svg));
     }
   }
-  await write("result.json", jsonText(result));
+  await write("result.json", resultJson(result));
   const resolved = resolvedText(plan);
   await write("resolved.json", resolved);
   const manifest = createManifest(await collectEnvironment(), {
@@ -127,6 +127,12 @@ async function filesOf(folder: string): Promise<string[]> {
   } catch {
     return [];
   }
+}
+
+/** A result as JSON, a row on a line: there may be thousands. */
+export function resultJson({ rows, ...rest }: ExperimentResult): string {
+  const lines = rows.map((row) => JSON.stringify(row)).join(",\n");
+  return `${JSON.stringify(rest).slice(0, -1)},"rows":[\n${lines}\n]}\n`;
 }
 
 function jsonText(value: unknown): string {

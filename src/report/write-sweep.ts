@@ -8,6 +8,7 @@ import { collectEnvironment, createManifest, type ManifestRun, writeManifest } f
 import { resultFigures } from "./result-figures.ts";
 import { resultTables } from "./result-table.ts";
 import type { Table } from "./table.ts";
+import { resultJson } from "./write-result.ts";
 import { TABLE_FORMATS, writeTables } from "./write-tables.ts";
 
 /** Rows up to which figures are drawn: beyond, nobody could read them. */
@@ -21,13 +22,6 @@ export function sweepTables({ result }: Pick<MergedSweep, "result">, plan: Sweep
   if (provenance.length === points.length || last < 0) return tables;
   const note = `${points.length} points: what the figures rest on is said of the first; the others differ from it in what the first columns show.`;
   return tables.map((table, i) => (i < last ? table : { ...table, notes: [...table.notes, note] }));
-}
-
-/** The result as JSON, a row on a line: there may be thousands. */
-export function sweepJson({ result }: Pick<MergedSweep, "result">): string {
-  const { rows, ...rest } = result;
-  const lines = rows.map((row) => JSON.stringify(row)).join(",\n");
-  return `${JSON.stringify(rest).slice(0, -1)},"rows":[\n${lines}\n]}\n`;
 }
 
 /**
@@ -54,7 +48,7 @@ export async function writeSweep(
       await write(`figure-${name}.png`, await svgToPng(svg));
     }
   }
-  await write("result.json", sweepJson(merged));
+  await write("result.json", resultJson(merged.result));
   const manifest = createManifest(await collectEnvironment(), {
     ...origin,
     experiment: plan.sweep,
