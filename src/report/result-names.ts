@@ -29,7 +29,7 @@ function readableName(metric: string): string {
   if (named !== null) return `${NAMED[named[1]]} ${named[2]}`;
   return metric
     .replace(/(?<=p\d+|mean)_s$|_fraction$/, "")
-    .replace(/_(usd|j|g)_per_/, "_per_")
+    .replace(/_(usd|j|g|l)_per_/, "_per_")
     .replace(/_p999\b/, "_p99.9")
     .replaceAll("_", " ")
     .replace(/^(ttft|e2e|tpot|slo)\b/, (word) => word.toUpperCase());

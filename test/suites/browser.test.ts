@@ -5,6 +5,7 @@ import { type Browser, type BrowserContextOptions, chromium, type Page } from "p
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import type { ExperimentResult } from "../../src/experiment/result.ts";
 import { writeReport } from "../../src/report/html/write-report.ts";
+import { sampleResult } from "../report/sample-result.ts";
 import { temporaryFolder } from "../temporary-folder.ts";
 import { findChromium } from "./find-chromium.ts";
 
@@ -60,6 +61,9 @@ describe.skipIf("reason" in found)("the report in Chromium", () => {
     };
     mkdirSync(join(folder, "hostile"));
     writeFileSync(join(folder, "hostile", "result.json"), JSON.stringify(hostile));
+    const { result: sample } = await sampleResult(["seeds=1"]);
+    mkdirSync(join(folder, "sample"));
+    writeFileSync(join(folder, "sample", "result.json"), JSON.stringify(sample));
     file = join(folder, "report.html");
     const cedar = join(RESULTS, "cedar");
     await writeReport(
@@ -70,7 +74,7 @@ describe.skipIf("reason" in found)("the report in Chromium", () => {
       executablePath: "path" in found ? found.path : "",
       args: ["--no-sandbox", "--disable-dev-shm-usage"],
     });
-  });
+  }, 60_000);
   afterAll(() => browser?.close());
   afterEach(() => {
     expect(complaints.splice(0), "errors and warnings of the console").toEqual([]);
@@ -200,6 +204,98 @@ describe.skipIf("reason" in found)("the report in Chromium", () => {
     const front = points.filter((point) => point.front === "yes");
     expect(front.length).toBeGreaterThan(2);
     expect(await page.locator("#section-pareto .chart path.own").count()).toBe(points.length);
+  });
+
+  test("of many rows the chart names the front and the leading ones, clear of each other", async () => {
+    for (const options of [WIDE, PHONE]) {
+      const page = await open(options, "pareto");
+      const pareto = page.locator("#section-pareto");
+      await pareto.getByLabel("experiment", { exact: true }).selectOption({ label: "cross-base" });
+      const names = pareto.locator(".chart .name");
+      const texts = await names.allTextContents();
+      expect(texts.length).toBeGreaterThan(options === WIDE ? 10 : 5);
+      expect(texts.length).toBeLessThan(25);
+      expect(texts).toContain("cedar-heuristic = cedar");
+      const boxes = await names.evaluateAll((list) =>
+        list.map((node) => {
+          const { left, right, top, bottom } = node.getBoundingClientRect();
+          // The height of a line is more than that of its letters.
+          return { left: left + 1, right: right - 1, top: top + 2, bottom: bottom - 2 };
+        }),
+      );
+      for (const [i, a] of boxes.entries()) {
+        for (const [j, b] of boxes.slice(i + 1).entries()) {
+          const meet = a.left < b.right && a.right > b.left && a.top < b.bottom && a.bottom > b.top;
+          expect(meet, `${texts[i]} and ${texts[i + 1 + j]}`).toBe(false);
+        }
+      }
+      await pareto.getByLabel("axes", { exact: true }).selectOption("linear");
+      expect(await pareto.locator(".chart .axis").allTextContents()).toEqual([
+        "carbon per request (g), lower is better",
+        "SLO violation (%), lower is better",
+      ]);
+    }
+  });
+
+  test("of many curves the leading ones are drawn at first, and all or none if one asks", async () => {
+    const page = await open(WIDE, "latency");
+    const latency = page.locator("#section-latency");
+    await latency.getByLabel("experiment", { exact: true }).selectOption({ label: "cross-base" });
+    const drawn = () => latency.locator(".chart path.line").count();
+    const ticked = () => latency.locator(".key input:checked").count();
+    const total = await latency.locator(".key input").count();
+    expect(total).toBe(53);
+    const first = await drawn();
+    expect(first).toBeGreaterThan(5);
+    expect(first).toBeLessThan(25);
+    expect(await ticked()).toBe(first);
+    for (const [button, count] of [
+      ["all", total],
+      ["none", 0],
+      ["leading", first],
+    ] as const) {
+      await latency.getByRole("button", { name: button, exact: true }).click();
+      expect([await drawn(), await ticked()]).toEqual([count, count]);
+    }
+  });
+
+  test("heads stay in sight while a table is read", async () => {
+    const page = await open(WIDE);
+    const scroller = page.locator("#section-leaderboard .scroller");
+    const head = page.locator("#section-leaderboard thead th").first();
+    const before = (await head.boundingBox())?.y;
+    await scroller.evaluate((node) => {
+      node.scrollTop = 2000;
+    });
+    expect((await head.boundingBox())?.y).toBe(before);
+    expect(await scroller.evaluate((node) => node.scrollTop)).toBe(2000);
+  });
+
+  test("power over time at both boundaries; a result without it says so", async () => {
+    const page = await open(WIDE, "time");
+    const time = page.locator("#section-time");
+    await time.getByLabel("run", { exact: true }).selectOption({ label: "sample: cedar" });
+    const titles = await time.locator("h3").allTextContents();
+    expect(titles).toEqual([
+      "Load",
+      "Weights: shares of the placements",
+      "Power of servers: GPUs working and idle, and their hosts",
+      "Power of GPUs while they work",
+      "Carbon intensity",
+    ]);
+    for (const place of [2, 3]) {
+      const chart = time.locator(".block").nth(place);
+      expect(await chart.locator(".key label").allTextContents()).toEqual(["here/big", "there/small", "all"]);
+      expect(await chart.locator(".chart .axis").allTextContents()).toEqual(["time", "power (W)"]);
+      const paths = await chart
+        .locator(".chart path.line")
+        .evaluateAll((list) => list.map((path) => path.getAttribute("d") ?? ""));
+      expect(paths).toHaveLength(3);
+      expect(paths.join(" ")).not.toMatch(/NaN|undefined/);
+    }
+    await time.getByLabel("run", { exact: true }).selectOption({ label: "cedar-day: cedar" });
+    expect(await time.locator("h3").count()).toBe(3);
+    expect(await time.textContent()).toContain("Power: this result was made before it was kept over time.");
   });
 
   test("a router's name leads to its section", async () => {

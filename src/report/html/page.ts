@@ -19,6 +19,8 @@ export const SCRIPTS = [
   "leaderboard",
   "comparison",
   "axes",
+  "leading",
+  "names",
   "pareto",
   "lines",
   "latency",

@@ -14,9 +14,13 @@ export function sizeNow() {
  * A linear or logarithmic scale with its ticks; one of time has whole seconds, minutes, hours or days.
  *
  * @param {readonly number[]} values
- * @param {{ log?: boolean, zero?: boolean, time?: boolean, from: number, to: number, text?: (value: number) => string }} options
+ * @param {{ log?: boolean, padded?: boolean, zero?: boolean, time?: boolean, from: number, to: number, text?: (value: number) => string }} options
+ * `padded`: room at the ends of a logarithmic scale, as linear ones have it
  */
-export function scaleOf(values, { log = false, zero = false, time = false, from, to, text = tickText }) {
+export function scaleOf(
+  values,
+  { log = false, padded = false, zero = false, time = false, from, to, text = tickText },
+) {
   let least = values.reduce((a, b) => Math.min(a, b), Infinity);
   let most = values.reduce((a, b) => Math.max(a, b), -Infinity);
   if (!Number.isFinite(least)) [least, most] = log ? [1, 10] : [0, 1];
@@ -25,6 +29,10 @@ export function scaleOf(values, { log = false, zero = false, time = false, from,
     [least, most] = log
       ? [least / 2, most * 2]
       : [least - (Math.abs(least) || 1) / 2, most + (Math.abs(most) || 1) / 2];
+  if (log && padded) {
+    const room = (most / least) ** 0.05;
+    [least, most] = [least / room, most * room];
+  }
   const pad = log || time ? 0 : (most - least) * 0.04;
   if (!(zero && least === 0)) least -= pad;
   most += pad;
@@ -57,7 +65,7 @@ function logTicks(least, most, about) {
   const ticks = [];
   const decades = Math.log10(most / least);
   const every = Math.max(1, Math.ceil(decades / Math.max(2, about)));
-  const factors = 3 * decades <= about ? [1, 2, 5] : [1];
+  const factors = 3 * decades <= 1.3 * about ? [1, 2, 5] : [1];
   for (let power = Math.floor(Math.log10(least)); power <= Math.ceil(Math.log10(most)); power++) {
     for (const factor of factors) {
       const value = factor * 10 ** power;

@@ -1,11 +1,14 @@
 /** Distributions of latency. */
 import { areaX, areaY, frame } from "./axes.js";
 import { choice } from "./controls.js";
-import { placesOf } from "./data.js";
+import { meanOf, placesOf } from "./data.js";
 import { element } from "./dom.js";
+import { leadingRows } from "./leading.js";
 import { keyOf, lineOf } from "./lines.js";
 import { tickText } from "./numbers.js";
 
+/** Rows whose curves are all drawn at first. */
+const MOST_AT_FIRST = 16;
 const NAMES = { ttft: "time to first token", e2e: "time to last token" };
 
 /** @param {import("../report-data.ts").ReportData} data */
@@ -18,6 +21,11 @@ export function latencySection(data) {
   const state = { place: places[0], of: "ttft", hidden: new Set() };
   const holder = element("div");
   const key = element("div");
+  const some = element(
+    "p",
+    { class: "quiet" },
+    "Drawn at first are reference rows, and of each family the system and the baseline of least p95 of the latency that counts.",
+  );
 
   function series() {
     return state.place.rows.map((row, place) => ({
@@ -60,8 +68,15 @@ export function latencySection(data) {
     );
   }
 
+  /** Of many rows some are drawn at first. */
   function show() {
-    state.hidden = new Set();
+    const { rows } = state.place;
+    const p95 = data.metrics.findIndex(({ name }) => name === "latency_p95_s");
+    const known = p95 < 0 ? [] : rows.filter((row) => meanOf(data, p95, row) !== null);
+    const isMany = rows.length > MOST_AT_FIRST && known.length > 0;
+    const leading = isMany ? leadingRows(data, [p95], known) : new Set(rows);
+    state.hidden = new Set(rows.flatMap((row, place) => (leading.has(row) ? [] : [place])));
+    some.hidden = !isMany;
     key.replaceChildren(keyOf(series(), state.hidden, draw));
     draw();
   }
@@ -88,6 +103,7 @@ export function latencySection(data) {
     ),
     holder,
     key,
+    some,
     element(
       "p",
       { class: "quiet" },

@@ -38,39 +38,75 @@ export function lineOf(points, colour, label, dash = 0) {
   );
 }
 
+/** Lines of which one can tell apart how they run. */
+const MOST_LINES = 12;
+
 /**
- * A key with a box for each series.
+ * A key with a box for each series; of many, with buttons for all, none and those that were drawn at first.
  *
  * @param {readonly { name: string, colour: string, dash?: number }[]} series
  * @param {Set<number>} hidden places of those not drawn; changed by the boxes
  */
 export function keyOf(series, hidden, changed) {
-  return element(
-    "div",
-    { class: "key" },
-    ...series.map(({ name, colour, dash = 0 }, place) =>
-      tick(
-        name,
-        !hidden.has(place),
-        (checked) => {
+  const first = new Set(hidden);
+  const boxes = element("div", { class: "key" });
+  const fill = () =>
+    boxes.replaceChildren(
+      ...series.map((one, place) =>
+        boxOf(one, !hidden.has(place), (checked) => {
           if (checked) hidden.delete(place);
           else hidden.add(place);
           changed();
-        },
-        drawn(
-          "svg",
-          { viewBox: "0 0 20 8", width: 20, height: 8, "aria-hidden": "true" },
-          drawn("line", {
-            x1: 0,
-            x2: 20,
-            y1: 4,
-            y2: 4,
-            class: "line own",
-            "stroke-dasharray": dashOf(dash),
-            style: colouredBy(colour),
-          }),
-        ),
+        }),
       ),
+    );
+  const button = (text, isHidden) =>
+    element(
+      "button",
+      {
+        type: "button",
+        onclick: () => {
+          hidden.clear();
+          for (const place of series.keys()) if (isHidden(place)) hidden.add(place);
+          fill();
+          changed();
+        },
+      },
+      text,
+    );
+  fill();
+  if (series.length <= MOST_LINES) return boxes;
+  return element(
+    "div",
+    {},
+    element(
+      "div",
+      { class: "choices" },
+      button("all", () => false),
+      button("none", () => true),
+      ...(first.size === 0 ? [] : [button("leading", (place) => first.has(place))]),
+    ),
+    boxes,
+  );
+}
+
+function boxOf({ name, colour, dash = 0 }, checked, changed) {
+  return tick(
+    name,
+    checked,
+    changed,
+    drawn(
+      "svg",
+      { viewBox: "0 0 20 8", width: 20, height: 8, "aria-hidden": "true" },
+      drawn("line", {
+        x1: 0,
+        x2: 20,
+        y1: 4,
+        y2: 4,
+        class: "line own",
+        "stroke-dasharray": dashOf(dash),
+        style: colouredBy(colour),
+      }),
     ),
   );
 }

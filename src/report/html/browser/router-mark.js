@@ -14,12 +14,13 @@ export function routerMark(router) {
   );
 }
 
-/** The mark at a place of a drawing. */
-export function markAt(router, x, y) {
+/** The mark at a place of a drawing; a smaller one is paler. */
+export function markAt(router, x, y, size = 1) {
   return drawn("path", {
     d: pathOf(router),
     class: "own",
     style: colouredBy(router.colour),
-    transform: `translate(${x.toFixed(1)} ${y.toFixed(1)})`,
+    transform: `translate(${x.toFixed(1)} ${y.toFixed(1)})${size === 1 ? "" : ` scale(${size})`}`,
+    opacity: size === 1 ? undefined : 0.65,
   });
 }

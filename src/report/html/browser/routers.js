@@ -26,7 +26,7 @@ export function routersSection(data) {
     const router = data.routers[index];
     const rows = data.rows.router.flatMap((own, row) => (own === index ? [row] : []));
     const standings = sortedTable(`${router.id}: where it stands`);
-    standings.show(columnsOf(), rows);
+    standings.show(columnsOf(rows), rows);
     list.querySelector("select").value = String(index);
     holder.replaceChildren(
       element("h3", {}, routerMark(router), ` ${router.id}${router.clairvoyant ? " †" : ""}`),
@@ -53,13 +53,15 @@ export function routersSection(data) {
     );
   }
 
-  function columnsOf() {
+  function columnsOf(own) {
     const { rows, results } = data;
     const peersOf = (row) =>
       places.find(({ key }) => key === `${rows.result[row]} ${rows.point[row]}`)?.rows ?? [];
     return [
       { title: "experiment", value: (row) => textOf(row), cell: (row) => textOf(row) },
-      { title: "as", value: (row) => rows.label[row], cell: (row) => rows.label[row] },
+      ...(own.every((row) => rows.label[row] === data.routers[rows.router[row]].id)
+        ? []
+        : [{ title: "as", value: (row) => rows.label[row], cell: (row) => rows.label[row] }]),
       ...chief.map((metric) => ({
         title: metricTitle(data.metrics[metric]),
         hint: data.metrics[metric].description,
