@@ -58,7 +58,7 @@ describe("profiles from others' measurements", () => {
   test.each([
     [
       ["import", "splitwise", "readings.csv", "--out", "x.json"],
-      /^error CANOPY_IMPORT_FORMAT: no importer "splitwise" \(expected one of: vidur, /,
+      /^error CANOPY_IMPORT_FORMAT: no importer "splitwise" \(did you mean "splitwise-sim"\?\)/,
     ],
     [
       ["import", "splitwise-sim", "readings.csv", "--tp", "8", "--out", "x.json"],

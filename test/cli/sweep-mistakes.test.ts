@@ -55,7 +55,7 @@ const CASES: readonly (readonly [string, string, string])[] = [
   ],
   [
     "axes: { routers: [[zzzzzzzzzzzzz]] }",
-    "CANOPY_ROUTER_UNKNOWN: sweep.yaml:3:20 routers.0: ",
+    "CANOPY_ROUTER_UNKNOWN: sweep.yaml:3:19 routers.0: ",
     "listed by canopy routers",
   ],
   [

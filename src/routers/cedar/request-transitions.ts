@@ -125,8 +125,8 @@ export class RequestTransitions {
 
   #drawGap(): void {
     const { share } = this.#options;
-    const uniform = this.#random.uniform();
-    this.#toPass = share < 1 ? Math.floor(Math.log1p(-uniform) / Math.log1p(-share)) : 0;
+    if (share === 1) return;
+    this.#toPass = Math.floor(Math.log1p(-this.#random.uniform()) / Math.log1p(-share));
   }
 
   #addFlights(): void {
