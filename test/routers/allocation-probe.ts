@@ -21,7 +21,7 @@ export interface ProbeResult {
 
 const ENDPOINTS = 12;
 const REQUESTS = 1024;
-const WARM = 600 * REQUESTS;
+const WARM = 150 * REQUESTS;
 const PIECE = 8 * REQUESTS;
 const PIECES = 31;
 
@@ -84,7 +84,7 @@ function probe(definition: RouterDefinition): ProbeResult {
   decide(WARM);
   let result = measure(decide);
   // Code that is compiled anew in between fills the heap once; what decisions fill, they fill in every round.
-  for (let round = 1; round < 3 && result.bytesPerDecision > 0.5; round++) result = measure(decide);
+  for (let round = 1; round < 8 && result.bytesPerDecision > 0.5; round++) result = measure(decide);
   return { ...result, held: host.held };
 }
 
