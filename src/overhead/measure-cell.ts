@@ -336,16 +336,18 @@ class Cell {
   }
 
   /**
-   * Growth of the heap by a decision: median of pieces of so many untimed decisions that the grain in which V8 counts
-   * its heap is less than a byte of each, or of as many as their time allows. Pieces are short where decisions
-   * allocate, or a collection would hide what they fill.
+   * Growth of the heap by a decision: over pieces of so many untimed decisions that the grain in which V8 counts its
+   * heap is less than a byte of each, or of as many as their time allows. Where decisions allocate, pieces are short,
+   * or a collection would hide what they fill, and the median counts; pieces of decisions that allocate next to
+   * nothing end before any collection, what the engine compiles meanwhile only adds to them, and the least counts.
    */
   #bytes(milliseconds: number): number {
-    const bytes = this.#bytesOver(HEAP_DECISIONS, milliseconds);
-    return bytes < FEW_BYTES ? this.#bytesOver(HEAP_DECISIONS_OF_FEW_BYTES, 4 * milliseconds) : bytes;
+    const bytes = this.#bytesOver(HEAP_DECISIONS, milliseconds, 0.5);
+    return bytes < FEW_BYTES ? this.#bytesOver(HEAP_DECISIONS_OF_FEW_BYTES, 4 * milliseconds, 0) : bytes;
   }
 
-  #bytesOver(decisions: number, milliseconds: number): number {
+  /** @param quantile of the pieces' growths by a decision */
+  #bytesOver(decisions: number, milliseconds: number, quantile: number): number {
     const own = growth(() => undefined);
     const ofPieces: number[] = [];
     for (let piece = 0; piece < HEAP_PIECES; piece++) {
@@ -365,7 +367,7 @@ class Cell {
       // A collection inside a piece hides what it filled.
       if (grown >= 0 && done > 0) ofPieces.push(Math.max(0, grown - own) / done);
     }
-    return ofPieces.length === 0 ? Number.POSITIVE_INFINITY : quantileOf(ofPieces, 0.5);
+    return ofPieces.length === 0 ? Number.POSITIVE_INFINITY : quantileOf(ofPieces, quantile);
   }
 }
 

@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, writeFileSync } from "node:fs";
+import { rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -86,9 +87,11 @@ export function command(
 }
 
 const folders: string[] = [];
-afterAll(() => {
+afterAll(async () => {
   server?.kill();
-  for (const folder of folders) rmSync(folder, { recursive: true, force: true });
+  // Commands and jobs that were killed or cancelled may still be writing.
+  for (const folder of folders)
+    await rm(folder, { recursive: true, force: true, maxRetries: 30, retryDelay: 100 });
 });
 
 /** A new folder, with files in it, that is removed after the tests of the file. */

@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { runChild } from "../../src/overhead/run-child.ts";
 import type { TroubleTask } from "./trouble-worker.ts";
 
@@ -48,9 +48,10 @@ describe("a task in a process of its own", () => {
     const openFiles = () => readdirSync("/proc/self/fd").length;
     await outcome("well", 60);
     const before = openFiles();
-    await Promise.all([outcome("well", 60), outcome("leave", 60), outcome("never", 0.1)]);
-    await sleep(50);
-    expect(openFiles()).toBeLessThanOrEqual(before);
+    for (let round = 0; round < 2; round++)
+      await Promise.all([outcome("well", 60), outcome("leave", 60), outcome("never", 0.1)]);
+    // Fewer than one of each child: what runs the tests opens and closes files of its own.
+    await vi.waitFor(() => expect(openFiles()).toBeLessThan(before + 6), { timeout: 5000 });
   });
 });
 
