@@ -7,6 +7,7 @@ import { checkEpochs } from "./epochs/check-epochs.ts";
 import { type EpochExperiment, epochExperimentSchema, pointEpochsSchema } from "./epochs/epoch-schema.ts";
 import type { PointConfig, ResultHead } from "./head-schema.ts";
 import { epochKeysAt, keysAt } from "./json-schema.ts";
+import { refuseUnknownPlanners, refuseUnknownRouters } from "./known-contenders.ts";
 import {
   isPlainObject,
   type LocatedTree,
@@ -192,6 +193,8 @@ interface FileKind<Of extends ResultHead> {
   readonly shape: { readonly points: z.ZodType; readonly axes: z.ZodType };
   readonly point: z.ZodType<Of>;
   readonly check: (experiment: Of) => Problem[];
+  /** @throws UserError for the first router or planner that there is not */
+  readonly refuseUnknown: (point: Pick<ExperimentPoint<Of>, "experiment" | "tree">) => void;
   readonly keysAt: KeysAt;
 }
 
@@ -199,12 +202,14 @@ const requestFiles: FileKind<Experiment> = {
   shape: experimentSchema.shape,
   point: pointExperimentSchema,
   check: checkExperiment,
+  refuseUnknown: refuseUnknownRouters,
   keysAt,
 };
 const epochFiles: FileKind<EpochExperiment> = {
   shape: epochExperimentSchema.shape,
   point: pointEpochsSchema,
   check: checkEpochs,
+  refuseUnknown: refuseUnknownPlanners,
   keysAt: epochKeysAt,
 };
 
@@ -362,7 +367,11 @@ function validate<Of extends ResultHead>(
     return refuse(tree, schemaProblems(parsed.error.issues, tree.value, kind.keysAt), labels);
   }
   const problems = kind.check(parsed.data);
-  if (problems.length > 0) return refuse(tree, problems, labels);
+  if (problems.length > 0) {
+    // Baselines and rows that name a misspelt router aright are missing too: the slip is told, not what follows from it.
+    kind.refuseUnknown({ experiment: parsed.data, tree });
+    return refuse(tree, problems, labels);
+  }
   return { labels, experiment: parsed.data, tree, note };
 }
 

@@ -22,6 +22,11 @@ const TIERS = `tiers:
   - { name: LOW, share: 0.7, sloS: 5, deferrable: true }
 `;
 
+const EPOCHS = `experiment: epochs
+sites: 4
+planners: [unifrm]
+`;
+
 function message(text: string, sets: string[] = []): string {
   try {
     parseExperiment(text, { source: "e.yaml", sets });
@@ -144,6 +149,16 @@ describe("messages name file, line, column, path, what was expected and the near
       "two routers of one label",
       SMALLEST.replace("[round-robin]", "[round-robin, round-robin]"),
       'CANOPY_EXPERIMENT_VALUE e.yaml:9:24 routers.1: has the label "round-robin" of another router, expected its own: set as',
+    ],
+    [
+      "a router that is misspelt, before what names it aright",
+      `${SMALLEST.replace("[round-robin]", "[least-loaded, rond-robin]")}baseline: round-robin\n`,
+      'CANOPY_ROUTER_UNKNOWN e.yaml:9:25 routers.1: router "rond-robin" is not known, expected an id listed by canopy routers, a file or an installed package (did you mean "round-robin"?)',
+    ],
+    [
+      "a planner that is misspelt, before what names it aright",
+      `${EPOCHS}baseline: uniform\n`,
+      'CANOPY_ROUTER_UNKNOWN e.yaml:3:12 planners.0: planner "unifrm" is not known, expected an id listed by canopy routers or a file (did you mean "uniform"?)',
     ],
     [
       "a published figure of an unknown metric",
