@@ -130,7 +130,7 @@ async function poolOfWorkers<Setup, Task, Result>(
 /**
  * What Node needs to run a worker from its TypeScript source: tsx for `import` alone. piscina tries `require` first,
  * and under tsx's own hook for that every module becomes CommonJS, whose calls across modules are looked up by name:
- * a simulation then takes a third longer.
+ * a simulation then takes a seventh to a third longer.
  */
 function loaderOf({ pathname }: URL): { execArgv?: string[] } {
   if (!pathname.endsWith(".ts")) return {};
