@@ -1,4 +1,5 @@
 import { UserError } from "../../errors.ts";
+import { MAX_TOKENS } from "../../workload/distribution.ts";
 
 export type JsonMap = Readonly<Record<string, unknown>>;
 
@@ -22,6 +23,23 @@ export function numberIn(map: JsonMap, key: string, where: string): number {
   const value = numberAt(map, key, where);
   if (value !== undefined) return value;
   throw new UserError("CANOPY_BENCH_FORMAT", `${where}: has no ${key}, expected a number`);
+}
+
+/** A count of tokens at a key, undefined for none. @throws UserError CANOPY_BENCH_FORMAT for what no trace may have */
+export function tokensAt(map: JsonMap, key: string, where: string): number | undefined {
+  const value = numberAt(map, key, where);
+  if (value === undefined || (Number.isInteger(value) && value <= MAX_TOKENS)) return value;
+  throw new UserError(
+    "CANOPY_BENCH_FORMAT",
+    `${where}: ${key} is ${value}, expected a whole number of tokens from 0 to ${MAX_TOKENS}`,
+  );
+}
+
+/** The same of a count that has to be there. */
+export function tokensIn(map: JsonMap, key: string, where: string): number {
+  const value = tokensAt(map, key, where);
+  if (value !== undefined) return value;
+  throw new UserError("CANOPY_BENCH_FORMAT", `${where}: has no ${key}, expected a whole number of tokens`);
 }
 
 /** Milliseconds at a key in seconds. */

@@ -1,5 +1,5 @@
 import { UserError } from "../../errors.ts";
-import { isMap, type JsonMap, known, numberAt, numberIn } from "./json.ts";
+import { isMap, type JsonMap, known, numberAt, numberIn, tokensIn } from "./json.ts";
 import type { LatencySummary, MeasuredRequest, MeasuredRun } from "./measured-run.ts";
 import { summarise } from "./summarise.ts";
 
@@ -49,7 +49,7 @@ function metricOf(metrics: JsonMap, name: string, where: string): JsonMap {
 }
 
 function tokensOf(metrics: JsonMap, name: string, where: string): number {
-  return numberIn(metricOf(metrics, name, where), "value", `${where}, ${name}`);
+  return tokensIn(metricOf(metrics, name, where), "value", `${where}, ${name}`);
 }
 
 function secondsOf(metrics: JsonMap, name: string, where: string): number {

@@ -1,5 +1,5 @@
 import { UserError } from "../../errors.ts";
-import { isMap, type JsonMap, numberAt, secondsAt } from "./json.ts";
+import { isMap, type JsonMap, numberAt, secondsAt, tokensAt } from "./json.ts";
 import type { MeasuredRequest, MeasuredRun } from "./measured-run.ts";
 import { summarise } from "./summarise.ts";
 
@@ -40,8 +40,8 @@ export function readGuidellm(report: JsonMap, benchmark: JsonMap, where: string)
 }
 
 function readRequest(stats: JsonMap, where: string): MeasuredRequest | undefined {
-  const promptTokens = numberAt(stats, "prompt_tokens", where);
-  const outputTokens = numberAt(stats, "output_tokens", where);
+  const promptTokens = tokensAt(stats, "prompt_tokens", where);
+  const outputTokens = tokensAt(stats, "output_tokens", where);
   const e2eSeconds = numberAt(stats, "request_latency", where);
   if (promptTokens === undefined || outputTokens === undefined || e2eSeconds === undefined) return undefined;
   if (outputTokens <= 0) return undefined;

@@ -1,5 +1,5 @@
 import { UserError } from "../../errors.ts";
-import { type JsonMap, known, numberAt, numberIn, secondsAt } from "./json.ts";
+import { type JsonMap, known, numberAt, numberIn, secondsAt, tokensIn } from "./json.ts";
 import type { LatencySummary, MeasuredRequest, MeasuredRun } from "./measured-run.ts";
 import { summarise } from "./summarise.ts";
 
@@ -12,7 +12,8 @@ const LISTS = ["input_lens", "output_lens", "ttfts", "itls", "errors"] as const;
  */
 export function readVllm(result: JsonMap, where: string): MeasuredRun {
   const model = result["model_id"];
-  const requests = "input_lens" in result ? readRequests(result, where) : [];
+  const single = "input_lens" in result ? readRequests(result, where) : undefined;
+  const requests = single?.requests ?? [];
   const completed = numberIn(result, "completed", where);
   const latency = (name: string): LatencySummary =>
     known({
@@ -35,11 +36,10 @@ export function readVllm(result: JsonMap, where: string): MeasuredRun {
     tool: "vllm",
     model: typeof model === "string" ? model : null,
     requests,
-    failed:
-      requests.length > 0 ? lengthOf(result) - requests.length : (numberAt(result, "failed", where) ?? 0),
-    finished: completed,
+    failed: single === undefined ? (numberAt(result, "failed", where) ?? 0) : single.failed + single.empty,
+    finished: single === undefined ? completed : requests.length,
     summary:
-      requests.length === 0
+      single === undefined
         ? aggregates
         : hasTimes
           ? made
@@ -48,15 +48,26 @@ export function readVllm(result: JsonMap, where: string): MeasuredRun {
               requestsPerSecond: aggregates.requestsPerSecond,
               outputTokensPerSecond: aggregates.outputTokensPerSecond,
             },
-    notes: requests.length === 0 ? ["aggregates alone: --save-detailed keeps the requests"] : [],
+    notes:
+      single === undefined ? ["aggregates alone: --save-detailed keeps the requests"] : emptyNote(single),
   };
 }
 
-function lengthOf(result: JsonMap): number {
-  return (result["input_lens"] as unknown[]).length;
+interface SingleRequests {
+  readonly requests: readonly MeasuredRequest[];
+  /** With an error. */
+  readonly failed: number;
+  /** Without an error and without a token, which vLLM counts as completed. */
+  readonly empty: number;
 }
 
-function readRequests(result: JsonMap, where: string): MeasuredRequest[] {
+function emptyNote({ empty }: SingleRequests): readonly string[] {
+  if (empty === 0) return [];
+  const which = empty === 1 ? "1 request that ended" : `${empty} requests that ended`;
+  return [`${which} without an error and without a token ${empty === 1 ? "counts" : "count"} as failed`];
+}
+
+function readRequests(result: JsonMap, where: string): SingleRequests {
   const count = Array.isArray(result["input_lens"]) ? result["input_lens"].length : 0;
   for (const name of LISTS) {
     const list = result[name];
@@ -69,25 +80,33 @@ function readRequests(result: JsonMap, where: string): MeasuredRequest[] {
   }
   const times = result["start_times"];
   const requests: MeasuredRequest[] = [];
+  let failed = 0;
+  let empty = 0;
   for (let i = 0; i < count; i++) {
     const at = (name: string) => (result[name] as unknown[])[i];
     const where_ = `${where}, request ${i}`;
     // What failed has an error and no tokens.
-    if (at("errors") !== "" && at("errors") !== null) continue;
-    const outputTokens = numberIn({ output_lens: at("output_lens") }, "output_lens", where_);
-    if (outputTokens <= 0) continue;
+    if (at("errors") !== "" && at("errors") !== null) {
+      failed++;
+      continue;
+    }
+    const outputTokens = tokensIn({ output_lens: at("output_lens") }, "output_lens", where_);
+    if (outputTokens === 0) {
+      empty++;
+      continue;
+    }
     const gaps = at("itls");
-    if (!Array.isArray(gaps) || !gaps.every((gap) => typeof gap === "number")) {
-      throw new UserError("CANOPY_BENCH_FORMAT", `${where_}: itls is no list of numbers`);
+    if (!Array.isArray(gaps) || !gaps.every((gap) => typeof gap === "number" && gap >= 0)) {
+      throw new UserError("CANOPY_BENCH_FORMAT", `${where_}: itls is no list of numbers from 0 on`);
     }
     const ttftSeconds = numberIn({ ttfts: at("ttfts") }, "ttfts", where_);
     requests.push({
       startSeconds: Array.isArray(times) ? numberIn({ start_times: times[i] }, "start_times", where_) : null,
-      promptTokens: numberIn({ input_lens: at("input_lens") }, "input_lens", where_),
+      promptTokens: tokensIn({ input_lens: at("input_lens") }, "input_lens", where_),
       outputTokens,
       ttftSeconds,
       e2eSeconds: ttftSeconds + (gaps as number[]).reduce((sum, gap) => sum + gap, 0),
     });
   }
-  return requests;
+  return { requests, failed, empty };
 }

@@ -103,6 +103,18 @@ test("a trace of more requests than a call takes arguments", () => {
   expect(lines.slice(1, 3)).toEqual(["0,1,1", "0.01,1,1"]);
 });
 
+test("vLLM: a request without an error and without a token is failed and not finished too", async () => {
+  const errors = ["", "", "", ""];
+  const run = await readMeasured(fileOf({ ...vllm, errors, completed: 4, failed: 0 }));
+  expect(run).toMatchObject({
+    finished: 3,
+    failed: 1,
+    notes: ["1 request that ended without an error and without a token counts as failed"],
+  });
+  const none = await readMeasured(fileOf({ ...vllm, errors: ["x", "x", "x", "x"], completed: 0, failed: 4 }));
+  expect(none).toMatchObject({ finished: 0, failed: 4, requests: [], notes: [], summary: { ttft: {} } });
+});
+
 describe("refusals", () => {
   const refused = (content: unknown, options = {}) => readMeasured(fileOf(content), options);
 
@@ -133,6 +145,9 @@ describe("refusals", () => {
     await expect(refused({ ...vllm, ttfts: [0.1, -0.2, 0.3, 0] })).rejects.toEqual(
       failure("CANOPY_BENCH_FORMAT", /request 1: ttfts is -0\.2, expected a number from 0 on$/),
     );
+    await expect(refused({ ...vllm, itls: [[0.05, -0.15], [], [], []] })).rejects.toEqual(
+      failure("CANOPY_BENCH_FORMAT", /request 0: itls is no list of numbers from 0 on$/),
+    );
     const [first] = aiperf;
     const odd = { ...first, metrics: { ...first.metrics, request_latency: { value: 3, unit: "weeks" } } };
     await expect(refused(`${JSON.stringify(odd)}\n${JSON.stringify(first)}`)).rejects.toEqual(
@@ -143,14 +158,42 @@ describe("refusals", () => {
     );
   });
 
+  test("tokens that are no whole number of them: with the request, before a trace is written", async () => {
+    const expected = "expected a whole number of tokens from 0 to 1000000000$";
+    await expect(refused({ ...vllm, input_lens: [100, 200.5, 300, 400] })).rejects.toEqual(
+      failure("CANOPY_BENCH_FORMAT", new RegExp(`run\\.json, request 1: input_lens is 200\\.5, ${expected}`)),
+    );
+    await expect(refused({ ...vllm, output_lens: [3, 5, 1e10, 0] })).rejects.toEqual(
+      failure("CANOPY_BENCH_FORMAT", new RegExp(`request 2: output_lens is 10000000000, ${expected}`)),
+    );
+    const [{ requests, ...benchmark }] = guidellm.benchmarks;
+    const successful = requests.successful.map((one, i) => (i === 2 ? { ...one, output_tokens: 0.5 } : one));
+    await expect(
+      refused({ ...guidellm, benchmarks: [{ ...benchmark, requests: { ...requests, successful } }] }),
+    ).rejects.toEqual(
+      failure("CANOPY_BENCH_FORMAT", new RegExp(`request 2: output_tokens is 0\\.5, ${expected}`)),
+    );
+    const [first] = aiperf;
+    const halved = {
+      ...first,
+      metrics: { ...first.metrics, input_sequence_length: { value: 99.5, unit: "tokens" } },
+    };
+    await expect(refused(`${JSON.stringify(first)}\n${JSON.stringify(halved)}`)).rejects.toEqual(
+      failure(
+        "CANOPY_BENCH_FORMAT",
+        new RegExp(`record 2, input_sequence_length: value is 99\\.5, ${expected}`),
+      ),
+    );
+  });
+
   test("one of several runs has to be named", async () => {
     const two = { ...guidellm, benchmarks: [...guidellm.benchmarks, ...guidellm.benchmarks] };
     await expect(refused(two)).rejects.toEqual(
       failure("CANOPY_BENCH_CHOICE", /has 2 runs, expected --run with a number from 1 to 2/),
     );
     expect((await refused(two, { run: 2 })).finished).toBe(3);
-    const appended = `${JSON.stringify(vllm)}\n${JSON.stringify({ ...vllm, completed: 7 })}`;
-    expect((await refused(appended, { run: 2 })).finished).toBe(7);
+    const appended = `${JSON.stringify(vllm)}\n${JSON.stringify({ ...vllm, model_id: "another" })}`;
+    expect((await refused(appended, { run: 2 })).model).toBe("another");
   });
 });
 
