@@ -144,6 +144,7 @@ const SIGNS: Readonly<Record<string, string>> = {
   ω: "$\\omega$",
   "†": "\\dag{}",
   "‡": "\\ddag{}",
+  "§": "\\S{}",
   "○": "$\\circ$",
   "\u00A0": "~",
 };

@@ -5,7 +5,7 @@
  * attains more at the same load gets more work out of the same fleet, which is up all the time: with idle replicas
  * counted its carbon and cost per request are the lower.
  */
-import { loadSweepOf, meanOf, type Setting } from "./settings.ts";
+import { isIncomplete, loadSweepOf, meanOf, type Setting } from "./settings.ts";
 
 export interface EqualAttainment {
   readonly router: string;
@@ -16,6 +16,8 @@ export interface EqualAttainment {
   readonly carbonServerGrams: number | null;
   readonly fleetUsd: number | null;
   readonly reason: string | null;
+  /** Whether runs of the router failed at a load of the sweep. */
+  readonly isIncomplete: boolean;
 }
 
 /** One router at one load. */
@@ -29,10 +31,12 @@ export interface LoadPoint {
 /** Every router of the sweep of loads among the settings; empty without one. */
 export function equalAttainments(settings: readonly Setting[], attainment: number): EqualAttainment[] {
   const curves = new Map<string, LoadPoint[]>();
+  const incomplete = new Set<string>();
   for (const { load, setting } of loadSweepOf(settings)?.loads ?? []) {
     for (const row of setting.rows) {
       const violation = meanOf(row, "slo_violation");
       if (violation === undefined) continue;
+      if (isIncomplete(row)) incomplete.add(row.router);
       const own = curves.get(row.router) ?? [];
       curves.set(row.router, own);
       own.push({
@@ -43,7 +47,11 @@ export function equalAttainments(settings: readonly Setting[], attainment: numbe
       });
     }
   }
-  return [...curves].map(([router, curve]) => ({ router, ...atAttainment(curve, attainment) }));
+  return [...curves].map(([router, curve]) => ({
+    router,
+    ...atAttainment(curve, attainment),
+    isIncomplete: incomplete.has(router),
+  }));
 }
 
 /**
@@ -53,7 +61,7 @@ export function equalAttainments(settings: readonly Setting[], attainment: numbe
 export function atAttainment(
   points: readonly LoadPoint[],
   attainment: number,
-): Omit<EqualAttainment, "router"> {
+): Omit<EqualAttainment, "router" | "isIncomplete"> {
   const curve = [...points].sort((a, b) => a.load - b.load);
   const most = 1 - attainment;
   const last = curve.findLastIndex(({ violation }) => violation <= most);

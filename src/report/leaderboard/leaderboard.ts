@@ -5,7 +5,7 @@ import type { OverheadFigures } from "./decision-times.ts";
 import { type EqualAttainment, equalAttainments } from "./equal-attainment.ts";
 import { type FamilyFront, familyFronts } from "./fronts.ts";
 import { leadersOf, scoresOf } from "./score.ts";
-import { meanOf, type Setting, sweepsParameters } from "./settings.ts";
+import { isIncomplete, meanOf, type Setting, sweepsParameters } from "./settings.ts";
 import { rankStability, type Verdict } from "./stability.ts";
 
 export const LEADERBOARD_SCHEMA_ID = "canopy/leaderboard/1";
@@ -31,6 +31,8 @@ export interface LeaderboardRow {
   readonly decisionMicroseconds: number | null;
   /** Whether requests may have ended later than the bounds allow, or not at all. */
   readonly isOutsideBound: boolean;
+  /** Whether runs of it failed: its figures are of fewer requests than the bound and the other rows. */
+  readonly isIncomplete: boolean;
 }
 
 export interface Leaderboard {
@@ -58,6 +60,7 @@ export function leaderboard(settings: readonly Setting[], options: LeaderboardOp
       equal: equals.get(router) ?? null,
       decisionMicroseconds: options.overhead?.byRouter.get(row.id) ?? null,
       isOutsideBound: isOutside(row, options.withinSeconds),
+      isIncomplete: isIncomplete(row),
     };
   });
   const last = Number.POSITIVE_INFINITY;

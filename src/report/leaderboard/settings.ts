@@ -85,6 +85,11 @@ export function meanOf({ metrics }: ResultRow, metric: string): number | undefin
   return metrics[metric]?.mean ?? undefined;
 }
 
+/** Whether some runs of a row are missing from its figures. */
+export function isIncomplete({ runs }: ResultRow): boolean {
+  return runs.done < runs.planned;
+}
+
 /** Values of a metric by run, and which runs those are. */
 export function runsOf(
   { point }: Setting,

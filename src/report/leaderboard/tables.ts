@@ -57,7 +57,7 @@ function mainTable({ base, rows, options, settings }: Leaderboard): Table {
   ];
   const cellsOf = (entry: LeaderboardRow): Record<string, Cell> => {
     const { row, score, decisionMicroseconds } = entry;
-    const marks = `${entry.leads ? "*" : ""}${row.about.clairvoyant ? "†" : ""}${entry.isOutsideBound ? "‡" : ""}`;
+    const marks = `${entry.leads ? "*" : ""}${row.about.clairvoyant ? "†" : ""}${entry.isOutsideBound ? "‡" : ""}${entry.isIncomplete ? "§" : ""}`;
     const late = row.metrics["slo_violation"];
     const attained = (value: number) => 100 * (1 - value);
     const values: Record<string, Cell> = {
@@ -101,7 +101,7 @@ function mainTable({ base, rows, options, settings }: Leaderboard): Table {
     }
     return [{ cells, style: "reference" }];
   };
-  const [runs] = rows.map(({ row }) => row.runs.done);
+  const runs = Math.max(...rows.map(({ row }) => row.runs.done));
   return {
     title: `Leaderboard (${base.name})`,
     caption: `${sentence(base.found.result.description)}All per request. ${runs} runs each${runs > 1 ? ", under every figure its 95 % interval" : ""}. Score: the mean of violations, cost and carbon with idle replicas, each scaled to its range over these rows; lower is better.`,
@@ -112,6 +112,11 @@ function mainTable({ base, rows, options, settings }: Leaderboard): Table {
       boundNote(options.boundReason, options.withinSeconds),
       ...(rows.some(({ isOutsideBound }) => isOutsideBound)
         ? ["‡ requests end later than the bound allows, or not at all: it does not hold for this row."]
+        : []),
+      ...(rows.some(({ isIncomplete }) => isIncomplete)
+        ? [
+            `§ some of its runs failed: its figures are of the others, of fewer requests than the other rows${bound === null ? "" : " and the bound"}.`,
+          ]
         : []),
       ...(overhead === null
         ? []
@@ -168,14 +173,14 @@ function equalTable({ rows, options, settings }: Leaderboard): Table {
           (a.equal?.carbonServerGrams ?? Number.POSITIVE_INFINITY) -
           (b.equal?.carbonServerGrams ?? Number.POSITIVE_INFINITY),
       )
-      .map(({ row, equal }) => {
+      .map(({ row, equal, isIncomplete }) => {
         const cell = (value: number | null | undefined, factor: number): Cell =>
           value === null || value === undefined
             ? { value: null, ...(equal?.reason ? { reason: equal.reason } : {}) }
             : { value: value * factor, ...(equal?.isLeast === true ? { mark: "≤" } : {}) };
         return {
           cells: {
-            router: row.router,
+            router: isPartial({ equal, isIncomplete }) ? { value: row.router, mark: "§" } : row.router,
             [unit === undefined ? "load" : "rate_per_s"]:
               equal?.load === null || equal?.load === undefined
                 ? cell(null, 1)
@@ -187,10 +192,20 @@ function equalTable({ rows, options, settings }: Leaderboard): Table {
           },
         };
       }),
-    notes: rows.some(({ equal }) => equal?.isLeast === true)
-      ? ["≥ and ≤: the level is attained at every rate of the sweep; the real rate is higher."]
-      : [],
+    notes: [
+      ...(rows.some(({ equal }) => equal?.isLeast === true)
+        ? ["≥ and ≤: the level is attained at every rate of the sweep; the real rate is higher."]
+        : []),
+      ...(rows.some((entry) => entry.equal !== null && isPartial(entry))
+        ? ["§ some of its runs failed, at a rate of the sweep or in the first setting: it is of the others."]
+        : []),
+    ],
   };
+}
+
+/** Whether a row at equal attainment lacks runs, there or in the first setting, of which it repeats figures. */
+function isPartial({ equal, isIncomplete }: Pick<LeaderboardRow, "equal" | "isIncomplete">): boolean {
+  return isIncomplete || equal?.isIncomplete === true;
 }
 
 function frontTable({ fronts }: Leaderboard): Table {

@@ -2,6 +2,7 @@ import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import type { ResultRow } from "../../../src/experiment/result.ts";
+import type { RequestBounds } from "../../../src/metrics/request-bound.ts";
 import type { FoundResult } from "../../../src/report/html/find-results.ts";
 import { readDecisionTimes } from "../../../src/report/leaderboard/decision-times.ts";
 import { atAttainment, equalAttainments } from "../../../src/report/leaderboard/equal-attainment.ts";
@@ -12,9 +13,18 @@ import { loadSweepOf, settingsOf } from "../../../src/report/leaderboard/setting
 import { rankStability } from "../../../src/report/leaderboard/stability.ts";
 import { leaderboardTables } from "../../../src/report/leaderboard/tables.ts";
 import { writeLeaderboard } from "../../../src/report/leaderboard/write-leaderboard.ts";
+import { renderLatex } from "../../../src/report/render-latex.ts";
 import { renderMarkdown } from "../../../src/report/render-markdown.ts";
+import { renderTerminal } from "../../../src/report/render-terminal.ts";
 import { temporaryFolder } from "../../temporary-folder.ts";
 import { sampleResult } from "../sample-result.ts";
+
+let sample: ReturnType<typeof sampleResult> | undefined;
+/** The same runs for every test. */
+function sampled() {
+  sample ??= sampleResult();
+  return sample;
+}
 
 /** A row of one run with its objectives: violations, cost, carbon. */
 function row(
@@ -188,9 +198,60 @@ describe("settings and stability", () => {
   });
 });
 
+describe("rows of which runs failed", () => {
+  const rate = (value: number) => ({ "workload.arrival.ratePerS": value });
+  const failing = (given: ResultRow) => ({ ...given, runs: { done: 1, planned: 2 } });
+  const at = (router: string, late: number, value: number) =>
+    ({ ...row(router, [late, 1, 1]), point: rate(value), runs: { done: 2, planned: 2 } }) as ResultRow;
+  const sweep = [at("a", 0.125, 1), at("b", 0.125, 1), failing(at("a", 0.375, 2)), at("b", 0.375, 2)];
+  const options = { attainment: 0.75, withinSeconds: 60, bound: null, boundReason: "none", overhead: null };
+
+  test("are known by it, in the setting and along the sweep of loads", () => {
+    const rows = [failing(row("a", [0.1, 1, 1])), row("b", [0.2, 2, 2])];
+    const results = [found("base", rows), found("load", sweep, [rate(1), rate(2)])];
+    const board = leaderboard(settingsOf(results), options);
+    expect(board.rows.map(({ row, isIncomplete }) => [row.router, isIncomplete])).toEqual([
+      ["a", true],
+      ["b", false],
+    ]);
+    expect(board.rows.map(({ equal }) => [equal?.router, equal?.load, equal?.isIncomplete])).toEqual([
+      ["a", 1.5, true],
+      ["b", 1.5, false],
+    ]);
+  });
+
+  test("stand marked in every form, with a note, also beside a bound", async () => {
+    const { result } = await sampled();
+    const tables = (rows: readonly ResultRow[]) =>
+      leaderboardTables(
+        leaderboard(settingsOf([{ folder: "", result: { ...result, rows }, manifest: null, files: [] }]), {
+          ...options,
+          bound: { energy_j_per_request: 1 } as RequestBounds["metrics"],
+          boundReason: null,
+        }),
+      )[0];
+    const note = "§ some of its runs failed: its figures are of the others, of fewer requests than";
+    const whole = renderMarkdown(tables(result.rows));
+    expect(whole).not.toContain("§");
+    expect(whole).toContain("3 runs each");
+    const [first, ...others] = result.rows;
+    const table = tables([{ ...first, runs: { done: 2, planned: 3 } }, ...others]);
+    const mark = table.rows.find(({ cells }) => (cells["router"] as { mark?: string }).mark?.includes("§"));
+    expect(mark?.cells["router"]).toMatchObject({ value: first.router });
+    const texts = [renderMarkdown(table), renderTerminal(table, { width: 400 })];
+    for (const text of texts) {
+      expect(text).toMatch(new RegExp(`${first.router}\\*?\\\\?\\*?§`));
+      expect(text).toContain(`${note} the other rows and the bound.`);
+      expect(text).toContain(`${first.router}: only 2 of 3 runs ended.`);
+      expect(text).toContain("3 runs each");
+    }
+    expect(renderLatex(table)).toMatch(new RegExp(`${first.router}\\\\textsuperscript\\{\\*?\\\\S\\{\\}\\}`));
+  });
+});
+
 describe("a leaderboard of real runs", () => {
   test("has the bound first, intervals, marks; the same files whenever it is written", async () => {
-    const { result } = await sampleResult();
+    const { result } = await sampled();
     const folder = temporaryFolder("board");
     writeFileSync(join(folder, "result.json"), JSON.stringify(result));
     const bound = {
