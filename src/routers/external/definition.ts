@@ -4,6 +4,7 @@ import { UserError } from "../../errors.ts";
 import type { RouterDefinition } from "../contract.ts";
 import { ExternalRouter } from "./external-router.ts";
 import { type ExternalParameters, externalParameters } from "./parameters.ts";
+import { sweepAtExit } from "./piped-process.ts";
 
 /** A process of the user's as a router. It is no router of its own, so that lists of routers leave it out. */
 export const external: RouterDefinition<ExternalParameters> = {
@@ -18,8 +19,9 @@ export const external: RouterDefinition<ExternalParameters> = {
   create: (parameters, folder = process.cwd()) => new ExternalRouter(parameters, folder),
 };
 
-/** The files that the command names, and those that are named beside it. */
+/** The files that the command names, and those that are named beside it. Asked for by whoever plans runs. */
 function files({ command, files: named }: ExternalParameters, folder: string): readonly string[] {
+  sweepAtExit();
   const beside = named.map((name) => resolve(folder, name));
   const missing = beside.findIndex((path) => !isFile(path));
   if (missing !== -1) {

@@ -224,7 +224,7 @@ export class ExternalRouter implements Router {
     let answer: unknown;
     try {
       if (this.#reader.surplus > 0) throw new FrameError("a frame that answers none");
-      process.write(bytes, until);
+      this.#send(process, bytes, until);
       answer = this.#reader.next(until);
     } catch (error) {
       throw this.#failure(error, timeoutSeconds);
@@ -243,14 +243,31 @@ export class ExternalRouter implements Router {
     return given;
   }
 
+  /** Of a process that has ended, what it printed before says more than that it did. */
+  #send(process: PipedProcess, bytes: Uint8Array, until: number): void {
+    try {
+      process.write(bytes, until);
+    } catch (error) {
+      try {
+        if (error instanceof PipeError && error.trouble === "ended") this.#reader.next(performance.now());
+      } catch (printed) {
+        if (printed instanceof FrameError) throw printed;
+      }
+      throw error;
+    }
+  }
+
   #failure(error: unknown, timeoutSeconds: number): unknown {
     if (error instanceof FrameError) return this.#refuse(`the answer is ${error.message}`);
     if (!(error instanceof PipeError)) return error;
+    const { begun } = this.#reader;
     if (error.trouble === "timeout") {
       this.#process?.kill();
-      return this.#trouble("CANOPY_EXTERNAL_TIMEOUT", `no answer within ${timeoutSeconds} s`);
+      const what = begun === "" ? "" : `, only ${begun}`;
+      return this.#trouble("CANOPY_EXTERNAL_TIMEOUT", `no answer within ${timeoutSeconds} s${what}`);
     }
-    return this.#trouble("CANOPY_EXTERNAL_ENDED", "the process ended before it answered");
+    const what = begun === "" ? "it answered" : `the answer was whole: only ${begun} came`;
+    return this.#trouble("CANOPY_EXTERNAL_ENDED", `the process ended before ${what}`);
   }
 
   #refuse(what: string): UserError {

@@ -9,6 +9,8 @@ export const LONGEST_FRAME = 64 * 2 ** 20;
 const packr = new Packr({ useRecords: false, variableMapSize: true });
 const unpackr = new Unpackr({ useRecords: false, int64AsType: "number" });
 
+const PRINTS = "(a process must print nothing but frames to its standard output)";
+
 /** What came instead of a frame. */
 export class FrameError extends Error {}
 
@@ -32,6 +34,16 @@ export class FrameReader {
     this.#process = process;
   }
 
+  /** What has come of a frame that is not whole, in words; empty where nothing has. */
+  get begun(): string {
+    const bytes = `${this.#filled} ${this.#filled === 1 ? "byte" : "bytes"}`;
+    if (this.#filled === 0) return "";
+    if (this.#filled >= LENGTH_BYTES) {
+      return `${bytes} of a frame of ${LENGTH_BYTES + this.#bytes.readUInt32BE(0)}`;
+    }
+    return `${bytes}, ${this.#quoted()}, of the ${LENGTH_BYTES} that a frame's length has ${PRINTS}`;
+  }
+
   /** Bytes behind the last frame: there are none while a process only answers. */
   get surplus(): number {
     return this.#filled;
@@ -45,9 +57,7 @@ export class FrameReader {
     this.#fill(LENGTH_BYTES, until);
     const length = this.#bytes.readUInt32BE(0);
     if (length > LONGEST_FRAME) {
-      throw new FrameError(
-        `no frame: it begins ${JSON.stringify(this.#bytes.subarray(0, Math.min(24, this.#filled)).toString("latin1"))} (a process must print nothing but frames to its standard output)`,
-      );
+      throw new FrameError(`no frame: it begins ${this.#quoted()} ${PRINTS}`);
     }
     const whole = LENGTH_BYTES + length;
     this.#fill(whole, until);
@@ -60,6 +70,11 @@ export class FrameReader {
     } catch (error) {
       throw new FrameError(`${length} bytes that are no MessagePack (${(error as Error).message})`);
     }
+  }
+
+  /** The first bytes that have come, as text. */
+  #quoted(): string {
+    return JSON.stringify(this.#bytes.subarray(0, Math.min(24, this.#filled)).toString("latin1"));
   }
 
   #fill(wanted: number, until: number): void {

@@ -6,6 +6,7 @@ import {
   ftruncateSync,
   mkdtempSync,
   openSync,
+  readdirSync,
   readSync,
   rmSync,
   statSync,
@@ -13,6 +14,7 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { isMainThread } from "node:worker_threads";
 import { UserError } from "../../errors.ts";
 
 /** Milliseconds for which an answer is waited for without sleeping: most come within them. */
@@ -28,6 +30,29 @@ const MOST_STDERR = 2 ** 20;
 
 /** How Python, Node and others begin the line that says what went wrong. */
 const NAMES_ERROR = /^[\w.]*(Error|Exception)\b/;
+
+/** Folders of this process's pipes; its threads have the same. */
+const FOLDERS = `canopy-external-${process.pid}-`;
+
+let isSweeping = false;
+/**
+ * Removes at the end of this process the folders of threads that were ended while they opened their pipes: no code of
+ * such a thread runs any more. To be called in the main thread of a process whose threads may start others; does
+ * nothing in those.
+ */
+export function sweepAtExit(): void {
+  if (isSweeping || !isMainThread) return;
+  isSweeping = true;
+  process.once("exit", () => {
+    try {
+      for (const name of readdirSync(tmpdir())) {
+        if (name.startsWith(FOLDERS)) rmSync(join(tmpdir(), name), { recursive: true, force: true });
+      }
+    } catch {
+      // The system clears this folder too.
+    }
+  });
+}
 
 /** What befell an exchange with the process; the caller knows which one it was. */
 export type PipeTrouble = "ended" | "timeout";
@@ -222,7 +247,7 @@ interface Pipes {
  */
 function openPipes(): Pipes {
   const { O_RDWR, O_RDONLY, O_WRONLY, O_NONBLOCK } = constants;
-  const folder = mkdtempSync(join(tmpdir(), "canopy-external-"));
+  const folder = mkdtempSync(join(tmpdir(), FOLDERS));
   const opened: number[] = [];
   const open = (path: string, flags: number | string) => {
     const descriptor = openSync(path, flags);

@@ -1,6 +1,7 @@
 import { execFileSync, spawnSync } from "node:child_process";
-import { readdirSync } from "node:fs";
+import { readdirSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
 import type { Router } from "../../../src/routers/contract.ts";
@@ -10,6 +11,7 @@ import { externalParameters } from "../../../src/routers/external/parameters.ts"
 import { createRouter, findRouter } from "../../../src/routers/registry.ts";
 import { simulate } from "../../../src/simulator/simulate.ts";
 import { type RunParts, runParts } from "../../oracle/build.ts";
+import { temporaryFolder } from "../../temporary-folder.ts";
 import { cedarTiers } from "../fake-host.ts";
 import { suiteEndpoints, suiteRegions, suiteRows } from "../suite-rows.ts";
 
@@ -114,6 +116,23 @@ describe("a router in another process", () => {
   });
 });
 
+test("a thread that is ended while it opens pipes leaves a folder, which goes with the process", () => {
+  const bin = temporaryFolder("bin");
+  const folder = temporaryFolder("pipes");
+  writeFileSync(join(bin, "mkfifo"), "#!/bin/sh\nsleep 0.5\nexit 1\n", { mode: 0o755 });
+  const { status, stdout, stderr } = spawnSync(
+    process.execPath,
+    [fileURLToPath(new URL("ended-thread.mjs", import.meta.url))],
+    { encoding: "utf8", env: { ...process.env, TMPDIR: folder, PATH: `${bin}:${process.env["PATH"]}` } },
+  );
+  expect({ status, stdout, stderr }).toEqual({
+    status: 0,
+    stdout: expect.stringMatching(/^\["canopy-external-[^"]+"\]\n$/),
+    stderr: "",
+  });
+  expect(readdirSync(folder).filter((name) => name.startsWith("canopy-external-"))).toEqual([]);
+});
+
 describe("a process that goes wrong ends the run with one line that names router, frame and time", () => {
   const failing = async (options: object, given: object = {}) => {
     const error = await run({ options, ...given }).then(
@@ -135,7 +154,11 @@ describe("a process that goes wrong ends the run with one line that names router
       "CANOPY_EXTERNAL_ENDED",
       /: the process ended before it answered; its standard error ends: ValueError: no such thing$/,
     ],
-    ["half", "CANOPY_EXTERNAL_ENDED", /: the process ended before it answered$/],
+    [
+      "half",
+      "CANOPY_EXTERNAL_ENDED",
+      /: the process ended before the answer was whole: only 5 bytes of a frame of 260 came$/,
+    ],
     [
       "prints",
       answer,
@@ -187,6 +210,25 @@ describe("a process that goes wrong ends the run with one line that names router
     expect(silent).toEqual([
       "CANOPY_EXTERNAL_TIMEOUT",
       "external router (node process.mjs), start frame: no answer within 0.3 s",
+    ]);
+    const scrap = await failing({ mode: "scrap" }, { timeoutSeconds: 0.3 });
+    expect(scrap).toEqual([
+      "CANOPY_EXTERNAL_TIMEOUT",
+      `${name}: no answer within 0.3 s, only 3 bytes, "ok\\n", of the 4 that a frame's length has (a process must print nothing but frames to its standard output)`,
+    ]);
+    // Whether they have ended when the start frame is written, or after.
+    const [brief, usage] = await Promise.all(
+      ["y", "usage: router"].map((text) =>
+        run({ command: ["printf", text] }).catch(({ code, message }) => [code, message]),
+      ),
+    );
+    expect(brief).toEqual([
+      "CANOPY_EXTERNAL_ENDED",
+      `external router (printf y), start frame: the process ended before the answer was whole: only 1 byte, "y", of the 4 that a frame's length has (a process must print nothing but frames to its standard output) came`,
+    ]);
+    expect(usage).toEqual([
+      answer,
+      `external router (printf usage: router), start frame: the answer is no frame: it begins "usage: router" (a process must print nothing but frames to its standard output)`,
     ]);
     // Killed at once: neither is given the grace of one that ends by itself.
     expect(performance.now() - began).toBeLessThan(30_000);

@@ -82,6 +82,7 @@ else {
       write({ frame: frame.frame, actions });
       write({ frame: frame.frame, actions });
     } else if (mode === "few") write({ frame: frame.frame, actions: [] });
+    else if (mode === "scrap") writeSync(1, "ok\n");
     else if (mode === "half") {
       writeSync(1, Buffer.from([0, 0, 1, 0, 0x81]));
       process.exit(0);
