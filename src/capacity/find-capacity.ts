@@ -12,7 +12,7 @@ import { train } from "../sweep/train.ts";
 import { capacityRows } from "./capacity-rows.ts";
 import { openProber, type Probed, ProbeFailed, type Prober } from "./prober.ts";
 import type { CapacityFinding, CapacityProbe, CapacityResult, CapacitySearch } from "./result.ts";
-import { ownRate, type RateUnit, rateOverride } from "./scale-rate.ts";
+import { ownRate, type RateUnit, rateAxis, rateOverride } from "./scale-rate.ts";
 import { mostProbes, type SearchLimits, searchCapacity } from "./search.ts";
 
 /** What is looked for. */
@@ -184,6 +184,7 @@ async function searchRun(
     seed: run.seed,
     start: run.start === null ? null : isoTime(run.start),
     ownRate: rate,
+    axis: rateAxis(point, point.point),
   };
   const cannot = (factor: number, reason: string): number => {
     unplayable.push({ rate: rate * factor, reason });
@@ -234,6 +235,7 @@ async function searchRun(
           level,
           state,
           rate: attains === null ? null : rate * attains,
+          override: attains === null ? null : rateOverride(point, point.point, attains),
           missesAt: misses === null ? null : rate * misses,
           monotone,
           against: against.map((factor) => rate * factor),

@@ -14,6 +14,8 @@ export interface CapacitySearch {
   readonly start: string | null;
   /** The experiment's own rate in this run. */
   readonly ownRate: number;
+  /** Path of the experiment's value that changes the rate, as in `--set`. */
+  readonly axis: string;
   /** Empty where a probe failed. */
   readonly findings: readonly CapacityFinding[];
   readonly probes: readonly CapacityProbe[];
@@ -34,6 +36,8 @@ export interface CapacityFailure {
 /** A finding, in arrivals a second: `rate` is the highest that attains. */
 export interface CapacityFinding extends Pick<Finding, "level" | "state" | "monotone"> {
   readonly rate: number | null;
+  /** The same as `--set` of `canopy run`: `path=value`. */
+  readonly override: string | null;
   /** The lowest rate above it that misses, within the tolerance; null where none was found. */
   readonly missesAt: number | null;
   /** Rates that contradict it: lower ones that miss, higher ones that attain. */

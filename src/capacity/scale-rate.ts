@@ -30,14 +30,21 @@ function scale<W extends WorkloadConfig>(workload: W, factor: number): W {
     : { ...workload, arrival: { ...workload.arrival, ratePerS: workload.arrival.ratePerS * factor } };
 }
 
+/** Path of the value by which {@link atRate} changes the rate, as `--set` names it. */
+export function rateAxis({ inputs }: PlannedPoint, { experiment }: ExperimentPoint): string {
+  if (!("trace" in experiment.workload)) return "workload.arrival.ratePerS";
+  return "trace" in inputs.experiment.workload
+    ? "workload.rateFactor"
+    : "workload.otherwise.arrival.ratePerS";
+}
+
 /** The override of `canopy run` that gives a run the same requests as {@link atRate}. */
 export function rateOverride(planned: PlannedPoint, point: ExperimentPoint, factor: number): string {
+  const axis = rateAxis(planned, point);
   const { workload } = atRate(point, planned, factor).experiment;
-  if (!("trace" in workload)) return `workload.arrival.ratePerS=${workload.arrival.ratePerS}`;
-  const { otherwise } = workload;
-  return otherwise !== undefined && !("trace" in planned.inputs.experiment.workload)
-    ? `workload.otherwise.arrival.ratePerS=${otherwise.arrival.ratePerS}`
-    : `workload.rateFactor=${workload.rateFactor}`;
+  if (axis === "workload.rateFactor" && "trace" in workload) return `${axis}=${workload.rateFactor}`;
+  const generated = "trace" in workload ? workload.otherwise : workload;
+  return `${axis}=${generated?.arrival.ratePerS}`;
 }
 
 /**

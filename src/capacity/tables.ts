@@ -5,6 +5,7 @@ import { formatShort, formatSignificant } from "../report/format-number.ts";
 import { groupBy, listed, pointText, rowName } from "../report/result-names.ts";
 import type { CellValue, Row, Table } from "../report/table.ts";
 import type { CapacityLevel, CapacityResult, CapacityRow, CapacitySearch } from "./result.ts";
+import type { RateUnit } from "./scale-rate.ts";
 
 /** Routers in the figure of attainment over the rate: those of the highest capacities. */
 const MOST_LINES = 8;
@@ -53,6 +54,8 @@ export function searchesTable({ experiment, searches, unit }: CapacityResult): T
       "own_rate_per_s",
       "counts",
       "runs",
+      "axis",
+      "set",
       "reason",
     ].map((key) => ({ key, header: key, digits: 9 })),
     rows: searches.flatMap((search): Row[] => {
@@ -65,12 +68,13 @@ export function searchesTable({ experiment, searches, unit }: CapacityResult): T
         own_rate_per_s: search.ownRate,
         counts: unit === "sessions/s" ? "sessions" : "requests",
         runs: search.probes.length,
+        axis: search.axis,
       };
       if (search.failure !== null) {
         const { code, message } = search.failure;
         return [{ cells: { ...common, state: "failed", reason: `${code}: ${message}` } }];
       }
-      return search.findings.map(({ level, state, rate, missesAt, monotone }) => ({
+      return search.findings.map(({ level, state, rate, override, missesAt, monotone }) => ({
         cells: {
           ...common,
           level,
@@ -78,6 +82,7 @@ export function searchesTable({ experiment, searches, unit }: CapacityResult): T
           rate_per_s: rate,
           misses_at_per_s: missesAt,
           monotone: monotone ? "yes" : "no",
+          set: override,
         },
       }));
     }),
@@ -236,6 +241,7 @@ function searchNotes(result: CapacityResult): string[] {
   return [
     `Attained: 1 - ${metric}, the metric of the experiment's tables: rejected and unfinished requests count as missed.`,
     `Search: from the experiment's own rate (${slowest === fastest ? slowest : `${slowest} to ${fastest}`} ${unit}) by doubling or halving to a bracket, between ${formatShort(least)} and ${formatShort(most)} of it, then bisection until the lowest rate that misses is within ${formatShort(100 * tolerance)} % of the one given, which attains. ${runs} runs for ${searches.length} searches of ${levels.length} levels, ${Math.min(...probes)} to ${Math.max(...probes)} each.`,
+    axisNote(searches, unit),
     ...spanNotes(result),
     ...(rows.some((row) => row.levels.some(({ state }) => state === "at least"))
       ? ["≥: attained at the highest rate probed in some run; the capacity is at least this."]
@@ -250,6 +256,14 @@ function searchNotes(result: CapacityResult): string[] {
       .filter(({ failure }) => failure !== null)
       .map((search) => `Failed: ${searchText(search, unit)}.`),
   ];
+}
+
+/** By which value of the experiment the rate is changed, named as `--set` names it. */
+export function axisNote(searches: readonly Pick<CapacitySearch, "axis">[], unit: RateUnit): string {
+  const axes = [...new Set(searches.map(({ axis }) => axis))];
+  const scaled = axes.includes("workload.rateFactor");
+  const value = scaled ? ", which is 1 at the trace's own rate" : ` in ${unit}`;
+  return `The rate is changed by ${listed(axes)}${value}: canopy run --set ${axes[0]}=… makes the same requests.`;
 }
 
 /** A run that ends before its queues are full attains at any rate: how long requests arrive has to be seen. */

@@ -3,8 +3,9 @@ import { availableParallelism } from "node:os";
 import { join, relative } from "node:path";
 import { type CapacityPlan, findCapacity, planCapacity } from "../capacity/find-capacity.ts";
 import type { CapacityResult } from "../capacity/result.ts";
+import { rateAxis } from "../capacity/scale-rate.ts";
 import { mostProbes } from "../capacity/search.ts";
-import { capacityTable, percent, searchesTable, searchText } from "../capacity/tables.ts";
+import { axisNote, capacityTable, percent, searchesTable, searchText } from "../capacity/tables.ts";
 import type { RunResult } from "../experiment/run-spec.ts";
 import { RunStore } from "../sweep/store.ts";
 import type { CapacityCommandOptions } from "./commands/capacity.ts";
@@ -93,8 +94,9 @@ async function printPlan(
   { plan, question, mostRuns, unit, rates }: CapacityPlan,
   options: CapacityCommandOptions,
 ) {
-  const rows = plan.points.map(({ point, routers, inputs }, place) => {
-    const runs = plan.runs.filter(({ planned }) => planned === place);
+  const rows = plan.points.map((planned, place) => {
+    const { point, routers, inputs } = planned;
+    const runs = plan.runs.filter((run) => run.planned === place);
     return {
       point: Object.entries(point.labels)
         .map(([label, value]) => `${label}=${JSON.stringify(value)}`)
@@ -102,7 +104,8 @@ async function printPlan(
       routers: routers.map(({ label }) => label),
       seeds: point.experiment.seeds.length,
       starts: inputs.starts.length,
-      ratePerS: rates.get(runs[0]?.key ?? "") ?? null,
+      axis: rateAxis(planned, point),
+      ownRate: rates.get(runs[0]?.key ?? "") ?? null,
       searches: runs.length,
       mostRuns: runs.length * mostProbes(question.levels.length, question),
     };
@@ -122,10 +125,14 @@ async function printPlan(
           whole("searches", "searches"),
           whole("mostRuns", "runs at most"),
         ],
-        rows: rows.map(({ point, routers, ratePerS, ...row }) => ({
-          cells: { ...row, routers: routers.join(", "), rate: ratePerS, ...(points ? { point } : {}) },
+        rows: rows.map(({ point, routers, ownRate, seeds, starts, searches, mostRuns }) => ({
+          cells: {
+            ...(points ? { point } : {}),
+            ...{ routers: routers.join(", "), rate: ownRate, seeds, starts, searches, mostRuns },
+          },
         })),
         notes: [
+          axisNote(rows, unit),
           `A search finds ${question.levels.map(percent).join(", ")} in at most ${mostProbes(question.levels.length, question)} runs: doubling or halving from the experiment's own rate, then bisection, which the levels share. Most take half of that.`,
           `At most ${mostRuns} runs in all; those that canopy run or an earlier search has left are not done again.`,
         ],

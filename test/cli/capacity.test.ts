@@ -9,7 +9,10 @@ describe("canopy capacity", () => {
     const args = ["capacity", "small.yaml", "--workers", "0", "--tolerance", "0.5", "--out", "found"];
     const planned = await command([...args, "--dry-run", "--format", "json"], { cwd });
     const { mostRuns, points } = JSON.parse(planned.stdout);
-    expect(points).toMatchObject([{ routers: ["round-robin", "least-loaded"], searches: 4, ratePerS: 10 }]);
+    const axis = "workload.arrival.ratePerS";
+    expect(points).toMatchObject([
+      { routers: ["round-robin", "least-loaded"], searches: 4, axis, ownRate: 10 },
+    ]);
     expect(existsSync(join(cwd, "found"))).toBe(false);
 
     const ran = await command(["run", "small.yaml", "--workers", "0", "--out", "found", "--quiet"], { cwd });
@@ -29,6 +32,15 @@ describe("canopy capacity", () => {
       const rates = levels.map(({ rate }: { rate: number }) => rate);
       expect(rates).toEqual([...rates].sort((a, b) => b - a));
     }
+
+    // What changes the rate has one name: in the plan, the result, its table and the command that repeats a run.
+    for (const search of result.searches) {
+      expect(search.axis).toBe(axis);
+      for (const { rate, override } of search.findings) expect(override).toBe(`${axis}=${rate}`);
+    }
+    expect(readFileSync(join(cwd, "found/table.md"), "utf8")).toContain(
+      `The rate is changed by ${axis} in requests/s: canopy run --set ${axis}=… makes the same requests.`,
+    );
 
     const manifest = JSON.parse(readFileSync(join(cwd, "found/manifest.json"), "utf8"));
     expect(manifest).toMatchObject({
