@@ -4,6 +4,7 @@ import type { EpochPlanner } from "../../datacenter/simulate-epochs.ts";
 import { type DatacenterWorld, planRowsOf } from "../../datacenter/world.ts";
 import { A2cGraph } from "../../learning/a2c/a2c-graph.ts";
 import { completeGraph } from "../../learning/a2c/graph.ts";
+import { DivergenceGuard } from "../../learning/checkpoint/divergence-guard.ts";
 import { chooseDense } from "../../learning/dense/choose-dense.ts";
 import type { Dense } from "../../learning/dense/dense.ts";
 import { type CallOption, type Candidate, COMMON_CALLS, callsOf, makeJudge } from "./calls.ts";
@@ -64,6 +65,8 @@ export const ACTOR_CRITIC: ActorCriticOptions = {
  * Synchronous advantage actor-critic after Hidayat et al. (IEEE Access 13), adapted: the graph is that of all
  * datacentres, each seeing its conditions, loads and shares under the plan before; a step draws a whole plan. The
  * reward is minus the mean relative cost, less a cost of migration. Every epoch starts from the last one's plan.
+ *
+ * @throws DivergenceError while planning, once a loss or a parameter is not finite or the values' loss keeps exploding
  */
 export function actorCriticPlanner(
   world: DatacenterWorld,
@@ -97,6 +100,8 @@ export function actorCriticPlanner(
     seed,
     "actorcritic",
   );
+  // Parameters are looked at after every update: a policy without numbers would pass as a plan that is none.
+  const guard = new DivergenceGuard(agent, { learner: "planner actorcritic", everyUpdates: 1 });
   const features = new Float32Array(environments * sites * width);
   const allowed = new Uint8Array(environments * sites);
   const before = new Float64Array(environments * length);
@@ -159,7 +164,8 @@ export function actorCriticPlanner(
           before.set(drawn);
         }
         lookAtAll();
-        agent.update(features);
+        const { policyLoss, valueLoss } = agent.update(features);
+        guard.watch(Number.isFinite(policyLoss) ? valueLoss : policyLoss);
         figures.updates++;
       }
       figures.policyStd = agent.std;

@@ -2,6 +2,7 @@ import { EpochModel } from "../../datacenter/epoch-model.ts";
 import type { EpochState } from "../../datacenter/epoch-state.ts";
 import type { EpochPlanner, PlanBudget } from "../../datacenter/simulate-epochs.ts";
 import { type DatacenterWorld, planRowsOf } from "../../datacenter/world.ts";
+import { DivergenceGuard } from "../../learning/checkpoint/divergence-guard.ts";
 import { Ddqn } from "../../learning/ddqn/ddqn.ts";
 import { chooseDense } from "../../learning/dense/choose-dense.ts";
 import type { Dense } from "../../learning/dense/dense.ts";
@@ -73,6 +74,8 @@ const PER_SITE = SITE_FEATURES + 3;
  * groups of requests to datacentres, agents there choose the type of nodes. Requests not yet sent count as evenly
  * spread, and the reward is the decrease of the mean relative cost by a group, times the number of groups. The model
  * of the epoch fills a site's nodes by itself, so what the lower agents choose reaches the global one, not the model.
+ *
+ * @throws DivergenceError while planning, once a network's loss is not finite or keeps exploding
  */
 export function ddqnPlanner(
   world: DatacenterWorld,
@@ -93,6 +96,7 @@ export function ddqnPlanner(
     { stateSize, actions: sites, hidden, learningRate, gamma, targetEvery },
     seed,
   );
+  const guard = new DivergenceGuard(agent, { learner: "planner ddqn" });
   const nodes = new NodeAgents(world, dense, options, seed);
   const transition = { state: stateSize, action: 1, goal: 0, metrics: 0 };
   const replay = new ReplayBuffer(transition, options.replay);
@@ -169,7 +173,7 @@ export function ddqnPlanner(
         groups++;
         if (replay.length >= options.batch) {
           replay.sample(random, options.batch, batch);
-          agent.update(batch);
+          guard.watch(agent.update(batch));
         }
       }
       before = after;

@@ -1,5 +1,6 @@
 import type { CapacityCell } from "../../datacenter/epoch-model.ts";
 import type { DatacenterWorld } from "../../datacenter/world.ts";
+import { DivergenceGuard } from "../../learning/checkpoint/divergence-guard.ts";
 import { Ddqn } from "../../learning/ddqn/ddqn.ts";
 import { federatedAverage } from "../../learning/ddqn/federated-average.ts";
 import type { Dense } from "../../learning/dense/dense.ts";
@@ -30,6 +31,7 @@ export class NodeAgents {
   readonly #world: DatacenterWorld;
   readonly #options: NodeAgentOptions;
   readonly #agents: readonly Ddqn[];
+  readonly #guards: readonly DivergenceGuard[];
   readonly #replays: readonly ReplayBuffer[];
   readonly #batch: Batch;
   readonly #random: Stream;
@@ -57,6 +59,10 @@ export class NodeAgents {
       agent.networks.online.parameters.set(this.#agents[0].networks.online.parameters);
       agent.syncTarget();
     }
+    this.#guards = this.#agents.map(
+      (agent, d) =>
+        new DivergenceGuard(agent, { learner: `planner ddqn's agent at site ${world.sites[d].name}` }),
+    );
     const transition = { state: stateSize, action: 1, goal: 0, metrics: 0 };
     this.#replays = world.sites.map(() => new ReplayBuffer(transition, options.replay));
     this.#batch = makeBatch(transition, options.batch);
@@ -126,7 +132,7 @@ export class NodeAgents {
     this.#samples[site]++;
     if (replay.length >= this.#options.batch) {
       replay.sample(this.#random, this.#options.batch, this.#batch);
-      agent.update(this.#batch);
+      this.#guards[site].watch(agent.update(this.#batch));
     }
     return this.#joules[at];
   }

@@ -1,6 +1,7 @@
 import { beforeAll, expect, test } from "vitest";
 import { referencePlanner } from "../../../src/datacenter/reference-planners.ts";
 import { nStepReturns } from "../../../src/learning/a2c/n-step-returns.ts";
+import { DivergenceError } from "../../../src/learning/checkpoint/divergence-guard.ts";
 import { dominates } from "../../../src/numeric/pareto.ts";
 import { actorCriticPlanner } from "../../../src/routers/planners/actor-critic.ts";
 import { expectSound, plannerRun, relativeCost } from "./planner-runs.ts";
@@ -65,5 +66,12 @@ test("without a call the policy's plan is taken as it is", () => {
   for (let row = 0; row < 2; row++) {
     const sum = epochs[0].plan.subarray(4 * row, 4 * row + 4).reduce((one, other) => one + other, 0);
     expect(sum).toBeCloseTo(1, 9);
+  }
+});
+
+test("a policy that loses its numbers ends planning, and gives no plan without them", () => {
+  for (const updates of [1, 5]) {
+    const planner = actorCriticPlanner(setting.world, 1, { learningRate: 1e39, updates });
+    expect(() => setting.run(planner)).toThrow(DivergenceError);
   }
 });

@@ -1,6 +1,7 @@
 import { beforeAll, describe, expect, test } from "vitest";
 import { EpochModel } from "../../../src/datacenter/epoch-model.ts";
 import { referencePlanner } from "../../../src/datacenter/reference-planners.ts";
+import { DivergenceError } from "../../../src/learning/checkpoint/divergence-guard.ts";
 import { doubleQValue } from "../../../src/learning/ddqn/ddqn.ts";
 import { chooseDense } from "../../../src/learning/dense/choose-dense.ts";
 import { DDQN, ddqnPlanner } from "../../../src/routers/planners/ddqn.ts";
@@ -85,4 +86,10 @@ test("with few calls groups are larger; with too few shares stay even", () => {
   for (const share of few.plan) expect(Math.abs(5 * share - Math.round(5 * share))).toBeLessThan(1e-9);
   const none = setting.run(ddqnPlanner(setting.world, 1, SMALL), { callLimit: 2 }).epochs[0];
   expect([...none.plan]).toEqual(new Array(8).fill(0.25));
+});
+
+test("a network that loses its numbers ends planning with the network's name", () => {
+  const spoilt = () => setting.run(ddqnPlanner(setting.world, 1, { ...SMALL, learningRate: 1e30 }));
+  expect(spoilt).toThrow(DivergenceError);
+  expect(spoilt).toThrow(/^planner ddqn('s agent at site \w+)? diverged at update \d+: its loss is /);
 });
