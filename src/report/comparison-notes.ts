@@ -8,7 +8,9 @@ import { formatSignificant } from "./format-number.ts";
 import { groupBy, listed, metricLabel, pointText, rowName } from "./result-names.ts";
 import { VERDICT_SIGNS } from "./table.ts";
 
-interface ComparedRow {
+const TOLERANCE = `${100 * DEFAULT_RULES.tolerance} %`;
+
+export interface ComparedRow {
   readonly row: ResultRow;
   readonly entry: ComparisonRow;
 }
@@ -25,8 +27,11 @@ const COUNTED: readonly (readonly [string, string, string])[] = [
 /** `Of 15 ratios compared with the paper's 6 agree, 7 agree in direction only, 2 disagree`; undefined without one. */
 export function verdictCounts({ rows, columns }: MetricTable, ratios: boolean): string | undefined {
   const words = rows.flatMap(({ cells }) => columns.flatMap(({ metric }) => cells[metric].verdict ?? []));
-  if (words.length === 0) return undefined;
-  const what = ratios ? "ratios" : "figures";
+  return words.length === 0 ? undefined : countedVerdicts(words, ratios ? "ratios" : "figures");
+}
+
+/** @param words at least one verdict */
+export function countedVerdicts(words: readonly string[], what: "ratios" | "figures"): string {
   if (words.every((word) => word === "not comparable")) {
     return `None of ${words.length} ${what} is comparable with the paper's`;
   }
@@ -45,7 +50,6 @@ export function comparisonNotes(
   signs: boolean,
 ): string[] {
   if (verdictCounts(table, false) === undefined) return [];
-  const percent = `${100 * DEFAULT_RULES.tolerance} %`;
   const word = (name: string) => (signs ? `${VERDICT_SIGNS[name]} (${name})` : name);
   if (ratioTo === undefined) {
     const judged = table.rows.some(({ cells }) =>
@@ -53,16 +57,17 @@ export function comparisonNotes(
     );
     return [
       ...(judged
-        ? [`Verdict: ${word("agrees")} within ${percent} of the paper's figure, else ${word("disagrees")}.`]
+        ? [`Verdict: ${word("agrees")} within ${TOLERANCE} of the paper's figure, else ${word("disagrees")}.`]
         : []),
       ...incomparables(result, table),
     ];
   }
-  return [
-    `Verdict: ${word("agrees")} within ${percent} of the paper's ratio and on its side of 1, ${word("direction only")} on its side of 1, else ${word("disagrees")}.`,
-    ...undecided(table),
-    ...claims(result),
-  ];
+  return [verdictMeaning(word), ...undecided(table), ...claims(result)];
+}
+
+/** What the verdicts of ratios mean. */
+export function verdictMeaning(word: (name: string) => string): string {
+  return `Verdict: ${word("agrees")} within ${TOLERANCE} of the paper's ratio and on its side of 1, ${word("direction only")} on its side of 1, else ${word("disagrees")}.`;
 }
 
 /** One note for each metric, with how far apart paper and run are. */
@@ -113,15 +118,19 @@ function farApart(entries: readonly ComparedRow[]): string {
   return `. Paper / run: ${grouped(Math.min(...values))} to ${grouped(Math.max(...values))}`;
 }
 
-/** Ratios that the paper states to another router than the baseline, one note each. */
-function claims({ rows, baseline, outputs }: ExperimentResult): string[] {
-  const stated = comparedRows(
+/** Ratios that the paper states to another router than the baseline. */
+export function statedRatios({ rows, baseline }: ExperimentResult): ComparedRow[] {
+  return comparedRows(
     rows,
     (entry) => entry.paper === null && entry.baseline !== null && entry.baseline !== baseline,
   );
+}
+
+/** One note for each of them. */
+function claims(result: ExperimentResult): string[] {
   const byClaim = groupBy(
-    stated,
-    ({ row, entry }) => `${metricLabel(entry.metric, { outputs })} of ${row.router} / ${entry.baseline}`,
+    statedRatios(result),
+    ({ row, entry }) => `${metricLabel(entry.metric, result)} of ${row.router} / ${entry.baseline}`,
   );
   return [...byClaim].map(([claim, own]) => {
     const runs = own.map(({ row, entry: { ratioToBaselineRun: run, verdict } }) => {

@@ -8,6 +8,8 @@ import {
   type MetricTable,
   metricTable,
 } from "../experiment/result-rows.ts";
+import type { ComparisonRow } from "../metrics/comparison.ts";
+import { claimsTable } from "./claims-table.ts";
 import { comparisonNotes, rankNotes, verdictCounts } from "./comparison-notes.ts";
 import { epochHeaders } from "./epoch-headers.ts";
 import { foundationNotes } from "./foundation-notes.ts";
@@ -16,8 +18,9 @@ import type { Cell, Column, Row, Table } from "./table.ts";
 
 /**
  * The tables of an experiment; one of the chief metrics where it asks for none. Where a paper's figures are compared
- * and no table shows ratios, a table of the ratios to the baseline is added. What all tables rest on stands under the
- * last one, which ends with the rank agreement.
+ * and no table shows ratios, a table of the ratios to the baseline is added; where it states ratios to others alone, a
+ * table of these. What all tables rest on stands under the last one, which ends with the
+ * rank agreement.
  *
  * @param configs in place of those that the experiment asks for
  */
@@ -29,6 +32,8 @@ export function resultTables(
   const ratios = ratioTable(result, wanted);
   if (ratios !== undefined) wanted.push(ratios);
   const tables = wanted.map((config, i) => resultTable(result, config, i === 0));
+  const claims = ratiosToBaseline(result).length > 0 ? undefined : claimsTable(result);
+  if (claims !== undefined) tables.push(claims);
   const shown = new Set(
     wanted.flatMap(({ columns }) => columns.map((column) => withDefaults(column, result).metric)),
   );
@@ -43,12 +48,16 @@ export function resultTables(
 /** Ratios to the baseline of all metrics for which the paper gives them; undefined where they are shown already. */
 function ratioTable(result: ExperimentResult, configs: readonly TableConfig[]): TableConfig | undefined {
   if (configs.some(({ ratioTo }) => ratioTo !== undefined)) return undefined;
-  const compared = result.rows.flatMap(({ comparison }) =>
-    comparison.filter(({ baseline, ratioVerdict }) => baseline === result.baseline && ratioVerdict !== null),
-  );
+  const compared = ratiosToBaseline(result);
   if (compared.length === 0) return undefined;
   const columns = [...new Set(compared.map(({ metric }) => metric))];
   return { title: `Ratios to ${result.baseline}`, columns, ratioTo: result.baseline };
+}
+
+function ratiosToBaseline({ rows, baseline }: ExperimentResult): ComparisonRow[] {
+  return rows.flatMap(({ comparison }) =>
+    comparison.filter((entry) => entry.baseline === baseline && entry.ratioVerdict !== null),
+  );
 }
 
 function resultTable(result: ExperimentResult, given: TableConfig, isFirst: boolean): Table {

@@ -129,6 +129,28 @@ describe("ratios", () => {
     );
   });
 
+  test("to other routers alone make a table of their own, where the paper states no ratio to the baseline", () => {
+    const rows = result.rows.map((row) => ({
+      ...row,
+      published: {},
+      comparison: row.comparison.filter((entry) => entry.paper === null && entry.baseline === "least-loaded"),
+    }));
+    const columns = { title: "T", columns: ["latency_p95_s"] };
+    const claims = resultTables({ ...result, rows }, [columns]).at(-1) as Table;
+    const own = (name: string) => rowOf(name).metrics["oscillation"].mean ?? Number.NaN;
+    expect(claims.rows).toHaveLength(1);
+    expect(claims.rows[0].cells).toMatchObject({
+      router: "cedar",
+      metric: "oscillation",
+      against: "least-loaded",
+      ratio: { value: own("cedar") / own("least-loaded"), paper: 0.5, verdict: "direction only" },
+    });
+    expect(claims.caption).toContain("Of 1 ratios compared with the paper's 1 agrees in direction only");
+    expect(claims.notes[0]).toMatch(/^Verdict: agrees within 20 % of the paper's ratio/);
+    // Beside ratios to the baseline they are notes.
+    expect(resultTables(result, [columns]).flatMap(({ title }) => title)).not.toContain(claims.title);
+  });
+
   test("to a router that is not the baseline have no interval, since runs were not paired with it", () => {
     const config = { title: "R", columns: ["latency_p95_s"], ratioTo: "cedar" };
     const [table] = resultTables(result, [config]);
