@@ -3,7 +3,7 @@ import { nearest } from "../errors.ts";
 import { endpointNames } from "../fleet/endpoint-names.ts";
 import { FLOORS } from "../workload/classes.ts";
 import { type Add, checkContenders, checkResults, hint, unique } from "./check-results.ts";
-import { laidOn } from "./fleet-schema.ts";
+import { laidOn } from "./lay-batching.ts";
 import type { TreePath } from "./located-tree.ts";
 import { routerLabel } from "./router-label.ts";
 import type { Experiment } from "./schema.ts";

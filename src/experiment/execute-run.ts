@@ -15,8 +15,8 @@ import type { RecordSink, RunTotals } from "../simulator/options.ts";
 import { simulate } from "../simulator/simulate.ts";
 import { type ResolvedRun, resolveRun } from "./resolve.ts";
 import type { RunResult, RunSpec, RunTimeline } from "./run-spec.ts";
-import { wantsTimeline } from "./schema.ts";
 import type { SharedInputs } from "./shared-inputs.ts";
+import { wantsTimeline } from "./wants-timeline.ts";
 
 export interface ExecuteOptions {
   /** Write request records to this CSV file. */

@@ -43,10 +43,10 @@ import { routerLabel } from "./router-label.ts";
 import type { PlanPoint, RunEnvironment, RunPlan } from "./run-plan.ts";
 import type { RouterSpec, RunSpec, TrainingSpec } from "./run-spec.ts";
 import { startsOf } from "./run-starts.ts";
-import { wantsTimeline } from "./schema.ts";
 import type { PointInputs, SharedInputs } from "./shared-inputs.ts";
 import { spanOf, workloadOf } from "./shared-workload.ts";
 import { readTraceWorkload, traceFile } from "./trace-workload.ts";
+import { wantsTimeline } from "./wants-timeline.ts";
 
 /** A point of the plan. */
 export interface PlannedPoint extends PlanPoint {

@@ -1,6 +1,7 @@
 /** The `fleet`, `batching`, `network`, `regions`, `faults` and `kvTransfer` keys of an experiment file. */
 import { z } from "zod";
 import { inlineProfileSchema } from "../profile/schema.ts";
+import { laidOn } from "./lay-batching.ts";
 import { count, name, notNegative, positive, share } from "./schema-parts.ts";
 
 export const BATCHING_POLICIES = ["vllm-v1", "sarathi", "vllm-v0", "mixed", "static"] as const;
@@ -29,9 +30,6 @@ export const BATCHING_DEFAULTS = {
   prefixReuse: false,
 } as const;
 
-/** The cap on running requests where neither the file nor the profile states one: CEDAR's largest batch. */
-export const DEFAULT_MAX_REQUESTS = 128;
-
 const policyOrFields = z.union([z.enum(BATCHING_POLICIES), batchingFields.partial()]);
 
 /** A policy's name is short for its field. */
@@ -45,12 +43,6 @@ type Open = "maxRequests" | "kvBlocks";
 export type BatchingConfig = Omit<BatchingFields, Open> & { [K in Open]?: number | undefined };
 /** Fields that an endpoint has of its own. */
 export type BatchingChanges = { [K in keyof BatchingFields]?: BatchingFields[K] | undefined };
-
-/** `base` with the fields of `over` that are given. */
-export function laidOn(base: BatchingConfig, over: BatchingChanges = {}): BatchingConfig {
-  const given = Object.fromEntries(Object.entries(over).filter(([, value]) => value !== undefined));
-  return { ...base, ...given };
-}
 
 export const batchingSchema = policyOrFields
   .prefault({})

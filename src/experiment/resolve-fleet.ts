@@ -7,7 +7,8 @@ import type { Law, LawInput } from "../profile/law.ts";
 import type { InlineProfile, Profile } from "../profile/schema.ts";
 import { lawOf } from "../profile/to-law.ts";
 import { canonicalJson } from "./canonical-json.ts";
-import { DEFAULT_MAX_REQUESTS, type EndpointConfig, laidOn } from "./fleet-schema.ts";
+import type { EndpointConfig } from "./fleet-schema.ts";
+import { DEFAULT_MAX_REQUESTS, laidOn } from "./lay-batching.ts";
 import type { Experiment } from "./schema.ts";
 import type { Problem } from "./schema-problems.ts";
 

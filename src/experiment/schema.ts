@@ -83,11 +83,6 @@ export const pointExperimentSchema = z.strictObject(onePoint);
 /** An experiment at one point, every default filled in. */
 export type Experiment = z.infer<typeof pointExperimentSchema>;
 
-/** Whether a figure shows a run over time, which the run then has to keep. */
-export function wantsTimeline({ outputs }: Experiment): boolean {
-  return outputs.figures.some((figure) => figure.kind === "timeline");
-}
-
 /** What stands in one file: every key may also come from the files it extends. */
 export const experimentFileSchema = z
   .strictObject({

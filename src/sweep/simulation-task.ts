@@ -1,4 +1,3 @@
-import { executeEpochRun } from "../experiment/epochs/execute-epoch-run.ts";
 import { executeRun } from "../experiment/execute-run.ts";
 import type { RunResult, RunSpec } from "../experiment/run-spec.ts";
 import type { SharedInputs } from "../experiment/shared-inputs.ts";
@@ -16,10 +15,13 @@ export async function simulateTask(
   { spec, recordsPath }: SimulationTask,
 ): Promise<Outcome<RunResult>> {
   try {
-    const result =
-      inputs.epochPoints[spec.point] === undefined
-        ? await executeRun(spec, inputs, recordsPath === null ? {} : { recordsPath })
-        : await executeEpochRun(spec, inputs);
+    if (inputs.epochPoints[spec.point] === undefined) {
+      const result = await executeRun(spec, inputs, recordsPath === null ? {} : { recordsPath });
+      return { state: "done", result };
+    }
+    // Planners and what they plan with are a third of the modules, for workers that mostly have routers to run.
+    const { executeEpochRun } = await import("../experiment/epochs/execute-epoch-run.ts");
+    const result = await executeEpochRun(spec, inputs);
     return { state: "done", result };
   } catch (error) {
     return { state: "failed", failure: failureOf(error) };
