@@ -1,6 +1,7 @@
 import type { RouterTraining } from "../routers/contract.ts";
 import type { RecordSink } from "../simulator/options.ts";
 import { simulate } from "../simulator/simulate.ts";
+import { keepCheckpoint } from "./keep-checkpoint.ts";
 import { definitionOf, resolveWith } from "./resolve.ts";
 import type { TrainedArtefacts, TrainingSpec } from "./run-spec.ts";
 import type { SharedInputs } from "./shared-inputs.ts";
@@ -16,7 +17,7 @@ export async function executeTraining(spec: TrainingSpec, shared: SharedInputs):
   const training = definition.training as RouterTraining;
   const router = training.create(spec.router.parameters);
   const { options } = resolveWith(spec, shared, router, true);
-  simulate(options, NO_RECORDS);
+  keepCheckpoint(shared, spec.key, () => simulate(options, NO_RECORDS));
   const learned = router.learned();
   const trained: Record<string, Uint8Array> = {};
   for (const name of spec.artefacts) {

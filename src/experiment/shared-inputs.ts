@@ -21,6 +21,8 @@ export interface SharedInputs {
   readonly artefacts: Readonly<Record<string, Uint8Array>>;
   /** What training has left, by key of the training. */
   readonly trained: Readonly<Record<string, TrainedArtefacts>>;
+  /** Folder for the last good checkpoints of what diverges; without it they are not kept. */
+  readonly diverged?: string;
 }
 
 export interface SharedWorkload {

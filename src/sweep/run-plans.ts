@@ -169,6 +169,7 @@ function taskOptions({ workers, signal }: RunPlansOptions) {
 /** One set of tables for all plans: their keys are content hashes, so equal keys hold equal things. */
 function mergeInputs(plans: readonly StoredPlan[]): SharedInputs {
   const tables = plans.map(({ plan }) => plan.inputs);
+  const store = plans.find((one) => one.store !== null)?.store ?? null;
   return {
     points: Object.assign({}, ...tables.map(({ points }) => points)),
     epochPoints: Object.assign({}, ...tables.map(({ epochPoints }) => epochPoints)),
@@ -177,6 +178,7 @@ function mergeInputs(plans: readonly StoredPlan[]): SharedInputs {
     workloads: Object.assign({}, ...tables.map(({ workloads }) => workloads)),
     artefacts: Object.assign({}, ...tables.map(({ artefacts }) => artefacts)),
     trained: {},
+    ...(store === null ? {} : { diverged: join(dirname(store.path), "diverged") }),
   };
 }
 

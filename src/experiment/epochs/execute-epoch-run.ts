@@ -14,6 +14,7 @@ import { isEpochMetric } from "../../metrics/epoch-metrics.ts";
 import { nonDominated, thinFront } from "../../numeric/pareto.ts";
 import { loadPlanner } from "../../routers/load-planner.ts";
 import { createPlanner, findPlanner } from "../../routers/planner-registry.ts";
+import { keepCheckpoint } from "../keep-checkpoint.ts";
 import type { RunResult, RunSpec } from "../run-spec.ts";
 import type { SharedInputs } from "../shared-inputs.ts";
 import { type EpochPointInputs, settingOf } from "./epoch-inputs.ts";
@@ -54,13 +55,15 @@ export async function executeEpochRun(spec: RunSpec, shared: SharedInputs): Prom
   );
   const archives = new Archives(planner, setting, bound, objective);
   const limit = callLimit(parameters, calls);
-  const result = simulateEpochs({
-    ...setting,
-    planner: archives.watched,
-    ...forecastOf(definition.loop?.forecast ?? config.forecast, config, setting, spec.seed),
-    ...(limit === undefined ? {} : { callLimit: limit }),
-    details: true,
-  });
+  const result = keepCheckpoint(shared, spec.key, () =>
+    simulateEpochs({
+      ...setting,
+      planner: archives.watched,
+      ...forecastOf(definition.loop?.forecast ?? config.forecast, config, setting, spec.seed),
+      ...(limit === undefined ? {} : { callLimit: limit }),
+      details: true,
+    }),
+  );
   const kept = keptSeries(inputs.experiment);
   const judged: Judged = { result, setting, bound, weights };
   const { metrics, reasons } = epochMetrics(judged);

@@ -75,7 +75,8 @@ export function loadCheckpoint(learner: Learner, bytes: Uint8Array, source: stri
       throw shapeError(source, `its part "${name}" has ${length} values of ${type}, expected ${wanted}`);
     }
     targets.delete(name);
-    const part = bytes.slice(at, at + target.byteLength);
+    // A copy also of a Buffer, whose own `slice` is a view of memory that holds other things too.
+    const part = new Uint8Array(bytes.subarray(at, at + target.byteLength));
     if (part.byteLength < target.byteLength) throw formatError(source, "it ends early");
     if (!numbersOf(part, type).every(Number.isFinite)) {
       throw formatError(source, `its part "${name}" holds a number that is not finite`);

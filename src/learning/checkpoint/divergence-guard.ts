@@ -23,6 +23,16 @@ export class DivergenceError extends UserError {
   }
 }
 
+const IN_MEMORY = "in memory";
+
+/** The error once its checkpoint lies at `place`. */
+export function withPlace({ message, checkpoint }: DivergenceError, place: string): DivergenceError {
+  return new DivergenceError(
+    message.replace(`, ${IN_MEMORY};`, `, ${place};`),
+    checkpoint && { ...checkpoint, place },
+  );
+}
+
 export interface DivergenceOptions {
   /** Names the learner in the message, e.g. `MARLIN's agent "carbon"`. */
   readonly learner: string;
@@ -111,7 +121,7 @@ export class DivergenceGuard {
     const last =
       kept === null
         ? "there is no good checkpoint before it"
-        : `the last good checkpoint is of update ${kept.update}, ${kept.place ?? "in memory"}`;
+        : `the last good checkpoint is of update ${kept.update}, ${kept.place ?? IN_MEMORY}`;
     return new DivergenceError(
       `${this.#name} diverged at update ${this.#updates}: ${what}; ${last}; a smaller learning rate or a smaller reward may hold it`,
       kept,

@@ -27,7 +27,8 @@ export class Agent {
   readonly #parameters: MarlinParameters;
   readonly #sizes: AgentSizes;
   readonly #sac: Sac;
-  readonly #guard: DivergenceGuard;
+  readonly #name: string;
+  #guard: DivergenceGuard;
   readonly #replay: CrossEpochReplay;
   readonly #relabeller: GoalRelabeller;
   readonly #sampling: Stream;
@@ -80,7 +81,8 @@ export class Agent {
       seed,
       `marlin ${name}`,
     );
-    this.#guard = new DivergenceGuard(this.#sac, { learner: `MARLIN's agent "${name}"` });
+    this.#name = name;
+    this.#guard = this.#guardOf(this.#sac);
     this.#replay = new CrossEpochReplay(shape, parameters);
     const goals: number[][] = AGENTS.map((_, j) => AGENTS.map((_, i) => (i === j ? 1 : 0)));
     goals.push(AGENTS.map(() => 1 / AGENTS.length));
@@ -103,6 +105,11 @@ export class Agent {
   /** What a checkpoint keeps of it. */
   get learner(): Learner {
     return this.#sac;
+  }
+
+  /** Has the checkpoints for the case that it diverges taken of `whole`, all agents together. */
+  guard(whole: Learner): void {
+    this.#guard = this.#guardOf(whole);
   }
 
   /** Updates of its networks so far. */
@@ -190,6 +197,10 @@ export class Agent {
       planGradients(plan, this.#values.actionGradients, rows, sites, gradient, this.#parameters.kappa);
     }
     return out.values[0];
+  }
+
+  #guardOf(learner: Learner): DivergenceGuard {
+    return new DivergenceGuard(learner, { learner: `MARLIN's agent "${this.#name}"` });
   }
 
   #act(how: "explore" | "mean", plan: Float64Array): void {

@@ -79,6 +79,8 @@ export class MarlinPlanner implements EpochPlanner {
     this.name = name;
     this.#parameters = parameters;
     this.#agents = AGENTS.map((_, j) => new Agent(dense, j, weights, sizes, parameters, seed));
+    // What is left of a training that diverged shall be what `artefacts: { checkpoint }` takes.
+    for (const agent of this.#agents) agent.guard(this.learner);
     this.capitals = Float64Array.from(
       AGENTS,
       (_, j) => parameters.initialCapital * (j === dominant ? parameters.dominance : 1),

@@ -132,6 +132,17 @@ describe("checkpoint", () => {
   });
 });
 
+test("bytes of a file, wherever they lie in a buffer of Node's, are taken as they are", () => {
+  const bytes = saveCheckpoint(new Sac(typescriptDense(), OPTIONS, 1));
+  const pool = Buffer.alloc(bytes.length + 24, 0xff);
+  for (const at of [0, 3, 16]) {
+    pool.set(bytes, at);
+    const other = new Sac(typescriptDense(), OPTIONS, 2);
+    loadCheckpoint(other, pool.subarray(at, at + bytes.length), "a Buffer");
+    expect(saveCheckpoint(other)).toEqual(bytes);
+  }
+});
+
 test("the median of the last losses", () => {
   const window = new LossWindow(3);
   expect(window.median()).toBeNaN();

@@ -3,6 +3,8 @@ import { METRICS } from "../../../src/datacenter/epoch-model.ts";
 import { referencePlanner } from "../../../src/datacenter/reference-planners.ts";
 import { makeSetting, type Setting } from "../../../src/datacenter/setting.ts";
 import { type EpochsResult, simulateEpochs } from "../../../src/datacenter/simulate-epochs.ts";
+import { loadCheckpoint, saveCheckpoint } from "../../../src/learning/checkpoint/checkpoint.ts";
+import { DivergenceError } from "../../../src/learning/checkpoint/divergence-guard.ts";
 import { typescriptDense } from "../../../src/learning/dense/typescript-dense.ts";
 import { dominates } from "../../../src/numeric/pareto.ts";
 import { callsPerEpoch, type MarlinPlanner, marlinPlanner } from "../../../src/routers/marlin/planner.ts";
@@ -87,6 +89,47 @@ test("without requests no metric and no capital is lost to a division by zero", 
   });
   for (const { metrics } of result.epochs) for (const value of metrics) expect(value).not.toBeNaN();
   for (const capital of one.capitals) expect(Number.isFinite(capital)).toBe(true);
+});
+
+test("of agents that diverge the last good checkpoint is of all four, as the planner takes it", () => {
+  const small = { steps: 80, batch: 4, actorHidden: [4], criticHidden: [4], her: false, relativeCap: 1e38 };
+  const one = planner("marlin-balanced", small);
+  const spoilt = () =>
+    run({
+      name: one.name,
+      plan: (state, budget, plan) =>
+        one.plan(
+          state,
+          {
+            ...{
+              left: Number.POSITIVE_INFINITY,
+              calls: 0,
+              capacity: budget.capacity,
+              uniform: budget.uniform,
+            },
+            evaluate(tried, out) {
+              budget.evaluate(tried, out);
+              if (state.epoch === 8) out[0] *= 1e30;
+              return true;
+            },
+          },
+          plan,
+        ),
+    } as MarlinPlanner);
+  let error: unknown;
+  try {
+    spoilt();
+  } catch (caught) {
+    error = caught;
+  }
+  expect(error).toBeInstanceOf(DivergenceError);
+  const { message, checkpoint } = error as DivergenceError;
+  expect(message).toMatch(/^MARLIN's agent "ttft" diverged at .* checkpoint is of update 500, in memory; /);
+  const fresh = planner("marlin-balanced", small);
+  const before = saveCheckpoint(fresh.learner);
+  loadCheckpoint(fresh.learner, checkpoint?.bytes ?? new Uint8Array(0), "kept");
+  expect(saveCheckpoint(fresh.learner)).toEqual(checkpoint?.bytes);
+  expect(saveCheckpoint(fresh.learner)).not.toEqual(before);
 });
 
 test("the archive: plans of the last epoch that none dominates, with their metrics", () => {
