@@ -1,4 +1,5 @@
 import { z } from "zod";
+import type { EpochPlanner } from "../datacenter/simulate-epochs.ts";
 import { UserError } from "../errors.ts";
 import { loadDefinition } from "./load-definition.ts";
 import type { PlannerDefinition } from "./planner-contract.ts";
@@ -11,7 +12,8 @@ import { listPlanners } from "./planner-registry.ts";
  * @param path file, absolute or relative to `folder`
  * @param folder that the path is relative to, e.g. that of the experiment file
  * @throws UserError `CANOPY_ROUTER_FILE` (missing, cannot be run), `CANOPY_ROUTER_EXPORT` (no definition in it) or
- *   `CANOPY_ROUTER_CLASH` (its id is a registered one)
+ *   `CANOPY_ROUTER_CLASH` (its id is a registered one); its `create` throws `CANOPY_ROUTER_EXPORT` where
+ *   what it makes is no planner
  */
 export async function loadPlanner(path: string, folder = process.cwd()): Promise<PlannerDefinition> {
   const given = await loadDefinition<PlannerDefinition>("planner", path, folder);
@@ -31,6 +33,26 @@ export async function loadPlanner(path: string, folder = process.cwd()): Promise
     parameters: z.strictObject({}),
     ...given,
     id,
-    create: (parameters, context) => create.call(given, parameters, context),
+    create: (parameters, context) => plannerOf(() => create.call(given, parameters, context), path),
   };
+}
+
+/** What a user's `create` makes, which nothing has checked yet. */
+function plannerOf(make: () => unknown, path: string): EpochPlanner {
+  const wrong = (what: string, cause?: unknown) =>
+    new UserError(
+      "CANOPY_ROUTER_EXPORT",
+      `planner file ${path}: ${what}, expected { name, plan(state, budget, plan) }`,
+      { cause },
+    );
+  let made: Partial<EpochPlanner> | null | undefined;
+  try {
+    made = make() as typeof made;
+  } catch (cause) {
+    if (cause instanceof UserError) throw cause;
+    const message = cause instanceof Error ? cause.message : String(cause);
+    throw wrong(`create throws "${message.split("\n")[0]}"`, cause);
+  }
+  if (typeof made?.plan !== "function") throw wrong("what create makes has no function plan");
+  return made as EpochPlanner;
 }

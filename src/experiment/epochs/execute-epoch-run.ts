@@ -1,4 +1,5 @@
 import { type BoundOverEpochs, boundOverEpochs } from "../../datacenter/bound-over-epochs.ts";
+import { checkPlan } from "../../datacenter/check-plan.ts";
 import { EpochModel, METRICS } from "../../datacenter/epoch-model.ts";
 import type { EpochState } from "../../datacenter/epoch-state.ts";
 import { EwmaSlopePredictor, type Predictor, pretrainWeight } from "../../datacenter/predictor.ts";
@@ -133,7 +134,10 @@ class Archives {
       return metrics.map((value, j) => value / this.#bound.uniform[state.epoch * METRICS.length + j]);
     };
     const chosen = relative(plan);
-    const others = (this.#planner.archive?.() ?? []).map((found) => relative(found.plan));
+    const others = (this.#planner.archive?.() ?? []).map((found) => {
+      checkPlan(this.#model.world, `${this.#planner.name}, a plan of its archive`, state.epoch, found.plan);
+      return relative(found.plan);
+    });
     const front = nonDominated(others).map((i) => others[i]);
     const kept = thinFront(front, Math.max(0, this.#objective.archiveSize - 1)).map((i) => front[i]);
     // An epoch without requests has nothing to compare.

@@ -171,8 +171,8 @@ async function planPlanner(
     );
   }
   const artefacts = await readArtefacts(point, path, config.artefacts, tables);
-  // A checkpoint of another shape shows when the planner is made.
-  if (Object.keys(artefacts).length > 0) {
+  // A checkpoint of another shape, and a file that makes no planner, show when the planner is made.
+  if (file !== null || Object.keys(artefacts).length > 0) {
     const { world } = settingOf(inputs, { seed: experiment.seeds[0], start: inputs.starts[0] });
     await at(point, path, () => {
       definition.create(parameters, {

@@ -207,6 +207,8 @@ function isZoned({ site, zone }: SiteConfig): boolean {
 /** The steps that a horizon sees, so that a point is named by them and not by the rest of the year. */
 function cutTo<Series extends Steps>(series: Series, start: number, seconds: number): Series {
   const { times, values } = series;
+  // Whole where it does not cover the horizon, so that the message can say what it does cover.
+  if (times[0] > start || series.endSeconds < start + seconds) return series;
   let from = 0;
   while (from + 1 < times.length && times[from + 1] <= start) from++;
   let to = from + 1;

@@ -10,6 +10,7 @@ import type { RunResult } from "../../../src/experiment/run-spec.ts";
 import { saveCheckpoint } from "../../../src/learning/checkpoint/checkpoint.ts";
 import { MarlinPlanner, marlinPlanner } from "../../../src/routers/marlin/planner.ts";
 import { simulateTask } from "../../../src/sweep/simulation-task.ts";
+import { dataRoot, testWithData } from "../../data-root.ts";
 import { temporaryFolder } from "../../temporary-folder.ts";
 
 const SMALL = `
@@ -148,6 +149,13 @@ test("a planner that comes to what a reference row does is said to", async () =>
   for (const { notes } of [greedy, uniform]) expect(notes.join()).not.toContain("indistinguishable");
 });
 
+testWithData("a start that the series do not cover is told with what they do cover", async () => {
+  const loaded = load(SMALL, ["starts=[2023-01-01]"]);
+  await expect(expandEpochs(loaded, { dataRoot: dataRoot as string })).rejects.toThrow(
+    /its carbon intensity covers 2024-01-01T00:00:00Z to 2025-01-01T00:00:00Z, but 2023-01-01T00:00:00Z/,
+  );
+});
+
 describe("sites of one's own", () => {
   const OWN = `
 experiment: e
@@ -200,6 +208,36 @@ describe("planners of users", () => {
       failure: {
         code: "CANOPY_PLAN_ROW",
         message: "planner half, epoch 0: row llama-7b sums to 0.5; expected 1 (within 0.000001)",
+      },
+    });
+  });
+
+  test.each([
+    ["undefined", "what create makes has no function plan"],
+    ["({ name: 'x' })", "what create makes has no function plan"],
+    ["{ throw new Error('no world'); }", 'create throws "no world"'],
+  ])("create: () => %s is told before anything runs", async (made, what) => {
+    const file = `nothing-${made.length}.mjs`;
+    await expect(run(`export default { id: "n", create: () => ${made} };`, file)).rejects.toThrow(
+      expect.objectContaining({
+        code: "CANOPY_ROUTER_EXPORT",
+        exitCode: 2,
+        message: expect.stringContaining(`${file}: ${what}, expected { name, plan(`),
+      }),
+    );
+  });
+
+  test("a plan of an archive that does not sum to one fails its run as a plan does", async () => {
+    const outcome = await run(
+      `export default { id: "a", create: () => ({ name: "a", plan: (s, b, plan) => void plan.fill(1 / 3), archive: () => [{ plan: new Float64Array(6) }] }) };`,
+      "archive.mjs",
+    );
+    expect(outcome).toMatchObject({
+      state: "failed",
+      failure: {
+        code: "CANOPY_PLAN_ROW",
+        message:
+          "planner a, a plan of its archive, epoch 0: row llama-7b sums to 0; expected 1 (within 0.000001)",
       },
     });
   });
