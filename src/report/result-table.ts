@@ -18,8 +18,8 @@ import type { Cell, Column, Row, Table } from "./table.ts";
 
 /**
  * The tables of an experiment; one of the chief metrics where it asks for none. Where a paper's figures are compared
- * and no table shows ratios, a table of the ratios to the baseline is added; where it states ratios to others alone, a
- * table of these. What all tables rest on stands under the last one, which ends with the
+ * and no table shows ratios, a table of the ratios to the baseline is added; where it states ratios to others alone and
+ * no table shows one, a table of these. What all tables rest on stands under the last one, which ends with the
  * rank agreement.
  *
  * @param configs in place of those that the experiment asks for
@@ -32,7 +32,9 @@ export function resultTables(
   const ratios = ratioTable(result, wanted);
   if (ratios !== undefined) wanted.push(ratios);
   const tables = wanted.map((config, i) => resultTable(result, config, i === 0));
-  const claims = ratiosToBaseline(result).length > 0 ? undefined : claimsTable(result);
+  const isCompared =
+    ratiosToBaseline(result).length > 0 || wanted.some((config) => hasVerdicts(result, config));
+  const claims = isCompared ? undefined : claimsTable(result);
   if (claims !== undefined) tables.push(claims);
   const shown = new Set(
     wanted.flatMap(({ columns }) => columns.map((column) => withDefaults(column, result).metric)),
@@ -52,6 +54,10 @@ function ratioTable(result: ExperimentResult, configs: readonly TableConfig[]): 
   if (compared.length === 0) return undefined;
   const columns = [...new Set(compared.map(({ metric }) => metric))];
   return { title: `Ratios to ${result.baseline}`, columns, ratioTo: result.baseline };
+}
+
+function hasVerdicts(result: ExperimentResult, config: TableConfig): boolean {
+  return verdictCounts(metricTable(result, config), config.ratioTo !== undefined) !== undefined;
 }
 
 function ratiosToBaseline({ rows, baseline }: ExperimentResult): ComparisonRow[] {
