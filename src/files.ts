@@ -9,8 +9,34 @@ import { nearest, UserError } from "./errors.ts";
  * same folder, are flushed to the disk, and take the target's name in one rename. Missing folders are made.
  *
  * A symbolic link at `path` is replaced, not followed.
+ *
+ * @throws UserError `CANOPY_FILE_UNWRITABLE` where the place does not allow it
  */
 export async function writeFileAtomically(path: string, data: string | Uint8Array): Promise<void> {
+  try {
+    await writeWhole(path, data);
+  } catch (cause) {
+    const why = UNWRITABLE[(cause as NodeJS.ErrnoException).code ?? ""];
+    if (why === undefined) throw cause;
+    throw new UserError("CANOPY_FILE_UNWRITABLE", `${path}: cannot be written: ${why}`, { cause });
+  }
+}
+
+/** What the system says of a place that somebody named wrongly, or where there is no room. */
+const UNWRITABLE: Readonly<Record<string, string>> = {
+  EEXIST: "a part of its path is a file, expected a folder",
+  ENOTDIR: "a part of its path is a file, expected a folder",
+  EISDIR: "a folder has its name",
+  ENOTEMPTY: "a folder has its name",
+  EACCES: "no permission to write there",
+  EPERM: "no permission to write there",
+  EROFS: "it is on a file system that is read only",
+  ENAMETOOLONG: "its name is too long",
+  ENOSPC: "the disk is full",
+  EDQUOT: "the quota of disk space is used up",
+};
+
+async function writeWhole(path: string, data: string | Uint8Array): Promise<void> {
   const folder = dirname(path);
   await mkdir(folder, { recursive: true });
   const partial = join(folder, `.${basename(path)}.${randomUUID()}.partial`);
@@ -73,8 +99,9 @@ async function whyMissing(path: string): Promise<string> {
   let names: string[];
   try {
     names = (await readdir(folder)).sort();
-  } catch {
-    return `the folder ${folder} does not exist`;
+  } catch (error) {
+    const isFile = (error as NodeJS.ErrnoException).code === "ENOTDIR";
+    return isFile ? `${folder} is no folder` : `the folder ${folder} does not exist`;
   }
   const near = nearest(basename(path), names);
   return near === undefined ? "no such file" : `no such file (did you mean "${join(folder, near)}"?)`;

@@ -55,6 +55,27 @@ test("a write that fails before the rename keeps the old target and leaves no pa
   expect(await readFile(join(folder, "target", "old.txt"), "utf8")).toBe("old");
 });
 
+test("a place where nothing can be written is the user's to mend, in one line", async () => {
+  const file = join(root, "no-folder");
+  await writeFile(file, "x");
+  await mkdir(join(root, "taken"));
+  const cases = [
+    [join(file, "x.html"), "a part of its path is a file, expected a folder"],
+    [join(file, "deeper", "x.html"), "a part of its path is a file, expected a folder"],
+    [join(root, "taken"), "a folder has its name"],
+    [join(root, "n".repeat(300)), "its name is too long"],
+  ];
+  for (const [path, why] of cases) {
+    const error = await failure(writeFileAtomically(path, "text"));
+    expect([error.code, error.message]).toEqual([
+      "CANOPY_FILE_UNWRITABLE",
+      `${path}: cannot be written: ${why}`,
+    ]);
+  }
+  const below = await failure(readTextFile(join(file, "x.json"), "profile"));
+  expect(below.message).toBe(`profile ${join(file, "x.json")}: ${file} is no folder`);
+});
+
 test("writers at the same time do not mix: the last rename wins whole", async () => {
   const path = join(root, "race.txt");
   const texts = Array.from({ length: 8 }, (_, i) => String(i).repeat(100_000));
