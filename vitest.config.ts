@@ -8,7 +8,13 @@ export default defineConfig({
   resolve: { alias: { "canopy-bench": new URL("./src/index.ts", import.meta.url).pathname } },
   test: {
     pool: "threads",
-    testTimeout: 30_000,
+    // Generous: a busy host is slow, and a test that hangs is rare.
+    testTimeout: 300_000,
+    hookTimeout: 300_000,
+    expect: { poll: { timeout: 240_000 } },
+    setupFiles: ["test/set-up.ts"],
+    // Modules are loaded once by each worker, not by each file: nothing under src/ or test/ keeps a state that shows.
+    isolate: false,
     projects: [
       {
         extends: true,

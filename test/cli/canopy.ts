@@ -4,7 +4,7 @@ import { rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { afterAll } from "vitest";
+import { afterFile } from "../after-file.ts";
 import type { CommandOrder } from "./command-server.ts";
 
 const MAIN = fileURLToPath(new URL("../../src/cli/main.ts", import.meta.url));
@@ -60,7 +60,7 @@ let last: Promise<unknown> = Promise.resolve();
 
 /**
  * The same for whatever does not hang on a process of its own (signals, locks, a reader that leaves, worker threads):
- * one process for all commands of a test file, one after the other, is many times quicker.
+ * one process for all commands of a worker of vitest, one after the other, is many times quicker. It ends with the worker.
  */
 export function command(
   args: readonly string[],
@@ -86,18 +86,11 @@ export function command(
   return ended;
 }
 
-const folders: string[] = [];
-afterAll(async () => {
-  server?.kill();
-  // Commands and jobs that were killed or cancelled may still be writing.
-  for (const folder of folders)
-    await rm(folder, { recursive: true, force: true, maxRetries: 30, retryDelay: 100 });
-});
-
 /** A new folder, with files in it, that is removed after the tests of the file. */
 export function workFolder(files: Readonly<Record<string, string>> = {}): string {
   const folder = mkdtempSync(join(tmpdir(), "canopy-cli-"));
-  folders.push(folder);
+  // Commands and jobs that were killed or cancelled may still be writing.
+  afterFile(() => rm(folder, { recursive: true, force: true, maxRetries: 30, retryDelay: 100 }));
   for (const [name, text] of Object.entries(files)) writeFileSync(join(folder, name), text);
   return folder;
 }

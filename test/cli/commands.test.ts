@@ -246,7 +246,7 @@ describe("answers", () => {
 
   test("doctor: without the native addon it says how to build it, and nothing of what only the addon can tell", async () => {
     const path = join(workFolder(), "none.node");
-    const { stdout } = await canopy(["doctor", "--format", "json"], { env: { CANOPY_ADDON: path } });
+    const { stdout } = await command(["doctor", "--format", "json"], { env: { CANOPY_ADDON: path } });
     const { checks } = JSON.parse(stdout) as { checks: { check: string; state: string; found: string }[] };
     const native = checks.find(({ check }) => check === "native addon");
     expect(native).toMatchObject({ state: "warn", found: expect.stringContaining(path) });
@@ -285,6 +285,8 @@ describe("init", () => {
       [
         "run",
         "study/experiment.yaml",
+        "--workers",
+        "1",
         "--seeds",
         "1",
         "--set",

@@ -2,14 +2,12 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { describe, expect, test, vi } from "vitest";
+import { describe, expect, test } from "vitest";
 import { makeSetting } from "../../src/datacenter/setting.ts";
 import type { ExperimentResult } from "../../src/experiment/result.ts";
 import { saveCheckpoint } from "../../src/learning/checkpoint/checkpoint.ts";
 import { marlinPlanner } from "../../src/routers/marlin/planner.ts";
 import { command, workFolder } from "./canopy.ts";
-
-vi.setConfig({ testTimeout: 60_000 });
 
 /** Even shares, but in epoch 1 what its parameter says. */
 const WRONG = `import { definePlanner, z } from "canopy-bench";

@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { dataRoot, testWithData } from "../data-root.ts";
-import { canopy, workFolder } from "./canopy.ts";
+import { command, workFolder } from "./canopy.ts";
 
 const SHAPE = [
   "name: Llama-3-8B",
@@ -35,7 +35,7 @@ describe("profiles from others' measurements", () => {
       "--out",
       "mine.json",
     ];
-    const { code, stdout, stderr } = await canopy(["profile", "derive", ...args], { cwd });
+    const { code, stdout, stderr } = await command(["profile", "derive", ...args], { cwd });
     expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
     expect(stdout).toContain("mine.json: h100-80gb.llama-3-8b.bf16.tp1, modelled");
     const read = (path: string | URL) => {
@@ -49,10 +49,10 @@ describe("profiles from others' measurements", () => {
   test("profile import writes a profile that check accepts, and says what it lacks", async () => {
     const cwd = workFolder({ "readings.csv": READINGS });
     const args = ["splitwise-sim", "readings.csv", "--idle-watts", "85", "--out", "mine.json"];
-    const { code, stdout } = await canopy(["profile", "import", ...args], { cwd });
+    const { code, stdout } = await command(["profile", "import", ...args], { cwd });
     expect(code).toBe(0);
     expect(stdout).toContain("the files lack");
-    expect((await canopy(["profile", "check", "mine.json"], { cwd })).code).toBe(0);
+    expect((await command(["profile", "check", "mine.json"], { cwd })).code).toBe(0);
   });
 
   test.each([
@@ -83,7 +83,7 @@ describe("profiles from others' measurements", () => {
     ],
   ])("profile %j", async (args, message) => {
     const cwd = workFolder({ "readings.csv": READINGS, "shape.yaml": SHAPE });
-    const { code, stdout, stderr } = await canopy(["profile", ...args], { cwd });
+    const { code, stdout, stderr } = await command(["profile", ...args], { cwd });
     expect(stderr).toMatch(message);
     expect(stderr).toMatch(/^[^\n]+\n$/);
     expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
@@ -100,7 +100,7 @@ function stepOf(id: string): number {
 test("profile compare prints ratios and writes a figure; profile show writes one too", async () => {
   const cwd = workFolder({});
   const [a, b] = ["a100-80gb.llama-3-8b.bf16.tp1", "h100-80gb.llama-3-8b.bf16.tp1"];
-  const compared = await canopy(["profile", "compare", a, b, "--figure", "ab.svg", "--format", "json"], {
+  const compared = await command(["profile", "compare", a, b, "--figure", "ab.svg", "--format", "json"], {
     cwd,
   });
   expect(compared.code).toBe(0);
@@ -112,7 +112,7 @@ test("profile compare prints ratios and writes a figure; profile show writes one
   expect(prefill).toHaveLength(9);
   expect(watts).toHaveLength(10);
   expect(readFileSync(join(cwd, "ab.svg"), "utf8")).toMatch(/^<svg[\s\S]*b, 8192 tokens[\s\S]*<\/svg>\n$/);
-  const shown = await canopy(["profile", "show", b, "--figure", "b.svg"], { cwd });
+  const shown = await command(["profile", "show", b, "--figure", "b.svg"], { cwd });
   expect(shown.code).toBe(0);
   expect(readFileSync(join(cwd, "b.svg"), "utf8")).toContain("16384 tokens");
 });

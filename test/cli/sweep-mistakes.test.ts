@@ -1,9 +1,7 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { expect, test, vi } from "vitest";
+import { expect, test } from "vitest";
 import { command, SMALL, workFolder } from "./canopy.ts";
-
-vi.setConfig({ testTimeout: 60_000 });
 
 const LONG = "long".repeat(100);
 const MANY =

@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
-import { describe, expect, test, vi } from "vitest";
+import { describe, expect, test } from "vitest";
 import { runChild } from "../../src/overhead/run-child.ts";
 import type { TroubleTask } from "./trouble-worker.ts";
 
@@ -41,7 +41,7 @@ describe("a task in a process of its own", () => {
     await expect(running).rejects.toThrow(/abort/);
     await expect(outcome("well", 60, stop.signal)).rejects.toThrow(/abort/);
     await sleep(50);
-    expect(children()).toEqual([]);
+    await expect.poll(children).toEqual([]);
   });
 
   test("many of them leave no files open", async () => {
@@ -51,7 +51,7 @@ describe("a task in a process of its own", () => {
     for (let round = 0; round < 2; round++)
       await Promise.all([outcome("well", 60), outcome("leave", 60), outcome("never", 0.1)]);
     // Fewer than one of each child: what runs the tests opens and closes files of its own.
-    await vi.waitFor(() => expect(openFiles()).toBeLessThan(before + 6), { timeout: 5000 });
+    await expect.poll(openFiles).toBeLessThan(before + 6);
   });
 });
 

@@ -59,10 +59,16 @@ export function describeRuns(
   setting: SuiteSetting = {},
 ): void {
   const run = (parts: Partial<RunParts> = {}) => runRouter(simulate, definition, parts, setting);
+  let known: SuiteRun | undefined;
+  /** One run with reasons, which several tests look at. */
+  const explained = (): SuiteRun => {
+    known ??= run({ seed: 3, explain: true });
+    return known;
+  };
 
   describe(definition.id, () => {
-    test("the same seed gives the same placements", () => {
-      expect(placementsOf(run({ seed: 3 }))).toBe(placementsOf(run({ seed: 3 })));
+    test("the same seed gives the same placements, whether reasons are asked for or not", () => {
+      expect(placementsOf(run({ seed: 3 }))).toBe(placementsOf(explained()));
     });
 
     test("every request ends once, with the objective of its tier, through caps, faults and scaling", () => {
@@ -112,8 +118,7 @@ export function describeRuns(
 
     test("what needs the large model goes there, and is refused where there is none", () => {
       const rows = suiteRows(1);
-      const { sink } = run({ rows });
-      for (const { id, endpoint } of sink.placements) {
+      for (const { id, endpoint } of explained().sink.placements) {
         if (rows[id].needsLarge) expect(endpoint).toBeLessThan(4);
       }
       const small = run({
@@ -140,7 +145,7 @@ export function describeRuns(
     }
 
     test("reasons, where it gives them, are one per placement with a score per endpoint", () => {
-      const { totals, sink } = run({ explain: true });
+      const { totals, sink } = explained();
       const { explanations } = totals;
       if (explanations.length > 0) expect(explanations).toHaveLength(sink.placements.length);
       for (const { endpoint, scores, reason } of explanations) {

@@ -72,9 +72,7 @@ describe("RunStore", () => {
     const store = new RunStore<number>(folder);
     store.put("a", 1);
     expect(readFileSync(journal(), "utf8")).toBe("");
-    await expect
-      .poll(() => readFileSync(journal(), "utf8"), { timeout: 2000 })
-      .toBe('{"key":"a","result":1}\n');
+    await expect.poll(() => readFileSync(journal(), "utf8")).toBe('{"key":"a","result":1}\n');
     await store.close();
   });
 

@@ -106,7 +106,7 @@ describe("tasks in workers", () => {
     const work = runTasks(squares, setup, tasks, { threads: 2, signal: ending.signal }, (index) =>
       reported.push(index),
     );
-    await expect.poll(() => setup.begun[0] + setup.begun[1], { timeout: 10_000 }).toBe(2);
+    await expect.poll(() => setup.begun[0] + setup.begun[1]).toBe(2);
     ending.abort();
     await work;
     expect(reported).toEqual([]);
