@@ -13,6 +13,7 @@ import { PROVENANCES, type Provenance, weakestProvenance } from "../profile/prov
 import type { Router } from "../routers/contract.ts";
 import type { RecordSink, RunTotals } from "../simulator/options.ts";
 import { simulate } from "../simulator/simulate.ts";
+import { keepCheckpoint } from "./keep-checkpoint.ts";
 import { type ResolvedRun, resolveRun } from "./resolve.ts";
 import type { RunResult, RunSpec, RunTimeline } from "./run-spec.ts";
 import type { SharedInputs } from "./shared-inputs.ts";
@@ -57,7 +58,9 @@ export async function executeRun(
   const sink = parts.reduce<RecordSink>((all, one) => new TeeSink(all, one), summary);
   const { router } = run.options;
   const totals = await stopping(router, () =>
-    simulateInto(run, sink, power, spec.router.label, options.recordsPath),
+    keepCheckpoint(shared, spec.key, () =>
+      simulateInto(run, sink, power, spec.router.label, options.recordsPath),
+    ),
   );
   summary.close(totals.horizonSeconds, totals.endSeconds);
   const known = withBreakdowns(runMetrics(totals, summary, run.metrics), breakdowns);

@@ -50,8 +50,8 @@ const requestsSchema = z
   );
 
 const blowdownSchema = z.union([
-  z.strictObject({ phi: share }).describe("E / (1 - phi), as the paper prints it"),
-  z.strictObject({ cycles: positive }).describe("E / (cycles - 1)"),
+  z.strictObject({ phi: share.lt(1) }).describe("E / (1 - phi), as the paper prints it"),
+  z.strictObject({ cycles: z.number().gt(1) }).describe("E / (cycles - 1)"),
 ]);
 
 export const settingSchema = z

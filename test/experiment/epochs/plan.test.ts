@@ -124,6 +124,8 @@ describe("its plan", () => {
       "sites=[{site: here, latitude: 0, longitude: 0, waterLPerKwh: 1, carbon: 100}]",
       "site here (here) has no price",
     ],
+    ["setting.blowdown={cycles: 1}", "setting.blowdown"],
+    ["setting.blowdown={phi: 1}", "setting.blowdown"],
     ["setting.firstEpoch=1343", "firstEpoch and epochs: expected a horizon within 1344 epochs"],
   ])("%s is refused", async (set, message) => {
     const place = message.replace("e.yaml:3:12 planners.0", "--set planners=[unifrom] planners.0");
