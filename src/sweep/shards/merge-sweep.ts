@@ -22,6 +22,9 @@ import type { SweepPlan } from "./sweep-plan.ts";
 /** Rows up to which percentiles for figures are kept beside the metrics. */
 const MOST_PERCENTILES = 1000;
 
+/** Runs whose results are fetched and sorted at a time. */
+const BATCH = 1000;
+
 /** A run that has no result. */
 export interface MissingRun {
   readonly key: string;
@@ -182,13 +185,14 @@ async function* resultsByPoint(
   connection: DuckDBConnection,
   plan: SweepPlan,
 ): AsyncGenerator<{ readonly point: number; readonly results: ReadonlyMap<string, RunResult> }> {
-  const stream = await connection.stream(
-    "SELECT point, plan.key, result FROM plan JOIN found USING (key) ORDER BY place",
-  );
+  const runs = plan.points.reduce((sum, own) => sum + own.runs.length, 0);
   let point = 0;
   let results = new Map<string, RunResult>();
-  for await (const chunk of stream.yieldRows()) {
-    for (const [at, key, text] of chunk as [number, string, string][]) {
+  for (let first = 0; first < runs; first += BATCH) {
+    const reader = await connection.runAndReadAll(
+      `SELECT point, plan.key, result FROM plan JOIN found USING (key) WHERE place >= ${first} AND place < ${first + BATCH} ORDER BY place`,
+    );
+    for (const [at, key, text] of reader.getRows() as [number, string, string][]) {
       for (; point < at; point++) {
         yield { point, results };
         results = new Map();

@@ -22,9 +22,8 @@ export async function loadRuns(
   { parts, journals }: { readonly parts: readonly string[]; readonly journals: readonly string[] },
   only?: string,
 ): Promise<void> {
-  const lines = `${table}_lines`;
-  await connection.run(`CREATE TABLE ${lines} (key VARCHAR, result VARCHAR)`);
-  const appender = await connection.createAppender(lines);
+  await connection.run(`CREATE TABLE ${table} (key VARCHAR, result VARCHAR)`);
+  const appender = await connection.createAppender(table);
   for (const folder of journals) {
     readJournal(folder, ({ key, text }) => {
       appender.appendVarchar(key);
@@ -33,15 +32,17 @@ export async function loadRuns(
     });
   }
   appender.closeSync();
-  const sources = [
-    `SELECT key, result FROM ${lines}`,
-    ...(parts.length === 0 ? [] : [`SELECT key, result FROM read_parquet(${fileList(parts)})`]),
-  ];
-  const wanted = only === undefined ? "" : ` SEMI JOIN ${only} USING (key)`;
+  if (parts.length > 0) {
+    const wanted = only === undefined ? "" : ` SEMI JOIN ${only} USING (key)`;
+    await connection.run(
+      `INSERT INTO ${table} SELECT key, result FROM read_parquet(${fileList(parts)})${wanted}`,
+    );
+  }
+  // By the places of rows: results are long, and no operator shall hold a copy of them all.
+  const isOther = only === undefined ? "" : ` OR key NOT IN (SELECT key FROM ${only})`;
   await connection.run(
-    `CREATE TABLE ${table} AS SELECT DISTINCT ON (key) key, result FROM (${sources.join(" UNION ALL ")})${wanted}`,
+    `DELETE FROM ${table} WHERE rowid NOT IN (SELECT min(rowid) FROM ${table} GROUP BY key)${isOther}`,
   );
-  await connection.run(`DROP TABLE ${lines}`);
 }
 
 /**
