@@ -1,6 +1,6 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { DivergenceError, withPlace } from "../learning/checkpoint/divergence-guard.ts";
+import { DivergenceError } from "../learning/checkpoint/divergence-guard.ts";
 import type { SharedInputs } from "./shared-inputs.ts";
 
 /**
@@ -24,6 +24,6 @@ export function keepCheckpoint<T>({ diverged }: SharedInputs, key: string, step:
       // That the training diverged matters more than that its checkpoint could not be written.
       throw error;
     }
-    throw withPlace(error, path);
+    throw new DivergenceError(`${error.message}; that checkpoint is ${path}`, error.checkpoint);
   }
 }

@@ -1,7 +1,8 @@
 import type { ExperimentResult } from "../experiment/result.ts";
 import { countedVerdicts, statedRatios, verdictMeaning } from "./comparison-notes.ts";
-import { metricLabel, pointHeader, pointValue } from "./result-names.ts";
-import type { Cell, Row, Table } from "./table.ts";
+import { metricLabel } from "./result-names.ts";
+import { headCells, headColumns, pointLabels } from "./row-heads.ts";
+import type { Row, Table } from "./table.ts";
 
 /**
  * What the paper states of rows against others than the baseline, with what was run beside it; undefined where it states
@@ -10,21 +11,21 @@ import type { Cell, Row, Table } from "./table.ts";
 export function claimsTable(result: ExperimentResult): Table | undefined {
   const stated = statedRatios(result);
   if (stated.length === 0) return undefined;
-  const labels = [...new Set(stated.flatMap(({ row }) => Object.keys(row.point)))];
   const rows = stated.map(({ row, entry }): Row => {
-    const cells: Record<string, Cell> = {
-      router: row.router,
-      metric: metricLabel(entry.metric, result),
-      against: entry.baseline,
-      ratio: {
-        value: entry.ratioToBaselineRun,
-        ...(entry.ratioToBaselinePaper === null ? {} : { paper: entry.ratioToBaselinePaper }),
-        verdict: entry.verdict,
-        ...(entry.ratioToBaselineRun === null ? { reason: entry.note } : {}),
+    const { ratioToBaselineRun: value, ratioToBaselinePaper: paper, verdict, note } = entry;
+    return {
+      cells: {
+        ...headCells(row),
+        metric: metricLabel(entry.metric, result),
+        against: entry.baseline,
+        ratio: {
+          value,
+          ...(paper === null ? {} : { paper }),
+          verdict,
+          ...(value === null ? { reason: note } : {}),
+        },
       },
     };
-    for (const [label, value] of Object.entries(row.point)) cells[`point.${label}`] = pointValue(value);
-    return { cells };
   });
   return {
     title: `What the paper states (${result.experiment})`,
@@ -33,17 +34,7 @@ export function claimsTable(result: ExperimentResult): Table | undefined {
       "ratios",
     )}.`,
     columns: [
-      ...labels.map((label) => ({
-        key: `point.${label}`,
-        header: pointHeader(label).text,
-        align: "left" as const,
-        rowHeader: true,
-      })),
-      {
-        key: "router",
-        header: result.provenance.kind === "epochs" ? "planner" : "router",
-        rowHeader: true,
-      },
+      ...headColumns(result, pointLabels(stated.map(({ row }) => row))),
       { key: "metric", header: "metric", align: "left", rowHeader: true },
       { key: "against", header: "against", align: "left", rowHeader: true },
       { key: "ratio", header: "ratio" },

@@ -13,7 +13,8 @@ import { claimsTable } from "./claims-table.ts";
 import { comparisonNotes, rankNotes, verdictCounts } from "./comparison-notes.ts";
 import { epochHeaders } from "./epoch-headers.ts";
 import { foundationNotes } from "./foundation-notes.ts";
-import { metricLabel, pointHeader, pointValue, readingUnit } from "./result-names.ts";
+import { metricLabel, readingUnit } from "./result-names.ts";
+import { headCells, headColumns, pointKey, pointLabels } from "./row-heads.ts";
 import type { Cell, Column, Row, Table } from "./table.ts";
 
 /**
@@ -72,7 +73,7 @@ function resultTable(result: ExperimentResult, given: TableConfig, isFirst: bool
   const table = metricTable(result, config);
   // The baseline's own ratios are all 1.
   const rows = table.rows.filter(({ row }) => row.router !== ratioTo);
-  const labels = [...new Set(rows.flatMap(({ row }) => Object.keys(row.point)))];
+  const labels = pointLabels(rows.map(({ row }) => row));
   const layout = new TableLayout(result, table.columns, labels, ratioTo);
   const shown = { ...table, rows };
   const samePaper = labels.length > 0 && paperIsShared(shown);
@@ -127,16 +128,7 @@ class TableLayout {
 
   columns(): Column[] {
     return [
-      ...this.#labels.map((label): Column => {
-        const { text, unit } = pointHeader(label);
-        const common = { key: pointKey(label), header: text, align: "left", rowHeader: true } as const;
-        return unit === undefined ? common : { ...common, unit };
-      }),
-      {
-        key: "router",
-        header: this.#result.provenance.kind === "epochs" ? "planner" : "router",
-        rowHeader: true,
-      },
+      ...headColumns(this.#result, this.#labels),
       ...this.#metrics.map(({ header, unit, digits }, i): Column => {
         const shown = this.#ratioTo === undefined ? unit : "";
         return {
@@ -154,11 +146,10 @@ class TableLayout {
 
   row({ row, cells }: MetricTable["rows"][number]): Row {
     const values: Record<string, Cell> = {
-      router: row.about.clairvoyant ? { value: row.router, mark: "†" } : row.router,
+      ...headCells(row),
       runs: row.runs.done,
       rests_on: row.provenance,
     };
-    for (const [label, value] of Object.entries(row.point)) values[pointKey(label)] = pointValue(value);
     for (const [i, { metric }] of this.#metrics.entries()) {
       if (this.#isReported(row, metric)) values[this.#keys[i]] = cellOf(cells[metric]);
     }
@@ -184,10 +175,6 @@ class TableLayout {
       return [{ cells: values, style: "paper" }];
     });
   }
-}
-
-function pointKey(label: string): string {
-  return label === "point" ? label : `point.${label}`;
 }
 
 function cellOf({ value, ci95, paper, verdict, reason }: MetricCell): Cell {

@@ -34,9 +34,8 @@ test("the last good checkpoint of what diverges is a file that the message names
   const error = diverge(into(join(folder, "deeper")), 3) as DivergenceError;
   expect(error).toBeInstanceOf(DivergenceError);
   expect(error.message).toBe(
-    `it diverged at update 4: its loss is NaN; the last good checkpoint is of update 2, ${path}; a smaller learning rate or a smaller reward may hold it`,
+    `it diverged at update 4: its loss is NaN; the last good checkpoint is of update 2; a smaller learning rate or a smaller reward may hold it; that checkpoint is ${path}`,
   );
-  expect(error.checkpoint?.place).toBe(path);
   const again = learner(2);
   loadCheckpoint(again, readFileSync(path), path);
   expect(again.networks.online.parameters).toEqual(learner(1).networks.online.parameters);
@@ -45,7 +44,7 @@ test("the last good checkpoint of what diverges is a file that the message names
 test("without a folder, or one that cannot be written, it stays in memory; without a checkpoint there is no file", () => {
   writeFileSync(join(folder, "file"), "");
   for (const shared of [into(), into(join(folder, "file"))])
-    expect((diverge(shared, 3) as Error).message).toContain("of update 2, in memory; ");
+    expect((diverge(shared, 3) as Error).message).toMatch(/of update 2; .* may hold it$/);
   expect((diverge(into(join(folder, "none")), 1) as Error).message).toContain("no good checkpoint");
   expect(existsSync(join(folder, "none"))).toBe(false);
 });

@@ -8,8 +8,6 @@ export interface KeptCheckpoint {
   readonly bytes: Uint8Array;
   /** Updates done when it was taken. */
   readonly update: number;
-  /** Where it can be had, e.g. a path; null while it is in memory only. */
-  readonly place: string | null;
 }
 
 /** Training left the region in which its numbers mean something. The command line leaves with 1. */
@@ -21,16 +19,6 @@ export class DivergenceError extends UserError {
     super("CANOPY_LEARNING_DIVERGED", message, { exitCode: 1 });
     this.checkpoint = checkpoint;
   }
-}
-
-const IN_MEMORY = "in memory";
-
-/** The error once its checkpoint lies at `place`. */
-export function withPlace({ message, checkpoint }: DivergenceError, place: string): DivergenceError {
-  return new DivergenceError(
-    message.replace(`, ${IN_MEMORY};`, `, ${place};`),
-    checkpoint && { ...checkpoint, place },
-  );
 }
 
 export interface DivergenceOptions {
@@ -46,8 +34,6 @@ export interface DivergenceOptions {
   readonly floor?: number;
   /** So many exploding losses in a row stop the training: one odd batch is not divergence. Default 10. */
   readonly patience?: number;
-  /** Puts a checkpoint where it outlives the process, and says where. */
-  store?(bytes: Uint8Array, update: number): string;
 }
 
 /**
@@ -62,7 +48,6 @@ export class DivergenceGuard {
   readonly #factor: number;
   readonly #floor: number;
   readonly #patience: number;
-  readonly #store: DivergenceOptions["store"];
   readonly #losses: LossWindow;
   #limit = Number.POSITIVE_INFINITY;
   #updates = 0;
@@ -76,7 +61,6 @@ export class DivergenceGuard {
     this.#factor = options.factor ?? 1000;
     this.#floor = options.floor ?? 1000;
     this.#patience = options.patience ?? 10;
-    this.#store = options.store;
     this.#losses = new LossWindow(options.window ?? 500);
   }
 
@@ -112,8 +96,7 @@ export class DivergenceGuard {
   #keep(update: number): void {
     const spoilt = spoiltPart(this.#learner);
     if (spoilt !== null) throw this.#error(`its part "${spoilt}" holds a number that is not finite`);
-    const bytes = saveCheckpoint(this.#learner);
-    this.#kept = { bytes, update, place: this.#store?.(bytes, update) ?? null };
+    this.#kept = { bytes: saveCheckpoint(this.#learner), update };
   }
 
   #error(what: string): DivergenceError {
@@ -121,7 +104,7 @@ export class DivergenceGuard {
     const last =
       kept === null
         ? "there is no good checkpoint before it"
-        : `the last good checkpoint is of update ${kept.update}, ${kept.place ?? IN_MEMORY}`;
+        : `the last good checkpoint is of update ${kept.update}`;
     return new DivergenceError(
       `${this.#name} diverged at update ${this.#updates}: ${what}; ${last}; a smaller learning rate or a smaller reward may hold it`,
       kept,

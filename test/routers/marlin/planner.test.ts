@@ -124,7 +124,7 @@ test("of agents that diverge the last good checkpoint is of all four, as the pla
   }
   expect(error).toBeInstanceOf(DivergenceError);
   const { message, checkpoint } = error as DivergenceError;
-  expect(message).toMatch(/^MARLIN's agent "ttft" diverged at .* checkpoint is of update 500, in memory; /);
+  expect(message).toMatch(/^MARLIN's agent "ttft" diverged at .* checkpoint is of update 500; /);
   const fresh = planner("marlin-balanced", small);
   const before = saveCheckpoint(fresh.learner);
   loadCheckpoint(fresh.learner, checkpoint?.bytes ?? new Uint8Array(0), "kept");
