@@ -1,10 +1,11 @@
 /**
- * Speed of sweeps: `npm run bench:sweep [-- --runs 10000 --requests 10000 --only scaling,sweep,merge --format json]`.
+ * Speed of sweeps: `npm run bench:sweep [-- --runs 10000 --requests 10000 --only scaling,sweep,above,merge --format json]`.
  *
  * - scaling: what two workers reach, over what two independent processes reach with half of the runs each, side by side;
  *   both without the time that processes take to start and plan, measured by turns, the median of the pairs;
- * - sweep: all runs of a sweep on two cores: time, peak memory of the process, and what a run costs above its simulation:
- *   the processor time of a further run, planned, simulated, kept and merged, less that of the same simulation alone;
+ * - sweep: all runs of a sweep on two cores: time and peak memory of the process;
+ * - above: what a run costs above its simulation: the processor time of a further run, planned, simulated, kept and
+ *   merged, less that of the same simulation alone; of runs of 100 requests, or the simulation's own noise hides it;
  * - merge: as many parts as there are runs, a run in each.
  */
 import { spawn } from "node:child_process";
@@ -25,7 +26,7 @@ const { values } = parseArgs({
     runs: { type: "string", default: "10000" },
     requests: { type: "string", default: "10000" },
     pairs: { type: "string", default: "3" },
-    only: { type: "string", default: "scaling,sweep,merge" },
+    only: { type: "string", default: "scaling,sweep,above,merge" },
     format: { type: "string", default: "table" },
     part: { type: "string" },
     folder: { type: "string" },
@@ -36,9 +37,9 @@ const runs = Number(values.runs);
 const requests = Number(values.requests);
 
 /** Twelve H100 at 100 requests a second, one router: the row of bench:simulator that a sweep repeats. */
-const EXPERIMENT = `experiment: bench
+const experimentOf = (ofARun: number) => `experiment: bench
 workload:
-  requests: ${requests}
+  requests: ${ofARun}
   arrival: { process: poisson, ratePerS: 100 }
   prompt: { dist: lognormal, mu: 6.5, sigma: 0.9 }
   output: { dist: lognormal, mu: 5.2, sigma: 0.8 }
@@ -57,6 +58,8 @@ axes:
 
 /** The first runs of each worker are slow. */
 const WARM = 50;
+/** Requests of a run where its costs above the simulation are measured. */
+const FEW = 100;
 
 interface PartFigures {
   readonly [name: string]: number;
@@ -70,7 +73,8 @@ if (values.part !== undefined) {
   const wanted = values.only.split(",");
   const rows: Record<string, PartFigures> = {};
   if (wanted.includes("scaling")) rows["scaling"] = await scaling();
-  if (wanted.includes("sweep")) rows["sweep"] = await wholeSweep();
+  if (wanted.includes("sweep")) rows["sweep"] = await inFolder(runs, (folder) => runPart("swept", folder));
+  if (wanted.includes("above")) rows["above"] = await aboveSimulation();
   if (wanted.includes("merge")) rows["merge"] = await inFolder(runs, (folder) => runPart("merge", folder));
   const conditions = {
     runs,
@@ -92,10 +96,14 @@ if (values.part !== undefined) {
   }
 }
 
-async function inFolder<T>(points: number, work: (folder: string) => Promise<T>): Promise<T> {
+async function inFolder<T>(
+  points: number,
+  work: (folder: string) => Promise<T>,
+  ofARun = requests,
+): Promise<T> {
   const folder = mkdtempSync(join(tmpdir(), "canopy-bench-"));
   try {
-    writeFileSync(join(folder, "base.yaml"), EXPERIMENT);
+    writeFileSync(join(folder, "base.yaml"), experimentOf(ofARun));
     writeFileSync(join(folder, "sweep.yaml"), sweepOf(points));
     return await work(folder);
   } finally {
@@ -234,14 +242,15 @@ async function scaling(): Promise<PartFigures> {
 }
 
 /** A tenth of the sweep first: what is the same in both is the start of processes and threads. */
-async function wholeSweep(): Promise<PartFigures> {
-  const alone = await inFolder(Math.max(100, runs / 10), (folder) => runPart("direct", folder));
-  const small = await inFolder(Math.max(100, runs / 10), (folder) => runPart("swept", folder));
-  const sweep = await inFolder(runs, (folder) => runPart("swept", folder));
+async function aboveSimulation(): Promise<PartFigures> {
+  const tenth = Math.max(100, runs / 10);
+  const alone = await inFolder(tenth, (folder) => runPart("direct", folder), FEW);
+  const small = await inFolder(tenth, (folder) => runPart("swept", folder), FEW);
+  const whole = await inFolder(runs, (folder) => runPart("swept", folder), FEW);
   const cpuOf = (figures: PartFigures) => figures["cpuMsPerRun"] * figures["runs"];
-  const marginal = (cpuOf(sweep) - cpuOf(small)) / (sweep["runs"] - small["runs"]);
+  const marginal = (cpuOf(whole) - cpuOf(small)) / (whole["runs"] - small["runs"]);
   return {
-    ...sweep,
+    requests: FEW,
     cpuMsPerSimulation: alone["cpuMsPerRun"],
     cpuMsPerFurtherRun: marginal,
     cpuMsPerRunAboveSimulation: marginal - alone["cpuMsPerRun"],
