@@ -64,6 +64,17 @@ describe.skipIf("reason" in found)("the report in Chromium", () => {
     const { result: sample } = await sampleResult(["seeds=1"]);
     mkdirSync(join(folder, "sample"));
     writeFileSync(join(folder, "sample", "result.json"), JSON.stringify(sample));
+    // As results were before power was kept over time.
+    const older = {
+      ...sample,
+      experiment: "older",
+      rows: sample.rows.map((row) => {
+        const { power: _, ...timeline } = row.timeline as NonNullable<typeof row.timeline>;
+        return { ...row, timeline };
+      }),
+    };
+    mkdirSync(join(folder, "older"));
+    writeFileSync(join(folder, "older", "result.json"), JSON.stringify(older));
     file = join(folder, "report.html");
     const cedar = join(RESULTS, "cedar");
     await writeReport(
@@ -293,7 +304,7 @@ describe.skipIf("reason" in found)("the report in Chromium", () => {
       expect(paths).toHaveLength(3);
       expect(paths.join(" ")).not.toMatch(/NaN|undefined/);
     }
-    await time.getByLabel("run", { exact: true }).selectOption({ label: "cedar-day: cedar" });
+    await time.getByLabel("run", { exact: true }).selectOption({ label: "older: cedar" });
     expect(await time.locator("h3").count()).toBe(3);
     expect(await time.textContent()).toContain("Power: this result was made before it was kept over time.");
   });
@@ -312,6 +323,10 @@ describe.skipIf("reason" in found)("the report in Chromium", () => {
   test.each(SECTIONS)("%s fits a phone", async (id) => {
     const page = await open(PHONE, id);
     expect(await page.evaluate("document.documentElement.scrollWidth")).toBeLessThanOrEqual(360);
+    // The section that is shown can be read among the others, which scroll.
+    const box = await page.locator("nav a[aria-current]").boundingBox();
+    expect(box?.x).toBeGreaterThanOrEqual(0);
+    expect((box?.x ?? 0) + (box?.width ?? 0)).toBeLessThanOrEqual(360);
   });
 
   test("follows the system's theme until the reader chooses", async () => {
@@ -338,5 +353,23 @@ describe.skipIf("reason" in found)("the report in Chromium", () => {
     expect(await page.locator("nav").isVisible()).toBe(false);
     expect(await page.locator(".fields").first().isVisible()).toBe(false);
     expect((await page.pdf({ format: "A4" })).byteLength).toBeGreaterThan(50_000);
+  });
+
+  test("no table is wider than the printed page", async () => {
+    // A4 landscape less its margins, at 96 pixels an inch.
+    const width = Math.floor(((297 - 2 * 12) / 25.4) * 96);
+    const page = await open({ viewport: { width, height: 700 } });
+    // Of committed results alone: the hostile words are one long word each.
+    const own = join(temporaryFolder("printed"), "report.html");
+    await writeReport([join(RESULTS, "cross"), join(RESULTS, "gar"), join(RESULTS, "caps")], own);
+    page.removeAllListeners("request");
+    await page.goto(pathToFileURL(own).href);
+    await page.waitForSelector("html[data-ready]");
+    await page.emulateMedia({ media: "print" });
+    await page.evaluate('dispatchEvent(new Event("beforeprint"))');
+    const wide = await page.evaluate(
+      `[...document.querySelectorAll("main table")].filter((table) => table.getBoundingClientRect().right > innerWidth).map((table) => table.caption?.textContent)`,
+    );
+    expect(wide).toEqual([]);
   });
 });

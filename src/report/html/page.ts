@@ -13,6 +13,7 @@ export const SCRIPTS = [
   "numbers",
   "data",
   "controls",
+  "sort-rows",
   "table",
   "badges",
   "router-mark",

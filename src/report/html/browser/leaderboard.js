@@ -82,7 +82,11 @@ export function leaderboard(data) {
         value: (row) => rows.label[row],
         cell: (row) => routerLink(data, row),
       },
-      { title: "experiment", value: (row) => placeText(data, row), cell: (row) => placeText(data, row) },
+      {
+        title: "experiment",
+        value: (row) => placeText(data, row),
+        cell: (row) => element("span", { class: "place" }, placeText(data, row)),
+      },
       ...chosen.map(metricColumn),
       {
         title: "provenance",

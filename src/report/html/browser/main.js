@@ -32,6 +32,8 @@ async function start() {
     ),
   }));
 
+  const nav = element("nav", { "aria-label": "Sections" }, ...sections.map(({ link }) => link));
+
   const fill = (section) => {
     if (section.made) return;
     section.made = true;
@@ -48,7 +50,8 @@ async function start() {
       if (section === current) section.link.setAttribute("aria-current", "page");
       else section.link.removeAttribute("aria-current");
     }
-    current.link.scrollIntoView({ block: "nearest", inline: "center" });
+    // Not scrollIntoView: in some browsers it moves where the Tab key begins.
+    nav.scrollLeft = current.link.offsetLeft - (nav.clientWidth - current.link.offsetWidth) / 2;
     fill(current);
     if (router !== undefined && data.routers[Number(router)] !== undefined) routers?.show(Number(router));
     if (focus) current.node.focus({ preventScroll: true });
@@ -69,7 +72,7 @@ async function start() {
         ),
         themeSwitch(),
       ),
-      element("nav", { "aria-label": "Sections" }, ...sections.map(({ link }) => link)),
+      nav,
       element("main", {}, ...sections.map(({ node }) => node)),
     );
   addEventListener("hashchange", () => {

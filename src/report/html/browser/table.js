@@ -1,5 +1,6 @@
 /** Tables that are sorted by their heads and grow by pages. */
 import { element } from "./dom.js";
+import { sortRows } from "./sort-rows.js";
 
 const PAGE = 200;
 
@@ -118,22 +119,4 @@ export function sortedTable(caption) {
       fill();
     },
   };
-}
-
-/**
- * Sorted stably; rows without a value come last in either order.
- *
- * @param {readonly number[]} rows
- * @param {Pick<TableColumn, "value">} column
- * @param {boolean} descending
- */
-export function sortRows(rows, { value }, descending) {
-  const keyed = rows.map((row) => ({ row, key: value(row) }));
-  const sign = descending ? -1 : 1;
-  keyed.sort((a, b) => {
-    if (a.key === null || b.key === null) return Number(a.key === null) - Number(b.key === null);
-    if (typeof a.key === "string") return sign * a.key.localeCompare(String(b.key));
-    return sign * (a.key - Number(b.key));
-  });
-  return keyed.map(({ row }) => row);
 }
