@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import { UserError } from "../../errors.ts";
 import { wholeNumber } from "../option-values.ts";
 import { examples, type FormatOption, print, withFormat } from "../output.ts";
 
@@ -32,17 +33,24 @@ export function addImportCommand(program: Command): void {
   withFormat(command).action(async (file: string, options: ImportOptions) => {
     const { readMeasured } = await import("../../validation/measured/read-measured.ts");
     const { besideRows, besideTable, rowBeside } = await import("../../validation/measured/beside-table.ts");
+    if (options.router !== undefined && options.beside === undefined) {
+      throw new UserError(
+        "CANOPY_USAGE",
+        `--router ${options.router}: is of a simulated result, expected --beside DIR with it`,
+      );
+    }
     const run = await readMeasured(file, { run: options.run });
+    // First what may be refused, then the file: a mistake leaves none behind.
+    const row =
+      options.beside === undefined
+        ? undefined
+        : await simulatedRow(options.beside, options.router, rowBeside);
     if (options.trace !== undefined) {
       const { traceCsv } = await import("../../validation/measured/write-trace.ts");
       const { writeFileAtomically } = await import("../../files.ts");
       await writeFileAtomically(options.trace, traceCsv(run, file));
       process.stderr.write(`${options.trace}: ${run.requests.length} requests\n`);
     }
-    const row =
-      options.beside === undefined
-        ? undefined
-        : await simulatedRow(options.beside, options.router, rowBeside);
     const rows = besideRows(run, row);
     await print(options.format, {
       tables: [besideTable(rows, run, file, row)],

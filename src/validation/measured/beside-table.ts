@@ -1,4 +1,4 @@
-import { UserError } from "../../errors.ts";
+import { nearHint, UserError } from "../../errors.ts";
 import type { Cell, Row, Table } from "../../report/table.ts";
 import type { LatencySummary, MeasuredRun } from "./measured-run.ts";
 
@@ -149,11 +149,12 @@ export function rowBeside<R extends SimulatedRow>(
 ): R {
   const fitting = router === undefined ? rows : rows.filter((row) => row.router === router);
   if (fitting.length === 1) return fitting[0];
-  const labels = [...new Set(rows.map((row) => row.router))].join(", ");
+  const names = [...new Set(rows.map((row) => row.router))];
+  const labels = names.join(", ");
   throw new UserError(
     "CANOPY_BENCH_CHOICE",
     fitting.length === 0
-      ? `result ${folder}: has no router "${router}", expected one of ${labels}`
+      ? `result ${folder}: has no router "${router}", expected one of ${labels}${nearHint(`${router}`, names)}`
       : `result ${folder}: has ${fitting.length} rows${router === undefined ? "" : ` of ${router}`} (${labels}), expected ${router === undefined ? "--router with one of them" : "a result of one point"}`,
   );
 }

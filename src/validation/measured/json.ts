@@ -48,6 +48,13 @@ export function secondsAt(map: JsonMap, key: string, where: string): number | un
   return value === undefined ? undefined : value / 1000;
 }
 
+/** What stands at a path of keys, undefined where one is missing. */
+export function valueAt(map: JsonMap, path: readonly string[]): unknown {
+  let value: unknown = map;
+  for (const key of path) value = isMap(value) ? value[key] : undefined;
+  return value;
+}
+
 /** A map without what is unknown. */
 export function known<K extends string>(
   entries: Readonly<Record<K, number | undefined>>,

@@ -1,5 +1,5 @@
 import { UserError } from "../../errors.ts";
-import { isMap, type JsonMap, known, numberAt, numberIn, tokensIn } from "./json.ts";
+import { isMap, type JsonMap, known, numberAt, numberIn, tokensIn, valueAt } from "./json.ts";
 import type { LatencySummary, MeasuredRequest, MeasuredRun } from "./measured-run.ts";
 import { summarise } from "./summarise.ts";
 
@@ -66,8 +66,16 @@ function unitOf({ unit }: JsonMap, where: string): number {
   );
 }
 
+/** The statistics of each metric: of the first releases under `records`, later at the top. */
+export function aiperfMetrics(summary: JsonMap): JsonMap {
+  const { records } = summary;
+  return isMap(records) ? records : summary;
+}
+
 /** aiperf's `profile_export_aiperf.json`, and genai-perf's summary: a map of statistics for each metric. */
-export function readAiperfSummary(summary: JsonMap, where: string): MeasuredRun {
+export function readAiperfSummary(result: JsonMap, where: string): MeasuredRun {
+  const summary = aiperfMetrics(result);
+  const models = valueAt(result, ["input_config", "endpoint", "model_names"]);
   const latency = (name: string): LatencySummary => {
     const stats = summary[name];
     if (!isMap(stats)) return {};
@@ -84,7 +92,7 @@ export function readAiperfSummary(summary: JsonMap, where: string): MeasuredRun 
   };
   return {
     tool: "aiperf",
-    model: null,
+    model: Array.isArray(models) && models.length > 0 ? models.join(", ") : null,
     requests: [],
     failed: scalar("error_request_count") ?? 0,
     finished: scalar("request_count") ?? 0,

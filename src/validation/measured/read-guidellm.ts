@@ -1,11 +1,22 @@
 import { UserError } from "../../errors.ts";
-import { isMap, type JsonMap, numberAt, secondsAt, tokensAt } from "./json.ts";
+import { isMap, type JsonMap, numberAt, secondsAt, tokensAt, valueAt } from "./json.ts";
 import type { MeasuredRequest, MeasuredRun } from "./measured-run.ts";
 import { summarise } from "./summarise.ts";
 
+/** Where releases have the model's name: in the report, newest first, and in a benchmark. */
+const MODEL_IN_REPORT = [
+  ["config", "spec", "backend", "model"],
+  ["args", "model"],
+] as const;
+const MODEL_IN_BENCHMARK = [
+  ["benchmarker", "backend", "model"],
+  ["worker", "backend_model"],
+] as const;
+
 /**
- * A benchmark of guidellm's `benchmarks.json` (guidellm/benchmark/schemas/generative, `GenerativeRequestStats`): start
- * times in Unix seconds, latencies in seconds or, where the name says so, milliseconds.
+ * A benchmark of guidellm's `benchmarks.json` (`GenerativeRequestStats`; up to release 0.3
+ * `GenerativeTextResponseStats`): start times in Unix seconds, latencies in seconds or, where the name says so,
+ * milliseconds.
  */
 export function readGuidellm(report: JsonMap, benchmark: JsonMap, where: string): MeasuredRun {
   const { requests } = benchmark;
@@ -24,7 +35,10 @@ export function readGuidellm(report: JsonMap, benchmark: JsonMap, where: string)
     if (request === undefined) unusable++;
     else read.push(request);
   }
-  const model = isMap(report["args"]) ? report["args"]["model"] : undefined;
+  const model = [
+    ...MODEL_IN_REPORT.map((path) => valueAt(report, path)),
+    ...MODEL_IN_BENCHMARK.map((path) => valueAt(benchmark, path)),
+  ].find((name) => typeof name === "string");
   return {
     tool: "guidellm",
     model: typeof model === "string" ? model : null,
@@ -46,10 +60,20 @@ function readRequest(stats: JsonMap, where: string): MeasuredRequest | undefined
   if (promptTokens === undefined || outputTokens === undefined || e2eSeconds === undefined) return undefined;
   if (outputTokens <= 0) return undefined;
   return {
-    startSeconds: numberAt(stats, "request_start_time", where) ?? null,
+    startSeconds: startOf(stats, where) ?? null,
     promptTokens,
     outputTokens,
     ttftSeconds: secondsAt(stats, "time_to_first_token_ms", where) ?? null,
     e2eSeconds,
   };
+}
+
+/** `start_time` up to release 0.3; between it and `request_start_time` the scheduler's times alone had it. */
+function startOf(stats: JsonMap, where: string): number | undefined {
+  const timings = valueAt(stats, ["scheduler_info", "request_timings"]);
+  return (
+    numberAt(stats, "request_start_time", where) ??
+    numberAt(stats, "start_time", where) ??
+    (isMap(timings) ? numberAt(timings, "request_start", where) : undefined)
+  );
 }

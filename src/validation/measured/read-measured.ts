@@ -2,9 +2,12 @@ import { UserError } from "../../errors.ts";
 import { readTextFile } from "../../files.ts";
 import { isMap, type JsonMap } from "./json.ts";
 import type { MeasuredRun, Tool } from "./measured-run.ts";
-import { readAiperfRecords, readAiperfSummary } from "./read-aiperf.ts";
+import { aiperfMetrics, readAiperfRecords, readAiperfSummary } from "./read-aiperf.ts";
 import { readGuidellm } from "./read-guidellm.ts";
 import { readVllm } from "./read-vllm.ts";
+
+const EXPECTED =
+  "a result of vllm bench serve --save-result, guidellm's benchmarks.json, or aiperf's profile_export.jsonl or profile_export_aiperf.json";
 
 export interface ReadMeasuredOptions {
   /** Which run of a file with several, from 1. */
@@ -19,10 +22,14 @@ export interface ReadMeasuredOptions {
  */
 export async function readMeasured(path: string, options: ReadMeasuredOptions = {}): Promise<MeasuredRun> {
   const text = await readTextFile(path, "measured run");
+  const where = `measured run ${path}`;
+  if (text.trim() === "")
+    throw new UserError("CANOPY_BENCH_FORMAT", `${where}: is empty, expected ${EXPECTED}`);
   const values = valuesOf(text, path);
   const [first] = values;
-  const where = `measured run ${path}`;
   if (first !== undefined && isMap(first["metadata"]) && isMap(first["metrics"])) {
+    // Its lines are the requests of one run.
+    chosen([first], options.run, where);
     return readAiperfRecords(values, where);
   }
   const tool = toolOf(first);
@@ -33,7 +40,7 @@ export async function readMeasured(path: string, options: ReadMeasuredOptions = 
         Object.keys(first ?? {})
           .slice(0, 6)
           .join(", ") || "none"
-      }, expected a result of vllm bench serve --save-result, guidellm's benchmarks.json, or aiperf's profile_export.jsonl or profile_export_aiperf.json`,
+      }, expected ${EXPECTED}`,
     );
   }
   if (tool === "guidellm") {
@@ -48,7 +55,7 @@ function toolOf(value: JsonMap | undefined): Tool | undefined {
   if (value === undefined) return undefined;
   if (Array.isArray(value["benchmarks"])) return "guidellm";
   if (typeof value["request_throughput"] === "number" && "completed" in value) return "vllm";
-  const stats = value["request_latency"];
+  const stats = aiperfMetrics(value)["request_latency"];
   return isMap(stats) && typeof stats["unit"] === "string" && "avg" in stats ? "aiperf" : undefined;
 }
 
@@ -59,12 +66,14 @@ function chosen(runs: readonly JsonMap[], run: number | undefined, where: string
   throw new UserError(
     "CANOPY_BENCH_CHOICE",
     runs.length === 0
-      ? `${where}: has no run`
-      : `${where}: has ${runs.length} runs, expected --run with a number from 1 to ${runs.length}`,
+      ? `${where}: its list of runs is empty, expected ${EXPECTED}`
+      : runs.length === 1
+        ? `${where}: has one run, expected --run 1 or none`
+        : `${where}: has ${runs.length} runs, expected --run with a number from 1 to ${runs.length}`,
   );
 }
 
-/** The one value of a file of JSON, or the values of one with a value a line. */
+/** The one value of a file of JSON, those of a list in it, or the values of one with a value a line. */
 function valuesOf(text: string, path: string): readonly JsonMap[] {
   const refuse = (line: number, why: string): never => {
     throw new UserError(
@@ -75,6 +84,7 @@ function valuesOf(text: string, path: string): readonly JsonMap[] {
   let mistake = "";
   try {
     const value: unknown = JSON.parse(text);
+    if (Array.isArray(value) && value.every(isMap)) return value;
     return isMap(value) ? [value] : refuse(1, "is no map");
   } catch (error) {
     if (error instanceof UserError) throw error;

@@ -8,7 +8,8 @@ const LISTS = ["input_lens", "output_lens", "ttfts", "itls", "errors"] as const;
 
 /**
  * A result of `vllm bench serve` (vllm/benchmarks/serve.py): times in seconds in the lists, in milliseconds in the
- * aggregates. Releases that write `start_times` tell when each request was sent.
+ * aggregates. Releases that write `start_times` tell when each request was sent, those that write `latencies` what
+ * the first token and the gaps add up to.
  */
 export function readVllm(result: JsonMap, where: string): MeasuredRun {
   const model = result["model_id"];
@@ -79,6 +80,7 @@ function readRequests(result: JsonMap, where: string): SingleRequests {
     );
   }
   const times = result["start_times"];
+  const latencies = result["latencies"];
   const requests: MeasuredRequest[] = [];
   let failed = 0;
   let empty = 0;
@@ -105,7 +107,9 @@ function readRequests(result: JsonMap, where: string): SingleRequests {
       promptTokens: tokensIn({ input_lens: at("input_lens") }, "input_lens", where_),
       outputTokens,
       ttftSeconds,
-      e2eSeconds: ttftSeconds + (gaps as number[]).reduce((sum, gap) => sum + gap, 0),
+      e2eSeconds: Array.isArray(latencies)
+        ? numberIn({ latencies: latencies[i] }, "latencies", where_)
+        : ttftSeconds + (gaps as number[]).reduce((sum, gap) => sum + gap, 0),
     });
   }
   return { requests, failed, empty };

@@ -89,6 +89,40 @@ export const guidellm = {
   ],
 };
 
+/** The same in the layout up to release 0.3, and in that between it and today's. */
+const [{ requests, ...rest }] = guidellm.benchmarks;
+type Request = (typeof requests.successful)[number];
+const restated = (state: (request: Request) => object, benchmark: object) => ({
+  benchmarks: [
+    {
+      ...rest,
+      ...benchmark,
+      requests: { ...requests, successful: requests.successful.map((one) => ({ ...one, ...state(one) })) },
+    },
+  ],
+});
+const UNSAID = { request_start_time: undefined, request_end_time: undefined };
+
+export const guidellmOld = restated(
+  ({ request_start_time: at, request_latency: e2e, time_to_first_token_ms: ttft }) => ({
+    ...UNSAID,
+    type_: "generative_text_response",
+    start_time: at,
+    end_time: at + e2e,
+    first_token_time: at + ttft / 1000,
+    last_token_time: at + e2e,
+  }),
+  { worker: { backend_type: "openai_http", backend_model: "llama-3-8b" } },
+);
+
+export const guidellmBetween = restated(
+  ({ request_start_time: at, request_latency: e2e }) => ({
+    ...UNSAID,
+    scheduler_info: { request_timings: { request_start: at, request_end: at + e2e } },
+  }),
+  { benchmarker: { backend: { model: "llama-3-8b" } } },
+);
+
 const aiperfRecord = (id: number, at: number, prompt: number, output: number, ttft: number, e2e: number) => ({
   metadata: {
     session_num: id,
@@ -130,6 +164,7 @@ export const aiperfLines = aiperf.map((record) => JSON.stringify(record)).join("
 
 export const aiperfSummary = {
   schema_version: "1.0",
+  input_config: { endpoint: { model_names: ["llama-3-8b"] } },
   request_throughput: { unit: "requests/sec", avg: 1.5 },
   request_latency: { unit: "ms", avg: 400, p50: 300, p90: 540, p95: 570, p99: 594, count: 3 },
   request_count: { unit: "requests", avg: 3 },
@@ -138,3 +173,7 @@ export const aiperfSummary = {
   output_token_throughput: { unit: "tokens/sec", avg: 4.5 },
   error_request_count: { unit: "requests", avg: 1 },
 };
+
+/** The layout of aiperf's first releases. */
+const { schema_version: ______, input_config, ...records } = aiperfSummary;
+export const aiperfSummaryOld = { input_config, records, was_cancelled: false };

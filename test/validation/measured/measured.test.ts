@@ -7,7 +7,17 @@ import { readMeasured } from "../../../src/validation/measured/read-measured.ts"
 import { traceCsv } from "../../../src/validation/measured/write-trace.ts";
 import { readTrace } from "../../../src/workload/read/read-trace.ts";
 import { temporaryFolder } from "../../temporary-folder.ts";
-import { aiperf, aiperfLines, aiperfSummary, guidellm, vllm, vllmAggregates } from "./files.ts";
+import {
+  aiperf,
+  aiperfLines,
+  aiperfSummary,
+  aiperfSummaryOld,
+  guidellm,
+  guidellmBetween,
+  guidellmOld,
+  vllm,
+  vllmAggregates,
+} from "./files.ts";
 
 const folder = temporaryFolder("measured");
 
@@ -23,6 +33,8 @@ const failure = (code: string, message: RegExp) =>
 describe.each([
   ["vllm", vllm],
   ["guidellm", guidellm],
+  ["guidellm", guidellmOld],
+  ["guidellm", guidellmBetween],
   ["aiperf", aiperfLines],
 ] as const)("a run of %s with its requests", (tool, content) => {
   test("gives the figures that are worked out by hand", async () => {
@@ -58,6 +70,7 @@ describe("aggregates alone", () => {
   test.each([
     ["vllm", vllmAggregates, { mean: 0.2, p50: 0.2, p99: 0.298 }],
     ["aiperf", aiperfSummary, { mean: 0.2, p50: 0.2, p90: 0.28, p95: 0.29, p99: 0.298 }],
+    ["aiperf", aiperfSummaryOld, { mean: 0.2, p50: 0.2, p90: 0.28, p95: 0.29, p99: 0.298 }],
   ] as const)("of %s: what the tool says, and no trace", async (tool, content, ttft) => {
     const path = fileOf(content);
     const run = await readMeasured(path);
@@ -85,6 +98,28 @@ describe("aggregates alone", () => {
       ),
     );
   });
+});
+
+test("the model's name, wherever a release has it", async () => {
+  const modelOf = async (content: unknown) => (await readMeasured(fileOf(content))).model;
+  const { args: _, ...report } = guidellm;
+  expect(await modelOf(guidellm)).toBe("llama-3-8b");
+  expect(await modelOf(guidellmOld)).toBe("llama-3-8b");
+  expect(await modelOf(guidellmBetween)).toBe("llama-3-8b");
+  expect(await modelOf({ ...report, config: { spec: { backend: { model: "newest" } } } })).toBe("newest");
+  expect(await modelOf(report)).toBeNull();
+  expect(await modelOf(aiperfSummary)).toBe("llama-3-8b");
+  expect(await modelOf(aiperfSummaryOld)).toBe("llama-3-8b");
+});
+
+test("vLLM's own latencies are taken where it writes them", async () => {
+  const run = await readMeasured(fileOf({ ...vllm, latencies: [0.31, 0.61, 0.3, 0] }));
+  expect(run.requests.map(({ e2eSeconds }) => e2eSeconds)).toEqual([0.31, 0.61, 0.3]);
+});
+
+test("a file with a byte order mark and lines that end as Windows has them", async () => {
+  const lines = `\ufeff${aiperfLines.replaceAll("\n", "\r\n")}\r\n`;
+  expect(await readMeasured(fileOf(lines))).toEqual(await readMeasured(fileOf(aiperfLines)));
 });
 
 test("a trace of more requests than a call takes arguments", () => {
@@ -132,6 +167,9 @@ describe("refusals", () => {
       failure("CANOPY_BENCH_FORMAT", /its keys are results, name, expected a result of vllm bench serve/),
     );
     await expect(refused("not json")).rejects.toEqual(failure("CANOPY_BENCH_FORMAT", /:1: is no JSON/));
+    await expect(refused("\n")).rejects.toEqual(
+      failure("CANOPY_BENCH_FORMAT", /run\.json: is empty, expected a result of vllm bench serve/),
+    );
     await expect(refused("[1]")).rejects.toEqual(failure("CANOPY_BENCH_FORMAT", /:1: is no map/));
   });
 
@@ -192,6 +230,15 @@ describe("refusals", () => {
       failure("CANOPY_BENCH_CHOICE", /has 2 runs, expected --run with a number from 1 to 2/),
     );
     expect((await refused(two, { run: 2 })).finished).toBe(3);
+    expect((await refused([vllm, { ...vllm, model_id: "another" }], { run: 2 })).model).toBe("another");
+    await expect(refused({ benchmarks: [] })).rejects.toEqual(
+      failure("CANOPY_BENCH_CHOICE", /its list of runs is empty, expected a result of vllm bench serve/),
+    );
+    for (const one of [vllm, aiperfLines]) {
+      await expect(refused(one, { run: 2 })).rejects.toEqual(
+        failure("CANOPY_BENCH_CHOICE", /has one run, expected --run 1 or none$/),
+      );
+    }
     const appended = `${JSON.stringify(vllm)}\n${JSON.stringify({ ...vllm, model_id: "another" })}`;
     expect((await refused(appended, { run: 2 })).model).toBe("another");
   });
@@ -248,7 +295,10 @@ describe("a simulated run beside it", () => {
       failure("CANOPY_BENCH_CHOICE", /has 2 rows \(least-loaded, cedar\), expected --router/),
     );
     expect(() => rowBeside(others, "ceda", "results")).toThrow(
-      failure("CANOPY_BENCH_CHOICE", /has no router "ceda", expected one of least-loaded, cedar/),
+      failure(
+        "CANOPY_BENCH_CHOICE",
+        /has no router "ceda", expected one of least-loaded, cedar \(did you mean "cedar"\?\)$/,
+      ),
     );
   });
 });
