@@ -5,8 +5,9 @@ import { join, relative, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { UserError } from "../errors.ts";
 import { emptyTables, sharedInputs } from "../experiment/read-inputs.ts";
+import { undrawnNotes } from "../report/result-figures.ts";
 import { resultJson } from "../report/write-result.ts";
-import { sweepTables, writeSweep } from "../report/write-sweep.ts";
+import { MOST_DRAWN, sweepTables, writeSweep } from "../report/write-sweep.ts";
 import { isoTime } from "../signal/series.ts";
 import { machineLimits } from "../sweep/batch-limits.ts";
 import { loadSweep } from "../sweep/file/load-sweep.ts";
@@ -16,7 +17,7 @@ import { type MergedSweep, type MissingRun, mergeSweep } from "../sweep/shards/m
 import { arraySpec, type MissingShard, missingShards } from "../sweep/shards/missing.ts";
 import { type PlannedSweep, planAgain, planSweep, sweepFileOf } from "../sweep/shards/plan-sweep.ts";
 import { type CellSource, type RunShardsOptions, runShards } from "../sweep/shards/run-shards.ts";
-import { finishedRuns, shardsFolder } from "../sweep/shards/shard-folder.ts";
+import { finishedRuns, listShards, shardsFolder } from "../sweep/shards/shard-folder.ts";
 import {
   cellsOf,
   planPath,
@@ -27,6 +28,7 @@ import {
 } from "../sweep/shards/sweep-plan.ts";
 import { MOST_SHARDS } from "../sweep/slurm/slurm-scripts.ts";
 import { livingJobs, submitMerge, submitShards, writeSlurmScripts } from "../sweep/slurm/submit.ts";
+import { lockFolder } from "../sweep/store-lock.ts";
 import type { MissingCommandOptions, SweepCommandOptions } from "./commands/sweep.ts";
 import { heedingInterrupts } from "./interruptible.ts";
 import { print, renderTable, writeOut } from "./output.ts";
@@ -46,14 +48,16 @@ const POLL_MS = 2000;
 export async function sweep(file: string, options: SweepCommandOptions): Promise<void> {
   const startedAt = new Date();
   const slurm = options.engine === "slurm";
+  checkTogether(options);
   const folder = await folderOf(file, options);
   if (slurm) checkSlurmShards(options);
-  const planned = await makePlan(file, folder, options);
+  const made = await makePlan(file, folder, options);
+  const planned = slurm ? { ...made, plan: { ...made.plan, shards: slurmShards(made.plan, options) } } : made;
   if (options.dryRun === true) return printEstimate(planned, folder, options);
   const { plan } = planned;
-  if (options.fresh === true) await rm(shardsFolder(folder), { recursive: true, force: true });
-  await writePlan(folder, plan);
   const only = options.only === undefined ? undefined : onlyRun(plan, options.only);
+  if (options.fresh === true) await removeShards(folder);
+  await writePlan(folder, plan);
   if (slurm) {
     const waited = await runOnSlurm(planned, folder, options);
     if (!waited) return;
@@ -68,12 +72,28 @@ export async function sweep(file: string, options: SweepCommandOptions): Promise
   await merge(plan, folder, options, startedAt, only);
 }
 
+/** Refuses options of which one would have no effect, or another one than meant. */
+function checkTogether({ engine, only, fresh, wait, workers, dryRun }: SweepCommandOptions): void {
+  const slurm = engine === "slurm";
+  const wrong =
+    only !== undefined && fresh === true
+      ? "--fresh with --only: all finished runs would go for one, expected one of them"
+      : only !== undefined && slurm
+        ? "--only with --engine slurm: expected --only alone, a single run is done on this machine"
+        : workers !== undefined && slurm && dryRun !== true
+          ? "--workers with --engine slurm: expected cpus under slurm in the sweep file, the cores of a shard"
+          : wait === true && !slurm
+            ? "--wait: expected --engine slurm beside it"
+            : undefined;
+  if (wrong !== undefined) throw new UserError("CANOPY_OPTION_VALUE", wrong);
+}
+
 /** `canopy sweep-plan` */
 export async function planOnly(file: string, options: SweepCommandOptions): Promise<void> {
   const folder = await folderOf(file, options);
   const { plan } = await makePlan(file, folder, options);
   await writePlan(folder, plan);
-  say(options, `${relative(".", planPath(folder))}: the plan for ${plan.shards} shards`);
+  say(options, `${relative(".", planPath(folder))}: the plan for ${counted(plan.shards, "shard")}`);
   await print(options.format, planTable(plan, await finishedRuns(folder)));
 }
 
@@ -88,7 +108,9 @@ export async function shardOnly(
   const [sweepName, shardName] = swapped ? [shardText, given] : [given, shardText];
   const folder = await folderOf(sweepName, options);
   if (!existsSync(planPath(folder)) && !isFolder(sweepName)) {
-    await writePlan(folder, (await makePlan(sweepName, folder, options)).plan);
+    const made = (await makePlan(sweepName, folder, options)).plan;
+    shardOf(shardName, options.shards ?? made.shards);
+    await writePlan(folder, made);
   }
   const plan = await readPlan(folder);
   const { shard, of } = shardOf(shardName, options.shards ?? plan.shards);
@@ -191,7 +213,12 @@ function shardOf(text: string | undefined, shards: number): ShardName {
   }
   const [shard, of] = [Number(match[1]), match[2] === undefined ? shards : Number(match[2])];
   if (shard < of) return { shard, of };
-  throw new UserError("CANOPY_OPTION_VALUE", `${given}: expected a shard from 0 to ${of - 1}`);
+  throw new UserError(
+    "CANOPY_OPTION_VALUE",
+    of === 0
+      ? `${given}: expected k/n with n from 1 on, e.g. 3/${shards}`
+      : `${given}: expected a shard from 0 to ${of - 1}`,
+  );
 }
 
 /** The key that begins so. */
@@ -250,6 +277,11 @@ async function merge(
           : "failed",
   });
   say(options, `${relative(".", folder) || "."}: ${files.join(", ")}`);
+  const isDrawn = merged.result.rows.length <= MOST_DRAWN;
+  if (isDrawn) for (const note of undrawnNotes(merged.result, files)) say(options, note);
+  else if (plan.experiment.outputs.figures.length > 0) {
+    say(options, `no figures of ${merged.result.rows.length} rows: they are drawn of up to ${MOST_DRAWN}`);
+  }
   await printMerged(only === undefined ? merged : pointOf(merged, plan, only), plan, options);
   const missing = only === undefined ? merged.missing : merged.missing.filter(({ key }) => key === only);
   if (missing.length === 0) return;
@@ -370,8 +402,15 @@ async function printEstimate(
   else if (seconds === null) table.notes.push("No estimate: none of the runs that were tried ended in 30 s.");
   else {
     table.notes.push(
-      `${pending.length} runs take about ${duration(seconds)} on ${workers} workers here: from ${sampled} runs that were done for this and not kept.`,
+      `${counted(pending.length, "run")} ${pending.length === 1 ? "takes" : "take"} about ${duration(seconds)} on ${counted(Math.max(1, workers), "worker")} here: from ${counted(sampled, "run")} done for this and not kept.`,
     );
+    if (options.engine === "slurm") {
+      const { cpus } = planned.sweep.config.slurm;
+      const each = (seconds * Math.max(1, workers)) / (Math.min(plan.shards, pending.length) * cpus);
+      table.notes.push(
+        `On Slurm: ${counted(plan.shards, "shard")} of about ${duration(each)} on ${counted(cpus, "core")} each, where cores are as fast as here.`,
+      );
+    }
   }
   if (untrained > 0) table.notes.push(`${untrained} runs wait for a training, whose time is not in it.`);
   await print(options.format, {
@@ -384,6 +423,34 @@ async function printEstimate(
       workers,
     },
   });
+}
+
+function counted(count: number, word: string): string {
+  return `${count} ${word}${count === 1 ? "" : "s"}`;
+}
+
+/** @throws UserError CANOPY_STORE_LOCKED while another process writes there, CANOPY_STORE_UNUSABLE */
+async function removeShards(folder: string): Promise<void> {
+  const free: (() => void)[] = [];
+  try {
+    for (const shard of listShards(folder)) free.push(lockFolder(shard));
+    await rm(shardsFolder(folder), { recursive: true, force: true });
+  } catch (cause) {
+    if (cause instanceof UserError) throw cause;
+    const why = (cause as NodeJS.ErrnoException).code ?? String(cause);
+    throw new UserError(
+      "CANOPY_STORE_UNUSABLE",
+      `${shardsFolder(folder)}: cannot be removed for --fresh (${why}); name another folder with --out`,
+      { cause },
+    );
+  } finally {
+    for (const giveBack of free) giveBack();
+  }
+}
+
+/** Shards of a sweep that goes to Slurm: as many as were asked for, or the file's, within what an array may have. */
+function slurmShards({ shards }: SweepPlan, options: SweepCommandOptions): number {
+  return Math.min(options.shards ?? (shards === 1 ? SLURM_SHARDS : shards), MOST_SHARDS - 1);
 }
 
 function checkSlurmShards({ shards }: SweepCommandOptions): void {
@@ -400,13 +467,10 @@ function checkSlurmShards({ shards }: SweepCommandOptions): void {
  * @returns whether they have ended: only then there is something to merge here
  */
 async function runOnSlurm(
-  { plan: given, sweep }: PlannedSweep,
+  { plan, sweep }: PlannedSweep,
   folder: string,
   options: SweepCommandOptions,
 ): Promise<boolean> {
-  const shards = options.shards ?? (given.shards === 1 ? SLURM_SHARDS : given.shards);
-  const plan = { ...given, shards: Math.min(shards, MOST_SHARDS - 1) };
-  await writePlan(folder, plan);
   const job = {
     sweep: plan.sweep,
     shards: plan.shards,

@@ -22,7 +22,7 @@ import {
   placeText,
   removeAt,
 } from "./located-tree.ts";
-import { applyOverrides, type Override, parsePath, parseSet } from "./overrides.ts";
+import { applyOverrides, type Override, parsePath, parseSet, replaces } from "./overrides.ts";
 import { type Experiment, experimentSchema, pointExperimentSchema } from "./schema.ts";
 import { type KeysAt, type Problem, schemaProblems, shown } from "./schema-problems.ts";
 
@@ -162,6 +162,12 @@ async function readTree(path: string, files: string[], readers: readonly string[
       `${path}:1:1 is not a map, expected the keys of an experiment`,
     );
   }
+  if ("sweep" in tree.value) {
+    throw new UserError(
+      "CANOPY_EXPERIMENT_KIND",
+      `${placeText(originOfKey(tree, ["sweep"]))} sweep: a sweep, expected an experiment: canopy sweep takes sweeps`,
+    );
+  }
   const bases = basesOf(tree.value["extends"], tree);
   let merged: LocatedTree | undefined;
   for (const base of bases) {
@@ -282,12 +288,15 @@ function openTree<Of extends ResultHead>(
   const again = sets.filter(
     ({ path, origin }) => !["points", "axes"].includes(parsePath(path, origin.source)[0]),
   );
-  const key = (path: string, where: string) => parsePath(path, where).join("\u0000");
-  const decided = new Set([
-    ...sets.map(({ path, origin }) => key(path, origin.source)),
-    ...varied.map((path) => key(path, "axes")),
-  ]);
-  const free = Object.entries(axes).filter(([path]) => !decided.has(key(path, "axes")));
+  const decided = [
+    ...sets.map(({ path, origin }) => parsePath(path, origin.source)),
+    ...varied.map((path) => parsePath(path, "axes")),
+  ];
+  const free = Object.entries(axes).filter(([path]) => {
+    const own = parsePath(path, "axes");
+    return !decided.some((other) => replaces(other, own));
+  });
+  refuseHidden(tree, points, free, varied);
   const chosen = combinations(free);
   const onePoint = removeAt(removeAt(tree, ["points"]), ["axes"]);
   return {
@@ -315,6 +324,31 @@ function openTree<Of extends ResultHead>(
       );
     },
   };
+}
+
+/** What an axis, or one of a sweep, sets again after a point, or after another axis, would stand in tables without having had an effect. */
+function refuseHidden(
+  tree: LocatedTree,
+  points: readonly PointConfig[],
+  axes: readonly (readonly [path: string, values: readonly PlainValue[]])[],
+  varied: readonly string[],
+): void {
+  const places = [
+    ...points.flatMap((point, i) => Object.keys(point.set).map((path) => ["points", i, "set", path])),
+    ...axes.map(([path]) => ["axes", path]),
+  ];
+  for (const [i, place] of places.entries()) {
+    const keys = parsePath(String(place.at(-1)), "points");
+    const after = [
+      ...places.slice(i + 1).flatMap(([of, path]) => (of === "axes" ? [String(path)] : [])),
+      ...varied,
+    ];
+    const hiding = after.find((path) => replaces(parsePath(path, "axes"), keys));
+    if (hiding === undefined) continue;
+    const whose = varied.includes(hiding) ? " of the sweep" : "";
+    const message = `has no effect, expected one of this and the axis ${hiding}${whose}, which sets it after this`;
+    refuse(tree, [{ code: "CANOPY_EXPERIMENT_VALUE", path: place, message, ofKey: true }]);
+  }
 }
 
 function checkNames(tree: LocatedTree, points: readonly PointConfig[]): void {

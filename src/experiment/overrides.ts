@@ -71,9 +71,9 @@ export function parsePath(text: string, where: string): string[] {
     pattern.lastIndex = at;
     const match = pattern.exec(text);
     if (match === null) break;
-    keys.push(
-      match[1] !== undefined ? (JSON.parse(`"${match[1]}"`) as string) : (match[2] ?? match[3]).trim(),
-    );
+    const key = match[1] !== undefined ? unescaped(match[1]) : (match[2] ?? match[3]).trim();
+    if (key === undefined) break;
+    keys.push(key);
     at = pattern.lastIndex;
     if (text[at] === "." && at < text.length - 1) at++;
     else if (text[at] !== "[") break;
@@ -83,6 +83,20 @@ export function parsePath(text: string, where: string): string[] {
     "CANOPY_EXPERIMENT_SET",
     `${where}: "${text}" is not a path, expected e.g. fleet.0.replicas`,
   );
+}
+
+/** What stands between double quotes; undefined where a backslash in it means nothing. */
+function unescaped(text: string): string | undefined {
+  try {
+    return JSON.parse(`"${text}"`) as string;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Whether an override of one path leaves nothing of an earlier one of another path. */
+export function replaces(later: TreePath, earlier: TreePath): boolean {
+  return later.length <= earlier.length && later.every((key, i) => key === "*" || key === earlier[i]);
 }
 
 function expandPath(path: readonly string[], value: PlainValue): TreePath[] {

@@ -1,5 +1,6 @@
 import type { z } from "zod";
 import { nearest, wordList } from "../errors.ts";
+import { VALUE_KINDS } from "../value-kinds.ts";
 import { type PlainValue, type TreePath, valueAtPath } from "./located-tree.ts";
 
 /** Something wrong with a value of an experiment, at a path of its tree. */
@@ -31,6 +32,10 @@ export function schemaProblems(
       return unionProblems(issue, value, path, given, keysAt);
     if (issue.code === "unrecognized_keys")
       return issue.keys.map((key) => unknownKey(path, key, keysAt(path)));
+    if (issue.code === "invalid_key") {
+      const message = `is no key, expected ${expectation(issue.issues[0])}`;
+      return [{ code: "CANOPY_EXPERIMENT_KEY", path, message, ofKey: true }];
+    }
     if (given === undefined) {
       return [
         { code: "CANOPY_EXPERIMENT_MISSING", path, message: `is missing, expected ${expectation(issue)}` },
@@ -94,21 +99,10 @@ function distanceOf(errors: readonly Issue[], given: PlainValue): number {
   return distance;
 }
 
-const KINDS: Readonly<Record<string, string>> = {
-  number: "a number",
-  int: "a whole number",
-  string: "a text",
-  boolean: "true or false",
-  object: "a map",
-  record: "a map",
-  array: "a list",
-  tuple: "a list",
-};
-
 function expectation(issue: Issue): string {
   switch (issue.code) {
     case "invalid_type":
-      return KINDS[issue.expected] ?? issue.expected;
+      return VALUE_KINDS[issue.expected] ?? issue.expected;
     case "invalid_value": {
       const values = issue.values.map(String);
       return values.length === 1 ? `"${values[0]}"` : `one of: ${wordList(values)}`;

@@ -221,6 +221,23 @@ describe("points and axes", () => {
 axes: { telemetryIntervalS: [0, 1], "batching.maxRequests": [32] }
 `;
 
+  test("what an axis sets again has no effect, and is refused", () => {
+    const head = "CANOPY_EXPERIMENT_VALUE e.yaml";
+    const why = (path: string) =>
+      `has no effect, expected one of this and the axis ${path}, which sets it after this`;
+    expect(
+      message(`${text.replace("telemetryIntervalS", "fleet.*.replicas").replace("[0, 1]", "[1, 2]")}`),
+    ).toBe(`${head}:13:25 points.1.set."fleet.0.replicas": ${why("fleet.*.replicas")}`);
+    expect(message(`${SMALLEST}axes: { fleet.0.replicas: [1, 2], fleet.*.replicas: [3] }\n`)).toBe(
+      `${head}:11:9 axes."fleet.0.replicas": ${why("fleet.*.replicas")}`,
+    );
+    // The other way round both have one.
+    const both = `${SMALLEST}axes: { fleet.*.replicas: [3], fleet.0.replicas: [1, 2] }\n`;
+    expect(parseExperiment(both).points.map(({ experiment }) => experiment.fleet[0].replicas)).toEqual([
+      1, 2,
+    ]);
+  });
+
   test("make every combination, in the order of the file", () => {
     const { points } = parseExperiment(text);
     expect(points.map((point) => point.labels)).toEqual([
@@ -290,5 +307,12 @@ describe("extends", () => {
     await expect(loadExperiment(lost)).rejects.toThrow('no such file (did you mean "');
     const ring = file("ring.yaml", "extends: ring.yaml\n");
     await expect(loadExperiment(ring)).rejects.toThrow("ring.yaml: extends itself");
+  });
+
+  test("a sweep is called one", async () => {
+    const sweep = file("rates.yaml", "sweep: rates\nexperiment: base.yaml\naxes: { seeds: [1] }\n");
+    await expect(loadExperiment(sweep)).rejects.toThrow(
+      "rates.yaml:1:8 sweep: a sweep, expected an experiment: canopy sweep takes sweeps",
+    );
   });
 });

@@ -2,15 +2,17 @@ import { dirname, resolve } from "node:path";
 import { UserError } from "../../errors.ts";
 import type { Variant } from "../../experiment/load.ts";
 import {
+  isPlainObject,
   type LocatedTree,
   locationText,
   originAt,
+  originOfKey,
   type PlainValue,
   parseYaml,
   pathText,
   type TreePath,
 } from "../../experiment/located-tree.ts";
-import { type Override, parsePath } from "../../experiment/overrides.ts";
+import { type Override, parsePath, replaces } from "../../experiment/overrides.ts";
 import { type Problem, schemaProblems, shown } from "../../experiment/schema-problems.ts";
 import { readTextFile } from "../../files.ts";
 import { type IntervalConfig, type RangeConfig, type SweepConfig, sweepSchema } from "./sweep-schema.ts";
@@ -31,6 +33,10 @@ export interface LoadedSweep {
   /** How many variants there are: points x combinations of axes x samples. */
   readonly count: number;
   variant(index: number): Variant;
+  /** Points from one value of an axis to its next; undefined of a sampled one. */
+  strideOf(axis: string): number | undefined;
+  /** Where an axis stands. */
+  placeOf(axis: string): string;
   /** Where the experiment is named. */
   readonly experimentPlace: string;
   /** An error of a point, with what helps against it where the value came out of a range. */
@@ -57,10 +63,11 @@ export function parseSweep(
   sets: readonly string[] = [],
 ): LoadedSweep {
   const tree = parseYaml(text, source, directory);
+  refuseExperiment(tree);
   const parsed = sweepSchema.safeParse(tree.value ?? {});
   if (!parsed.success) return refuse(tree, schemaProblems(parsed.error.issues, tree.value, sweepKeys));
   const config = parsed.data;
-  const given = new Set(sets.map((set) => pathText(parsePath(set.split("=")[0].trim(), `--set ${set}`))));
+  const given = sets.map((set) => parsePath(set.split("=")[0].trim(), `--set ${set}`));
   checkSweep(tree, config);
   const grid = axesOf(tree, config.axes as SweepConfig["axes"], ["axes"], given).map((axis) => ({
     ...axis,
@@ -89,6 +96,15 @@ export function parseSweep(
     config,
     source,
     experimentPlace: locationText(originAt(tree, ["experiment"]), ["experiment"]),
+    strideOf: (axis) => {
+      const at = grid.findIndex(({ path }) => path === axis);
+      if (at < 0) return undefined;
+      return grid.slice(at + 1).reduce((product, { values }) => product * values.length, drawn.length);
+    },
+    placeOf: (axis) => {
+      const at = [...grid, ...sampled].find(({ path }) => path === axis)?.at ?? [];
+      return locationText(originOfKey(tree, at), at, true);
+    },
     explain: (error) => withHint(error, tree, spans),
     experiment: config.experiment.startsWith("/")
       ? config.experiment
@@ -131,6 +147,20 @@ export function parseSweep(
   };
 }
 
+/** Keys of experiments alone. */
+const EXPERIMENT_KEYS = ["workload", "fleet", "routers", "sites", "planners", "signals", "extends", "seeds"];
+
+/** Says at once what a file is that was taken for a sweep, in place of all that it lacks. */
+function refuseExperiment(tree: LocatedTree): void {
+  const { value } = tree;
+  if (!isPlainObject(value) || Object.hasOwn(value, "sweep")) return;
+  const [key] = Object.keys(value).filter((own) => EXPERIMENT_KEYS.includes(own));
+  if (key === undefined) return;
+  const message =
+    "is a key of experiments, expected a sweep file, which names one under experiment; canopy run takes this one";
+  refuse(tree, [{ code: "CANOPY_SWEEP_KEY", path: [key], message, ofKey: true }]);
+}
+
 interface Axis {
   readonly path: string;
   readonly config: readonly unknown[] | RangeConfig | IntervalConfig;
@@ -142,14 +172,33 @@ function axesOf(
   tree: LocatedTree,
   axes: Readonly<Record<string, unknown>>,
   at: TreePath,
-  given: ReadonlySet<string>,
+  given: readonly TreePath[],
 ): Axis[] {
   return Object.entries(axes).flatMap(([path, config]) => {
     const place = [...at, path];
-    const keys = pathText(parsePath(path, locationText(originAt(tree, place), place)));
-    return given.has(keys) ? [] : [{ path, config: config as Axis["config"], at: place }];
+    const keys = keysOf(tree, place);
+    return given.some((set) => replaces(set, keys))
+      ? []
+      : [{ path, config: config as Axis["config"], at: place }];
   });
 }
+
+/** The path that a key of the sweep file, at its place there, names in the experiment. */
+function keysOf(tree: LocatedTree, place: TreePath): string[] {
+  return parsePath(String(place.at(-1)), locationText(originAt(tree, place), place));
+}
+
+/** Keys of an experiment that say what is compared and shown, not what is run. */
+const SHOWN_KEYS = [
+  "experiment",
+  "description",
+  "paper",
+  "baseline",
+  "outputs",
+  "published",
+  "calibrated",
+  "comparable",
+];
 
 function checkSweep(tree: LocatedTree, { axes, sample, points, set }: SweepConfig): void {
   const problems: Problem[] = [];
@@ -179,12 +228,16 @@ function checkSweep(tree: LocatedTree, { axes, sample, points, set }: SweepConfi
   if ((sample?.count ?? 0) > MOST_POINTS) {
     add(["sample", "count"], `is ${sample?.count}, expected at most ${MOST_POINTS}`);
   }
-  for (const path of Object.keys(set)) {
-    for (const key of ["points", "axes"]) {
-      if (path === key || path.startsWith(`${key}.`)) {
-        add(["set", path], `changes the ${key} of the experiment, expected ${key} of the sweep`, true);
-      }
+  const variedAt = variedPlaces({ axes, sample, points });
+  for (const place of [...Object.keys(set).map((path) => ["set", path]), ...variedAt]) {
+    const [key] = keysOf(tree, place);
+    if (key === "points" || key === "axes") {
+      add(place, `changes the ${key} of the experiment, expected ${key} of the sweep`, true);
     }
+  }
+  for (const place of variedAt) {
+    if (!SHOWN_KEYS.includes(keysOf(tree, place)[0])) continue;
+    add(place, "says what is shown of runs, expected what runs depend on", true);
   }
   const names = new Set<string>();
   for (const [i, { name }] of points.entries()) {
@@ -194,22 +247,47 @@ function checkSweep(tree: LocatedTree, { axes, sample, points, set }: SweepConfi
   if (problems.length > 0) refuse(tree, problems);
 }
 
-/** Each value of the experiment is varied, or set, once, however its path is written. */
-function checkNames(tree: LocatedTree, { axes, sample, set }: SweepConfig): void {
+/** Where the sweep file names what differs between its points: in the order in which it is laid on the experiment. */
+function variedPlaces({ axes, sample, points }: Pick<SweepConfig, "axes" | "sample" | "points">): TreePath[] {
+  return [
+    ...points.flatMap((point, i) => Object.keys(point.set).map((path) => ["points", i, "set", path])),
+    ...Object.keys(axes).map((path) => ["axes", path]),
+    ...Object.keys(sample?.axes ?? {}).map((path) => ["sample", "axes", path]),
+  ];
+}
+
+/** Nothing that is set or varied is set again after it: it would stand in tables without having had an effect. */
+function checkNames(tree: LocatedTree, config: SweepConfig): void {
   const problems: Problem[] = [];
-  const seen = new Set<string>();
-  const look = (paths: object, at: TreePath, message: string, ofSweep = true) => {
-    for (const path of Object.keys(paths)) {
-      const place = [...at, path];
-      const name = pathText(parsePath(path, locationText(originAt(tree, place), place)));
-      if (seen.has(name)) problems.push(problem(place, message, true));
-      if (ofSweep) seen.add(name);
+  const axes = variedPlaces({ ...config, points: [] }).map((place) => ({ place, keys: keysOf(tree, place) }));
+  const sets = [
+    ...Object.keys(config.set).map((path) => ["set", path]),
+    ...variedPlaces({ axes: {}, sample: undefined, points: config.points }),
+  ];
+  const add = (place: TreePath, message: string) => problems.push(problem(place, message, true));
+  for (const [i, { place, keys }] of axes.entries()) {
+    if (axes.slice(0, i).some((before) => pathText(before.keys) === pathText(keys))) {
+      add(place, "is an axis already, expected it once");
+      continue;
     }
-  };
-  look(axes, ["axes"], "is an axis already, expected it once");
-  look(sample?.axes ?? {}, ["sample", "axes"], "is an axis already, expected it once");
-  look(set, ["set"], "is set here and is an axis, expected one of them", false);
+    const after = axes.slice(i + 1).find((other) => hides(other.keys, keys));
+    if (after !== undefined) {
+      add(place, `has no effect, expected it after the axis ${pathText(after.keys)}, which sets it too`);
+    }
+  }
+  for (const place of sets) {
+    const keys = keysOf(tree, place);
+    const after = axes.find((axis) => replaces(axis.keys, keys));
+    if (after === undefined) continue;
+    const other = pathText(after.keys) === pathText(keys) ? "" : `, by ${pathText(after.keys)}`;
+    add(place, `is set here and is an axis${other}, expected one of them`);
+  }
   if (problems.length > 0) refuse(tree, problems);
+}
+
+/** As {@link replaces}, of different paths. */
+function hides(later: TreePath, earlier: TreePath): boolean {
+  return replaces(later, earlier) && pathText(later) !== pathText(earlier);
 }
 
 function problem(path: TreePath, message: string, ofKey = false): Problem {

@@ -46,14 +46,32 @@ export type SampleConfig = z.infer<typeof sampleSchema>;
 const oneLine = z.string().regex(/^[^\r\n]*$/, "expected one line");
 const word = z.string().regex(/^[\w:.,@%+=/-]+$/, "expected one word");
 
+/** Seconds of a time limit as sbatch reads it: minutes, minutes:seconds, or with hours, or after days from hours on. */
+function slurmSeconds(text: string): number {
+  const [days, rest] = text.includes("-") ? text.split("-") : [undefined, text];
+  const parts = rest.split(":").map(Number);
+  const [hours, minutes, seconds] =
+    days !== undefined || parts.length === 3
+      ? [parts[0], parts[1] ?? 0, parts[2] ?? 0]
+      : [0, parts[0], parts[1] ?? 0];
+  return 86_400 * Number(days ?? 0) + 3600 * hours + 60 * minutes + seconds;
+}
+
 const slurmSchema = z
   .strictObject({
     time: z
       .string()
-      .regex(/^(\d+-)?\d{1,3}(:\d{2}){0,2}$/, "expected minutes or [days-]hours:minutes:seconds")
+      .regex(/^(\d+-)?\d+(:\d{2}){0,2}$/, "expected minutes or [days-]hours:minutes:seconds")
+      .refine((text) => slurmSeconds(text) === 0 || slurmSeconds(text) > 60, {
+        error: "expected more than a minute: a shard is told to stop a minute before its end",
+      })
       .default("01:00:00")
       .describe("limit of a shard, which is told to stop a minute before"),
-    memory: word.default("4G").describe("of a shard, as sbatch --mem takes it"),
+    memory: z
+      .string()
+      .regex(/^\d+[KMGTkmgt]?$/, "expected megabytes, or a number and K, M, G or T")
+      .default("4G")
+      .describe("of a shard, as sbatch --mem takes it"),
     cpus: count.default(1).describe("cores of a shard, which are its worker threads"),
     concurrent: count.optional().describe("shards that run at once; default: as many as there is room for"),
     partition: word.optional(),
@@ -67,7 +85,10 @@ const slurmSchema = z
       .default(2)
       .describe("times that shards which did not come to their end are submitted again"),
     setup: z.array(oneLine).default([]).describe("lines of shell before the work, e.g. module load nodejs"),
-    options: z.array(oneLine).default([]).describe("further options of sbatch, e.g. --nice=100"),
+    options: z
+      .array(oneLine)
+      .default([])
+      .describe("further options of sbatch for the shards, e.g. --nice=100"),
   })
   .prefault({})
   .describe("for --engine slurm");

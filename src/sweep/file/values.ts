@@ -12,9 +12,12 @@ export const MOST_POINTS = 1_000_000;
 
 /** What keeps a range from having values; undefined where nothing does. */
 export function rangeProblem(range: RangeConfig | IntervalConfig): string | undefined {
-  const { from, to, scale } = range;
+  const { from, to, scale, whole } = range;
   if (!(from < to)) return `goes from ${from} to ${to}, expected to above from`;
   if (scale === "log" && from <= 0) return `begins at ${from}, expected more than 0 on a log scale`;
+  if (whole && Math.ceil(from) > Math.floor(to)) {
+    return `goes from ${from} to ${to}, expected a whole number between them`;
+  }
   if (!("count" in range || "step" in range)) return undefined;
   const { count, step } = range;
   if (count !== undefined && step !== undefined) return "has both count and step, expected one of them";
@@ -31,7 +34,7 @@ export function rangeValues({ from, to, scale, whole, count, step }: RangeConfig
   if (step !== undefined) {
     // A hair more, so that rounding does not cost the end.
     const steps = Math.floor((to - from) / step + 1e-9);
-    for (let i = 0; i <= steps; i++) values.push(tidy(from + i * step, whole));
+    for (let i = 0; i <= steps; i++) values.push(tidy(from + i * step, { from, to, whole }));
   } else {
     const last = (count ?? 2) - 1;
     for (let i = 0; i <= last; i++) values.push(between(from, to, i / last, scale, whole));
@@ -82,11 +85,15 @@ function between(
   scale: RangeConfig["scale"],
   whole: boolean,
 ): number {
-  if (share === 0) return tidy(from, whole);
-  if (share === 1) return tidy(to, whole);
-  return tidy(scale === "log" ? from * (to / from) ** share : from + (to - from) * share, whole);
+  const ends = { from, to, whole };
+  if (share === 0) return tidy(from, ends);
+  if (share === 1) return tidy(to, ends);
+  return tidy(scale === "log" ? from * (to / from) ** share : from + (to - from) * share, ends);
 }
 
-function tidy(value: number, whole: boolean): number {
-  return whole ? Math.round(value) : Number(value.toPrecision(DIGITS));
+/** Rounded; whole numbers stay between the ends, which need not be whole themselves. */
+function tidy(value: number, { from, to, whole }: Pick<RangeConfig, "from" | "to" | "whole">): number {
+  return whole
+    ? Math.min(Math.max(Math.round(value), Math.ceil(from)), Math.floor(to))
+    : Number(value.toPrecision(DIGITS));
 }

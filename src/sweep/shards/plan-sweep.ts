@@ -16,7 +16,7 @@ import {
   type ExperimentPoint,
   type OpenExperiment,
   openAnyExperiment,
-  refuse,
+  type Variant,
 } from "../../experiment/load.ts";
 import { pointProvenance } from "../../experiment/point-provenance.ts";
 import type { DenseBackend, PointProvenance } from "../../experiment/result.ts";
@@ -24,6 +24,7 @@ import type { PlanPoint, RunPlan } from "../../experiment/run-plan.ts";
 import type { RunSpec } from "../../experiment/run-spec.ts";
 import { sha256OfFile } from "../../files.ts";
 import { type LoadedSweep, loadSweep } from "../file/load-sweep.ts";
+import { refuseIdleAxes } from "./idle-axes.ts";
 import {
   PLAN_SCHEMA_ID,
   type PlanInput,
@@ -42,7 +43,8 @@ export interface OpenSweep {
   readonly count: number;
   readonly kind: RunPlan["kind"];
   point(index: number): ExperimentPoint<ResultHead>;
-  planner(options: ExpandOptions): SweepPlanner;
+  /** @param variantAt in place of the sweep's own variants, of the experiment's first point */
+  planner(options: ExpandOptions, variantAt?: (index: number) => Variant): SweepPlanner;
 }
 
 /** Plans points of a sweep of either kind, one at a time; what they share is read once. */
@@ -86,16 +88,20 @@ export async function openSweep(file: string, sets: readonly string[]): Promise<
       throw sweep.explain(error);
     }
   };
+  const pointsOf =
+    <Of extends ResultHead>(open: OpenExperiment<Of>, variantAt?: (index: number) => Variant) =>
+    (index: number) =>
+      variantAt === undefined ? pointOf(open, index) : open.point(0, variantAt(index));
   return {
     sweep,
     files: [file, ...any.open.files],
     count: any.open.count * sweep.count,
     kind: any.kind,
     point: (index) => (any.kind === "epochs" ? pointOf(any.open, index) : pointOf(any.open, index)),
-    planner: (options) =>
+    planner: (options, variantAt) =>
       any.kind === "epochs"
-        ? plannerOfEpochs((index) => pointOf(any.open, index), options)
-        : plannerOfRequests((index) => pointOf(any.open, index), options),
+        ? plannerOfEpochs(pointsOf(any.open, variantAt), options)
+        : plannerOfRequests(pointsOf(any.open, variantAt), options),
   };
 }
 
@@ -171,7 +177,7 @@ export interface PlannedSweep {
 /**
  * Plans every point of a sweep: what is wrong with one is found before any run.
  *
- * @throws UserError as {@link openSweep} and {@link Planner.plan}; CANOPY_SWEEP_VALUE when points have one name
+ * @throws UserError as {@link openSweep} and {@link Planner.plan}; CANOPY_SWEEP_VALUE for an axis that changes no run
  */
 export async function planSweep(file: string, options: PlanSweepOptions): Promise<PlannedSweep> {
   const sets = options.sets ?? [];
@@ -206,7 +212,7 @@ export async function planSweep(file: string, options: PlanSweepOptions): Promis
   }
   if (first === undefined) throw new Error("a sweep without points");
   const { experiment } = first.point;
-  checkOneHead(first, open);
+  await refuseIdleAxes(open.sweep, points, first.point.tree, variantPlanner(open, options));
   const plan: SweepPlan = {
     schema: PLAN_SCHEMA_ID,
     ...(open.kind === "epochs" ? { kind: open.kind } : {}),
@@ -234,27 +240,16 @@ export async function planSweep(file: string, options: PlanSweepOptions): Promis
   return { plan, sweep: open.sweep, specs, planner };
 }
 
-/** What results are called and compared with is the same at all points. */
-function checkOneHead({ point }: PlanPoint, { sweep }: OpenSweep): void {
-  const head = [
-    "experiment",
-    "description",
-    "paper",
-    "baseline",
-    "outputs",
-    "published",
-    "calibrated",
-    "comparable",
-  ];
-  const varied = sweep.varied.find((path) => head.includes(path.split(".")[0]));
-  if (varied === undefined) return;
-  refuse(point.tree, [
-    {
-      code: "CANOPY_SWEEP_VALUE",
-      path: [varied],
-      message: "says what is shown of runs, expected what runs depend on",
-    },
-  ]);
+/** Plans variants for their keys alone: nothing of them gets into the plan. */
+function variantPlanner(open: OpenSweep, options: ExpandOptions): (variant: Variant) => Promise<string> {
+  let wanted: Variant = { labels: {}, overrides: [] };
+  let planner: SweepPlanner | undefined;
+  return async (variant) => {
+    planner ??= open.planner(options, () => wanted);
+    wanted = variant;
+    const { runs } = await planner.plan(0);
+    return runs.map(({ key }) => key).join(" ");
+  };
 }
 
 /**

@@ -1,4 +1,5 @@
 /** The plan of a sweep as a file: what every shard, `sweep-missing` and `sweep-merge` agree on. */
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { UserError } from "../../errors.ts";
 import type { ResultHead } from "../../experiment/head-schema.ts";
@@ -136,6 +137,12 @@ export async function writePlan(folder: string, plan: SweepPlan): Promise<void> 
 /** @throws UserError CANOPY_FILE_MISSING, CANOPY_SWEEP_PLAN for a file that is no plan of this version */
 export async function readPlan(folder: string): Promise<SweepPlan> {
   const path = planPath(folder);
+  if (!existsSync(path)) {
+    throw new UserError(
+      "CANOPY_FILE_MISSING",
+      `${folder}: has no ${PLAN_FILE}, expected a folder that canopy sweep-plan has written`,
+    );
+  }
   const text = await readTextFile(path, "sweep plan");
   let plan: Partial<SweepPlan>;
   try {

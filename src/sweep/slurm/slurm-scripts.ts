@@ -33,8 +33,9 @@ export function slurmScripts(job: SlurmJob): SlurmScripts {
     [
       "#!/bin/bash",
       `#SBATCH --job-name=${name}`,
-      `#SBATCH --chdir=${job.workingFolder}`,
-      `#SBATCH --output=${folder}/slurm/${output}`,
+      `#SBATCH --chdir=${directiveWord(job.workingFolder)}`,
+      // Of the folder's name nothing is a pattern.
+      `#SBATCH --output=${directiveWord(`${folder.replaceAll("%", "%%")}/slurm/${output}`)}`,
       ...lines,
       ...optional("partition", config.partition),
       ...optional("account", config.account),
@@ -77,6 +78,11 @@ exec ${command} sweep-merge ${own} --quiet
 
 function optional(option: string, value: string | undefined): string[] {
   return value === undefined ? [] : [`#SBATCH --${option}=${value}`];
+}
+
+/** A word as sbatch reads its directives: blanks part words, # begins a comment; quotes and backslashes help. */
+function directiveWord(word: string): string {
+  return /^[^\s#"'\\]+$/.test(word) ? word : `"${word.replace(/["\\]/g, "\\$&")}"`;
 }
 
 function shellWord(word: string): string {

@@ -1,6 +1,6 @@
 import { execFile } from "node:child_process";
 import { chmod, mkdir } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join, relative } from "node:path";
 import { promisify } from "node:util";
 import { UserError } from "../../errors.ts";
 import { writeFileAtomically } from "../../files.ts";
@@ -62,7 +62,7 @@ async function sbatch(words: readonly string[]): Promise<string> {
     if (code === "ENOENT") {
       throw new UserError(
         "CANOPY_SLURM_ABSENT",
-        "there is no sbatch here: submit from a login node of the cluster, or leave --engine slurm out",
+        `there is no sbatch here: submit from a login node of the cluster, or leave --engine slurm out; the jobs are written, in ${relative(".", dirname(words[words.length - 1]))}`,
         { cause, exitCode: 1 },
       );
     }

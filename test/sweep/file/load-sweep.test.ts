@@ -65,6 +65,21 @@ describe("variants", () => {
     expect(labels(load(text, ["a=7"]))).toEqual([{}]);
   });
 
+  test("--set of a wider path decides it too, one of a narrower path does not", () => {
+    const text = "axes: { fleet.0.replicas: [1, 2], fleet.*.price: [3, 4] }\n";
+    expect(load(text, ["fleet.*.replicas=4"]).varied).toEqual(["fleet.*.price"]);
+    expect(load(text, ["fleet=[]"]).varied).toEqual([]);
+    expect(load(text, ["fleet.0.price=9"]).varied).toEqual(["fleet.0.replicas", "fleet.*.price"]);
+  });
+
+  test("a wider axis may stand before a narrower one, which then has its effect", () => {
+    const sweep = load("axes: { fleet.*.replicas: [1, 2], fleet.0.replicas: [3, 4] }\n");
+    expect(sweep.variant(1).overrides.map(({ path, value }) => [path, value])).toEqual([
+      ["fleet.*.replicas", 1],
+      ["fleet.0.replicas", 4],
+    ]);
+  });
+
   test("the experiment lies beside the sweep file", () => {
     expect(load("").experiment).toBe("dir/base.yaml");
     expect(load("").count).toBe(1);

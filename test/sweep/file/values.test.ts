@@ -12,6 +12,8 @@ describe("ranges", () => {
     [range({ from: 0.01, to: 100, count: 5, scale: "log" }), [0.01, 0.1, 1, 10, 100]],
     [range({ from: 1, to: 64, count: 7, scale: "log", whole: true }), [1, 2, 4, 8, 16, 32, 64]],
     [range({ from: 1, to: 4, count: 10, whole: true }), [1, 2, 3, 4]],
+    [range({ from: 0.6, to: 3.6, count: 2, whole: true }), [1, 3]],
+    [range({ from: 0.2, to: 3.6, count: 2, scale: "log", whole: true }), [1, 3]],
   ])("%j", (given, expected) => {
     expect(rangeProblem(given)).toBeUndefined();
     expect(rangeValues(given)).toEqual(expected);
@@ -23,6 +25,10 @@ describe("ranges", () => {
     [range({ count: 3, step: 1 }), "has both count and step, expected one of them"],
     [range({ from: 1, to: 2, step: 1, scale: "log" }), "has a step on a log scale, expected count"],
     [range({ count: 1 }), "has one value only, expected a count of at least 2"],
+    [
+      range({ from: 1.2, to: 1.8, count: 2, whole: true }),
+      "goes from 1.2 to 1.8, expected a whole number between them",
+    ],
   ])("%j is refused", (given, problem) => {
     expect(rangeProblem(given)).toBe(problem);
   });
