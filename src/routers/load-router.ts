@@ -17,6 +17,7 @@ export function isRouterFile(word: string): boolean {
  *
  * @param folder that a path is relative to, and from which packages are looked for
  * @returns absolute path, or null for a registered router and for a word that is none of the three
+ * @throws UserError `CANOPY_ROUTER_FILE` for a package without a file that can be imported
  */
 export function routerFile(word: string, folder: string): string | null {
   if (isRouterFile(word)) return resolve(folder, word);

@@ -1,5 +1,6 @@
 import type { z } from "zod";
 import { suggestion } from "../errors.ts";
+import { VALUE_KINDS } from "../value-kinds.ts";
 
 /**
  * What is wrong with a parameter, in one line: its name, what was given, what was expected, the nearest choice.
@@ -20,8 +21,10 @@ export function describeParameterIssue(issue: z.core.$ZodIssue, names: readonly 
       return `${name} is ${shown(issue.input)}, expected one of ${choices.join(", ")}${nearby(issue.input, choices)}`;
     }
     case "invalid_type":
-      return `${name} is ${shown(issue.input)}, expected ${issue.expected}`;
+      return `${name} is ${shown(issue.input)}, expected ${VALUE_KINDS[issue.expected] ?? issue.expected}`;
     case "too_small":
+      if (issue.origin === "array" && Number(issue.minimum) === 1)
+        return `${name} is an empty list, expected at least 1 entry`;
       return `${name} is ${shown(issue.input)}, expected ${issue.inclusive === false ? "above" : "at least"} ${issue.minimum}`;
     case "too_big":
       return `${name} is ${shown(issue.input)}, expected ${issue.inclusive === false ? "below" : "at most"} ${issue.maximum}`;
@@ -35,7 +38,7 @@ export function describeParameterIssue(issue: z.core.$ZodIssue, names: readonly 
 }
 
 function expectation(issue: z.core.$ZodIssue): string {
-  if (issue.code === "invalid_type") return issue.expected;
+  if (issue.code === "invalid_type") return VALUE_KINDS[issue.expected] ?? issue.expected;
   if (issue.code === "invalid_value") return issue.values.map((value) => `"${String(value)}"`).join(", ");
   return issue.message;
 }

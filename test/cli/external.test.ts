@@ -44,7 +44,7 @@ test("a run whose process dies is counted as failed, the others are kept and the
   expect(code).toBe(1);
   expect(stderr).toMatch(/^error CANOPY_RUN_FAILED: 2 of 4 runs failed; the others are kept/);
   expect(stderr).toMatch(
-    /\n {2}mine, seed 1: CANOPY_EXTERNAL_ENDED: external router \(node process\.mjs\), frame 5 at \S+ s: the process ended before it answered; its standard error ends: ValueError: no such thing\n/,
+    /\n {2}mine, seed 1: CANOPY_EXTERNAL_ENDED: external router \(node process\.mjs\), frame 5 at \d+(\.\d{1,6})? s: the process ended before it answered; its standard error ends: ValueError: no such thing\n/,
   );
   const { rows } = JSON.parse(stdout) as { rows: { router: string; runs: { done: number } }[] };
   expect(rows.map(({ router, runs }) => [router, runs.done])).toEqual([
@@ -80,7 +80,10 @@ test("mistakes of the file are told before anything runs", async () => {
     /^error CANOPY_ROUTER_FILE: small\.yaml:\d+:\d+ routers\.0: router external: files names gone\.txt, which is no file in \S+\n$/,
   );
   expect(await message("[external]")).toMatch(
-    /^error CANOPY_ROUTER_PARAMETER: .*router external: parameter command is missing, expected array\n$/,
+    /^error CANOPY_ROUTER_PARAMETER: .*router external: parameter command is missing, expected a list\n$/,
+  );
+  expect(await message("[{ router: external, command: [] }]")).toContain(
+    "parameter command is an empty list, expected at least 1 entry\n",
   );
   expect(await message(`[${external(", telemetry: [outstandin]")}]`)).toContain(
     '(did you mean "outstanding"?)',

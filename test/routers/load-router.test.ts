@@ -1,10 +1,10 @@
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Router } from "../../src/routers/contract.ts";
-import { isRouterFile, loadRouter } from "../../src/routers/load-router.ts";
+import { isRouterFile, loadRouter, routerFile } from "../../src/routers/load-router.ts";
 import { createRouter } from "../../src/routers/registry.ts";
 import { FakeHost } from "./fake-host.ts";
 
@@ -94,6 +94,28 @@ describe("loadRouter", () => {
     await expect(load("clash.mjs", "export default { id: 'cedar', create() {} };")).rejects.toEqual(
       failure("CANOPY_ROUTER_CLASH", /the id "cedar" is taken by a router of Canopy/),
     );
+  });
+
+  test("an installed package without a file to import says which, one that is not installed is none", async () => {
+    const install = async (name: string, about: string) => {
+      const root = join(folder, "node_modules", name);
+      await mkdir(root, { recursive: true });
+      await writeFile(join(root, "package.json"), about);
+      await writeFile(join(root, "there.js"), "");
+      return () => routerFile(name, folder);
+    };
+    const ofOther = await install("of-other", JSON.stringify({ exports: { "./other": "./there.js" } }));
+    expect(ofOther).toThrow(
+      failure("CANOPY_ROUTER_FILE", /router package of-other in .*: its exports name no file .* under "\."$/),
+    );
+    const lost = await install("lost", JSON.stringify({ main: "dist/lost.js" }));
+    expect(lost).toThrow(failure("CANOPY_ROUTER_FILE", /: it has no file dist\/lost\.js, expected the one/));
+    const broken = await install("broken", "{");
+    expect(broken).toThrow(failure("CANOPY_ROUTER_FILE", /: its package\.json is no JSON, expected/));
+    const good = await install("good", JSON.stringify({ exports: "./there.js" }));
+    expect(good()).toBe(join(folder, "node_modules", "good", "there.js"));
+    expect(routerFile("not-there", folder)).toBeNull();
+    expect(routerFile("cedar", folder)).toBeNull();
   });
 
   test("a word is a file by its ending", () => {

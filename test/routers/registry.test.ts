@@ -51,11 +51,11 @@ describe("createRouter", () => {
       'x.yaml:7: router least-loaded: parameter by is "token", expected one of outstanding, utilisation, tokens (did you mean "tokens"?)',
     );
     expect(message({ retrySeconds: "fast" })).toBe(
-      'x.yaml:7: router least-loaded: parameter retrySeconds is "fast", expected number',
+      'x.yaml:7: router least-loaded: parameter retrySeconds is "fast", expected a number',
     );
     expect(message({ retrySeconds: 0 })).toBe(
       "x.yaml:7: router least-loaded: parameter retrySeconds is 0, expected above 0",
     );
-    expect(message(3)).toBe("x.yaml:7: router least-loaded: parameters is 3, expected object");
+    expect(message(3)).toBe("x.yaml:7: router least-loaded: parameters is 3, expected a map");
   });
 });

@@ -21,6 +21,7 @@ export const external: RouterDefinition<ExternalParameters> = {
 
 /** The files that the command names, and those that are named beside it. Asked for by whoever plans runs. */
 function files({ command, files: named }: ExternalParameters, folder: string): readonly string[] {
+  // Nothing else of this router runs in the main thread, whose exit it takes.
   sweepAtExit();
   const beside = named.map((name) => resolve(folder, name));
   const missing = beside.findIndex((path) => !isFile(path));

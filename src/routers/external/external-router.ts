@@ -278,7 +278,8 @@ export class ExternalRouter implements Router {
   #trouble(code: string, what: string): UserError {
     const words = this.#process?.lastWords() ?? "";
     const stderr = words === "" ? "" : `; its standard error ends: ${words}`;
-    const when = this.#frames === 0 ? "start frame" : `frame ${this.#frames} at ${this.#host.now} s`;
+    const when =
+      this.#frames === 0 ? "start frame" : `frame ${this.#frames} at ${Number(this.#host.now.toFixed(6))} s`;
     return new UserError(code, `${this.#name}, ${when}: ${what}${stderr}`);
   }
 

@@ -73,17 +73,17 @@ test("what is not known is refused with what is", () => {
   expect(make("nsga2", { populaton: 3 })).toThrow(
     'planner nsga2: parameter "populaton" is not known (did you mean "population"?)',
   );
-  expect(make("nsga2", { population: 2.5 })).toThrow("parameter population is 2.5, expected int");
+  expect(make("nsga2", { population: 2.5 })).toThrow("parameter population is 2.5, expected a whole number");
   expect(make("nsga2", { mutationProbability: 2 })).toThrow(
     "parameter mutationProbability is 2, expected at most 1",
   );
   expect(make("slit", { variant: "green" })).toThrow('parameter variant is "green", expected one of ttft');
-  expect(make("slit", { calls: "all" })).toThrow('parameter calls is "all", expected number or "own"');
-  expect(make("qlearning", { front: 1 })).toThrow("parameter front is 1, expected boolean");
+  expect(make("slit", { calls: "all" })).toThrow('parameter calls is "all", expected a number or "own"');
+  expect(make("qlearning", { front: 1 })).toThrow("parameter front is 1, expected true or false");
   expect(make("qlearning", { choose: "greedy" })).toThrow("expected one of best, last");
   expect(make("ddqn", { hidden: [0] })).toThrow("parameter hidden.0 is 0, expected at least 1");
   expect(make("perllm", { lambda: -1 })).toThrow("parameter lambda is -1, expected at least 0");
-  expect(make("splitwise", { promptNodes: 5 })).toThrow("parameter promptNodes is 5, expected string");
+  expect(make("splitwise", { promptNodes: 5 })).toThrow("parameter promptNodes is 5, expected a text");
   expect(make("helix", { groups: 0 })).not.toThrow();
 });
 
