@@ -1,6 +1,6 @@
 import { createHash, randomUUID } from "node:crypto";
 import { createReadStream } from "node:fs";
-import { mkdir, open, readdir, readFile, rename, unlink } from "node:fs/promises";
+import { mkdir, open, readdir, readFile, rename, stat, unlink, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { nearest, UserError } from "./errors.ts";
 
@@ -8,7 +8,8 @@ import { nearest, UserError } from "./errors.ts";
  * Writes a file so that no reader, and no crash, ever sees part of it: the bytes go to a hidden file in the
  * same folder, are flushed to the disk, and take the target's name in one rename. Missing folders are made.
  *
- * A symbolic link at `path` is replaced, not followed.
+ * A symbolic link at `path` is replaced, not followed. Into a device or a pipe, or a link to one (`/dev/stdout`), the
+ * bytes are written as they come: it is not replaced.
  *
  * @throws UserError `CANOPY_FILE_UNWRITABLE` where the place does not allow it
  */
@@ -37,6 +38,8 @@ const UNWRITABLE: Readonly<Record<string, string>> = {
 };
 
 async function writeWhole(path: string, data: string | Uint8Array): Promise<void> {
+  // A rename would put a file into the place of, say, /dev/null, for all programs.
+  if (await isDeviceOrPipe(path)) return writeFile(path, data);
   const folder = dirname(path);
   await mkdir(folder, { recursive: true });
   const partial = join(folder, `.${basename(path)}.${randomUUID()}.partial`);
@@ -54,6 +57,11 @@ async function writeWhole(path: string, data: string | Uint8Array): Promise<void
     throw error;
   }
   await syncFolder(folder);
+}
+
+async function isDeviceOrPipe(path: string): Promise<boolean> {
+  const found = await stat(path).catch(() => undefined);
+  return found !== undefined && !found.isFile() && !found.isDirectory();
 }
 
 /** SHA-256 of a file's bytes, 64 hexadecimal digits; reads in pieces, so any size will do. */

@@ -1,5 +1,6 @@
+import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { lstat, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -28,6 +29,23 @@ test("a written file has the bytes, in folders that did not exist, and nothing l
   await writeFileAtomically(path, Uint8Array.of(0, 255, 10));
   expect([...(await readFile(path))]).toEqual([0, 255, 10]);
   expect(await readdir(join(root, "a", "b"))).toEqual(["result.json"]);
+});
+
+test("a pipe and a link to a device are written to, not replaced", async () => {
+  const folder = join(root, "devices");
+  await mkdir(folder);
+  const pipe = join(folder, "pipe");
+  execFileSync("mkfifo", [pipe]);
+  const [text] = await Promise.all([readFile(pipe, "utf8"), writeFileAtomically(pipe, "through\n")]);
+  expect(text).toBe("through\n");
+  expect((await lstat(pipe)).isFIFO()).toBe(true);
+
+  const link = join(folder, "nothing");
+  await symlink("/dev/null", link);
+  await writeFileAtomically(link, "gone");
+  expect((await lstat(link)).isSymbolicLink()).toBe(true);
+  expect(await readFile(link, "utf8")).toBe("");
+  expect((await readdir(folder)).sort()).toEqual(["nothing", "pipe"]);
 });
 
 test("readers see the old bytes or the new ones, never a part", async () => {

@@ -221,6 +221,7 @@ function levelCell({
 function searchNotes(result: CapacityResult): string[] {
   const { searches, rows, tolerance, least, most, unit, runs, metric, levels } = result;
   const probes = searches.map((search) => search.probes.length);
+  const [fewestRuns, mostRuns] = [Math.min(...probes), Math.max(...probes)];
   const own = searches.map(({ ownRate }) => ownRate);
   const [slowest, fastest] = [Math.min(...own), Math.max(...own)].map((rate) => rateText(rate));
   const unmet = groupBy(
@@ -240,7 +241,7 @@ function searchNotes(result: CapacityResult): string[] {
   ];
   return [
     `Attained: 1 - ${metric}, the metric of the experiment's tables: rejected and unfinished requests count as missed.`,
-    `Search: from the experiment's own rate (${slowest === fastest ? slowest : `${slowest} to ${fastest}`} ${unit}) by doubling or halving to a bracket, between ${formatShort(least)} and ${formatShort(most)} of it, then bisection until the lowest rate that misses is within ${formatShort(100 * tolerance)} % of the one given, which attains. ${runs} runs for ${searches.length} searches of ${levels.length} levels, ${Math.min(...probes)} to ${Math.max(...probes)} each.`,
+    `Search: from the experiment's own rate (${slowest === fastest ? slowest : `${slowest} to ${fastest}`} ${unit}) by doubling or halving to a bracket, between ${formatShort(least)} and ${formatShort(most)} of it, then bisection until the lowest rate that misses is within ${formatShort(100 * tolerance)} % of the one given, which attains. ${runs} runs for ${searches.length === 1 ? "one search" : `${searches.length} searches`} of ${levels.length === 1 ? "one level" : `${levels.length} levels`}${searches.length === 1 ? "" : `, ${fewestRuns === mostRuns ? mostRuns : `${fewestRuns} to ${mostRuns}`} each`}.`,
     axisNote(searches, unit),
     ...spanNotes(result),
     ...(rows.some((row) => row.levels.some(({ state }) => state === "at least"))

@@ -31,11 +31,11 @@ export function roundTripsTable(rows: readonly ManifestRoundTrips[]): Table | un
     columns: [
       { key: "router", header: "router" },
       { key: "decisions", header: "frames", format: "integer" },
-      { key: "mean", header: "mean", unit: "us" },
-      { key: "p99", header: "p99", unit: "us" },
+      { key: "mean_us", header: "mean", unit: "us" },
+      { key: "p99_us", header: "p99", unit: "us" },
     ],
     rows: rows.map(({ router, decisions, meanMicroseconds, p99Microseconds }) => ({
-      cells: { router, decisions, mean: meanMicroseconds, p99: p99Microseconds },
+      cells: { router, decisions, mean_us: meanMicroseconds, p99_us: p99Microseconds },
     })),
     notes: [
       "by the wall clock of this machine, from a frame's first byte to the whole answer; the p99 is that of the slowest run; no part of the figures above, since simulated time stands still meanwhile",

@@ -173,6 +173,8 @@ async function printResults(
       state: failed.length === 0 ? "complete" : "failed",
     });
     say(options, `${folder}: ${files.join(", ")}`);
+    const { undrawnNotes } = await import("../report/result-figures.ts");
+    for (const note of undrawnNotes(result, files)) say(options, note);
   }
   if (options.format === "json") {
     const results = printed.map(({ result }) => result);

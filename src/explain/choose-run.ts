@@ -7,7 +7,7 @@ import type { RunSpec } from "../experiment/run-spec.ts";
 import { findResult } from "../report/html/find-results.ts";
 import type { Manifest } from "../report/manifest.ts";
 import { experimentPath, setsOf } from "../report/reproduction/catalogue.ts";
-import { listed, pointText } from "../report/result-names.ts";
+import { isPointNamed, listed, pointText } from "../report/result-names.ts";
 import { inputsOf } from "../report/write-result.ts";
 import { isoTime } from "../signal/series.ts";
 
@@ -108,12 +108,15 @@ function selectRun({ runs, loaded }: ExperimentPlan, choice: RunChoice): RunSpec
   const refuse = (what: string): never => {
     throw new UserError("CANOPY_EXPLAIN_RUN", `${loaded.source}: ${what}`);
   };
-  const places = listed(runs.map(({ labels }) => pointText(labels)));
-  const ofPoint =
-    point === undefined
-      ? runs
-      : runs.filter(({ labels }) => pointText(labels) === point || labels["point"] === point);
-  if (ofPoint.length === 0) refuse(`no point ${point}${suggestion(`${point}`, places.split(", "))}`);
+  // A point of several axes has commas in its name.
+  const places = [...new Set(runs.map(({ labels }) => pointText(labels)))];
+  const ofPoint = point === undefined ? runs : runs.filter(({ labels }) => isPointNamed(labels, point));
+  if (ofPoint.length === 0) {
+    const isOnly = places.length === 1 && places[0] === "";
+    refuse(
+      `no point ${point}${isOnly ? ": it has one point, expected no --point" : suggestion(`${point}`, places)}`,
+    );
+  }
   if (new Set(ofPoint.map(({ planned }) => planned)).size > 1) {
     refuse(
       `it has several points, name one by --point: ${texts(ofPoint.map(({ labels }) => pointText(labels)))}`,

@@ -2,6 +2,7 @@ import { UserError } from "../errors.ts";
 import type { SharedInputs } from "../experiment/shared-inputs.ts";
 import { workloadOf } from "../experiment/shared-workload.ts";
 import { PowerBuckets } from "../metrics/power-buckets.ts";
+import { formatShort } from "../report/format-number.ts";
 import type { ChosenRun } from "./choose-run.ts";
 import { type TraceEvent, traceEvents } from "./chrome-trace.ts";
 import { describeRun, type ExplainedRun } from "./explain-request.ts";
@@ -79,7 +80,7 @@ export async function traceRun(
       "CANOPY_EXPLAIN_WINDOW",
       cut
         ? `--most ${most}: more requests than that are on their way at ${fromSeconds} s already, expected a larger number or an earlier window`
-        : `--from ${fromSeconds}${Number.isFinite(toSeconds) ? ` --to ${toSeconds}` : ""}: no request is on its way then, the run lasts ${totals.endSeconds} s`,
+        : `--from ${fromSeconds}${Number.isFinite(toSeconds) ? ` --to ${toSeconds}` : ""}: no request is on its way then, the run lasts ${formatShort(totals.endSeconds, 6)} s`,
     );
   }
   kept.sort((a, b) => a.id - b.id);

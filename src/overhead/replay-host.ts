@@ -67,7 +67,7 @@ export class ReplayHost implements RouterHost {
     const columns = run.telemetry as unknown as Record<string, Float64Array>;
     for (const [name, column] of Object.entries(state.telemetry)) columns[name].set(column);
     this.#captured = state.telemetry as unknown as Record<(typeof CORRECTED)[number], Float64Array>;
-    this.#nextSnapshot = Math.floor(run.now / this.#snapshotSeconds) + 1;
+    this.#nextSnapshot = nextMultiple(run.now, this.#snapshotSeconds);
   }
 
   get now(): number {
@@ -152,14 +152,13 @@ export class ReplayHost implements RouterHost {
   /** Lets time pass in which nothing happens that the router hears of. */
   leap(seconds: number): void {
     this.now = seconds;
-    this.#nextSnapshot = Math.floor(seconds / this.#snapshotSeconds);
-    for (const timer of this.timers) timer.next = Math.floor(seconds / timer.intervalSeconds) + 1;
+    for (const timer of this.timers) timer.next = nextMultiple(seconds, timer.intervalSeconds);
     this.snapshot();
   }
 
   /** The telemetry as it was captured, as of now; what was placed has ended, and the router hears of it. */
   snapshot(): void {
-    this.#nextSnapshot = Math.floor(this.now / this.#snapshotSeconds + 1e-9) + 1;
+    this.#nextSnapshot = nextMultiple(this.now, this.#snapshotSeconds);
     const { telemetry, table } = this.#run;
     const { waiting, outstanding, queuedPrefillTokens, outstandingTokens } = telemetry;
     const captured = this.#captured;
@@ -265,7 +264,7 @@ export class ReplayHost implements RouterHost {
   setPowerState(): void {}
 
   every(id: number, intervalSeconds: number, onlyWhileHolding = false): void {
-    const next = Math.floor(this.now / intervalSeconds) + 1;
+    const next = nextMultiple(this.now, intervalSeconds);
     const timer = { id, intervalSeconds, onlyWhileHolding, next };
     const known = this.timers.findIndex((other) => other.id === id);
     if (known >= 0) this.timers[known] = timer;
@@ -288,4 +287,11 @@ export class ReplayHost implements RouterHost {
     wider.set(this.placed);
     this.placed = wider;
   }
+}
+
+/** The least whole number whose multiple of the interval lies after `seconds`: the quotient alone may be rounded down. */
+function nextMultiple(seconds: number, intervalSeconds: number): number {
+  let k = Math.floor(seconds / intervalSeconds);
+  while (k * intervalSeconds <= seconds) k++;
+  return k;
 }

@@ -19,9 +19,12 @@ const DIALECT: Dialect = {
   padSuffix: (sample) => (sample === "" ? "" : `\\phantom{\\textsuperscript{${escapeLatex(sample)}}}`),
 };
 
+/** Lines of a table above which a page does not hold it. */
+const LINES_OF_A_PAGE = 45;
+
 /**
- * A table as a LaTeX `table` float around a `tabular`; needs the package booktabs and nothing else. Closes
- * with a line break.
+ * A table as a LaTeX `table` float around a `tabular`, or as a `longtable` over several pages where it has too many
+ * lines for one; needs the packages booktabs, and longtable for those, and nothing else. Closes with a line break.
  */
 export function renderLatex(table: Table, options: LatexOptions = {}): string {
   const layout = layOut(table);
@@ -49,36 +52,73 @@ export function renderLatex(table: Table, options: LatexOptions = {}): string {
     ...layout.footnotes.map(({ letter, text }) => `\\textsuperscript{${letter}}~${escapeLatex(text)}`),
     ...table.notes.map(escapeLatex),
   ];
+  const letters = `@{}${columns.map((c) => letterOf(c.align)).join("")}@{}`;
+  const head = [
+    ...groupRows(columns),
+    tabularRow(columns.map((c) => heading(c, escapeLatex(c.header)))),
+    ...(columns.some((c) => c.unit !== null)
+      ? [tabularRow(columns.map((c) => (c.unit === null ? "" : heading(c, `(${escapeLatex(c.unit)})`))))]
+      : []),
+  ];
+  const parts: Parts = { caption: caption.join(" "), label, letters, head, rows, remarks };
+  return `${(rows.length > LINES_OF_A_PAGE ? longTable : float)(parts).join("\n")}\n`;
+}
+
+/** Lines of LaTeX. */
+interface Parts {
+  readonly caption: string;
+  readonly label: string;
+  readonly letters: string;
+  readonly head: readonly string[];
+  readonly rows: readonly string[];
+  readonly remarks: readonly string[];
+}
+
+function float({ caption, label, letters, head, rows, remarks }: Parts): string[] {
   return [
     "% \\usepackage{booktabs}",
     "\\begin{table}[t]",
     "  \\centering",
-    `  \\caption{${caption.join(" ")}}`,
+    `  \\caption{${caption}}`,
     `  \\label{${label}}`,
-    `  \\begin{tabular}{@{}${columns.map((c) => letterOf(c.align)).join("")}@{}}`,
+    `  \\begin{tabular}{${letters}}`,
     "    \\toprule",
-    ...groupRows(columns).map((line) => `    ${line}`),
-    `    ${tabularRow(columns.map((c) => heading(c, escapeLatex(c.header))))}`,
-    ...(columns.some((c) => c.unit !== null)
-      ? [
-          `    ${tabularRow(columns.map((c) => (c.unit === null ? "" : heading(c, `(${escapeLatex(c.unit)})`))))}`,
-        ]
-      : []),
+    ...head.map((line) => `    ${line}`),
     "    \\midrule",
     ...rows.map((row) => `    ${row}`),
     "    \\bottomrule",
     "  \\end{tabular}",
-    ...(remarks.length === 0
-      ? []
-      : [
-          "  \\par\\smallskip",
-          "  \\begin{minipage}{\\linewidth}\\footnotesize\\raggedright",
-          remarks.map((remark) => `    ${remark}`).join("\\par\n"),
-          "  \\end{minipage}",
-        ]),
+    ...(remarks.length === 0 ? [] : ["  \\par\\smallskip", ...minipage(remarks).map((line) => `  ${line}`)]),
     "\\end{table}",
-    "",
-  ].join("\n");
+  ];
+}
+
+function longTable({ caption, label, letters, head, rows, remarks }: Parts): string[] {
+  const top = ["  \\toprule", ...head.map((line) => `  ${line}`), "  \\midrule"];
+  return [
+    "% \\usepackage{booktabs,longtable}",
+    `\\begin{longtable}{${letters}}`,
+    `  \\caption{${caption}}`,
+    `  \\label{${label}} \\\\`,
+    ...top,
+    "  \\endfirsthead",
+    ...top,
+    "  \\endhead",
+    "  \\bottomrule",
+    "  \\endfoot",
+    ...rows.map((row) => `  ${row}`),
+    "\\end{longtable}",
+    ...(remarks.length === 0 ? [] : ["\\noindent", ...minipage(remarks)]),
+  ];
+}
+
+function minipage(remarks: readonly string[]): string[] {
+  const last = remarks.length - 1;
+  return [
+    "\\begin{minipage}{\\linewidth}\\footnotesize\\raggedright",
+    ...remarks.map((remark, i) => `  ${remark}${i < last ? "\\par" : ""}`),
+    "\\end{minipage}",
+  ];
 }
 
 /** Text that LaTeX sets as written: its ten special signs, and the Unicode signs that the default fonts lack. */

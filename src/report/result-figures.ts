@@ -40,6 +40,18 @@ export async function resultFigures(
   return drawn;
 }
 
+/** What is said of the figures that an experiment asks for and that are not among the files of its result. */
+export function undrawnNotes(
+  { outputs }: Pick<ExperimentResult, "outputs">,
+  files: readonly string[],
+): string[] {
+  return outputs.figures.flatMap(({ title }) =>
+    files.some((name) => name.startsWith(`figure-${slug(title)}`))
+      ? []
+      : [`no figure "${title}": no row has the values that it shows`],
+  );
+}
+
 function drawKind(config: FigureConfig, context: FigureContext): Promise<Drawing[]> {
   switch (config.kind) {
     case "scatter":

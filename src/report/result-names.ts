@@ -43,17 +43,32 @@ const NAMED: Readonly<Record<string, string>> = {
 
 /**
  * What is varied, from the path of an axis: `telemetryIntervalS` as `telemetry interval` in s, `routers.0.epsilon` as
- * `epsilon`.
+ * `epsilon`, `routers.0` as `routers 0`.
+ *
+ * @param beside labels of the same points: a name that two of them would have gets longer, `fleet 0 replicas`
  */
-export function pointHeader(label: string): { readonly text: string; readonly unit?: string } {
-  const last = label.split(".").at(-1) ?? label;
-  const named = /^(.*[a-z])(S|Ms)$/.exec(last);
-  const timed = named !== null && !named[1].endsWith("Per");
-  const text = (timed ? named[1] : last).replace(
-    /(?<=[a-z])[A-Z](?=[a-z]|$)/g,
-    (letter) => ` ${letter.toLowerCase()}`,
-  );
-  return { text, ...(timed ? { unit: named[2].toLowerCase() } : {}) };
+export function pointHeader(
+  label: string,
+  beside: readonly string[] = [],
+): { readonly text: string; readonly unit?: string } {
+  const keys = keysOfLabel(label);
+  const others = beside.filter((other) => other !== label).map(keysOfLabel);
+  let length = 1;
+  const named = () => keys.slice(-length);
+  const isTaken = () => others.some((other) => other.slice(-length).join(" ") === named().join(" "));
+  while (length < keys.length && (/^\d+$/.test(named()[0]) || isTaken())) length++;
+  const last = keys[keys.length - 1] ?? label;
+  const timed = /^(.*[a-z])(S|Ms)$/.exec(last);
+  const isTimed = timed !== null && !timed[1].endsWith("Per");
+  const text = [...named().slice(0, -1), isTimed ? timed[1] : last]
+    .join(" ")
+    .replace(/(?<=[a-z])[A-Z](?=[a-z]|$)/g, (letter) => ` ${letter.toLowerCase()}`);
+  return { text, ...(isTimed ? { unit: timed[2].toLowerCase() } : {}) };
+}
+
+/** `*` names nothing, and is left out. */
+function keysOfLabel(label: string): string[] {
+  return label.split(".").filter((key) => key !== "*");
 }
 
 /** A value of a point's label as text. */
@@ -62,14 +77,19 @@ export function pointValue(value: ResultRow["point"][string]): string {
 }
 
 /** A point in words, empty for the only one: `epsilon 0.05, floors off`. */
-export function pointText(point: ResultRow["point"]): string {
+export function pointText(point: ResultRow["point"], beside: readonly string[] = Object.keys(point)): string {
   return Object.entries(point)
-    .map(([label, value]) => (label === "point" ? pointValue(value) : labelText(label, value)))
+    .map(([label, value]) => (label === "point" ? pointValue(value) : labelText(label, value, beside)))
     .join(", ");
 }
 
-function labelText(label: string, value: ResultRow["point"][string]): string {
-  const { text, unit } = pointHeader(label);
+/** Whether a user who writes `name` means this point: as tables name it, or by its name alone. */
+export function isPointNamed(point: ResultRow["point"], name: string): boolean {
+  return pointText(point) === name || point["point"] === name;
+}
+
+function labelText(label: string, value: ResultRow["point"][string], beside: readonly string[]): string {
+  const { text, unit } = pointHeader(label, beside);
   return `${text} ${pointValue(value)}${unit === undefined || typeof value !== "number" ? "" : ` ${unit}`}`;
 }
 

@@ -10,7 +10,7 @@ type SweepConfig = Extract<FigureConfig, { kind: "sweep" }>;
 export async function sweepFigures(config: SweepConfig, context: FigureContext): Promise<Drawing[]> {
   const { linesFigure } = await import("./figures/lines.ts");
   const swept = context.result.rows.filter((row) => row.point[config.axis] !== undefined);
-  const byOther = groupBy(swept, (row) => pointText(otherLabels(row, config.axis)));
+  const byOther = groupBy(swept, (row) => pointText(otherLabels(row, config.axis), Object.keys(row.point)));
   const { factor, ...y } = context.axis(config.metric);
   const drawings: Drawing[] = [];
   for (const [other, rows] of byOther) {
@@ -50,10 +50,12 @@ function otherLabels({ point }: ResultRow, axis: string): ResultRow["point"] {
 /** Numbers stand where they are; with any other value among them, all stand side by side in the order of the file. */
 class SweptAxis {
   readonly #axis: string;
+  readonly #labels: readonly string[];
   readonly #values: readonly ResultRow["point"][string][];
 
   constructor(rows: readonly ResultRow[], axis: string) {
     this.#axis = axis;
+    this.#labels = Object.keys(rows[0].point);
     const distinct = new Map(rows.map(({ point }) => [canonicalJson(point[axis]), point[axis]]));
     this.#values = [...distinct.values()];
   }
@@ -65,7 +67,7 @@ class SweptAxis {
   }
 
   spec() {
-    const { text: label, unit } = pointHeader(this.#axis);
+    const { text: label, unit } = pointHeader(this.#axis, this.#labels);
     if (this.#isNumeric) {
       const numbers = this.#values.map(Number);
       const log =

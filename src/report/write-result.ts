@@ -74,7 +74,7 @@ export async function writeResult(
   });
   await writeManifest(folder, manifest);
   const kept = [...files, "manifest.json"];
-  for (const name of stale) if (!kept.includes(name)) await rm(join(folder, name), { force: true });
+  await removeStale(folder, stale, kept);
   return kept;
 }
 
@@ -89,7 +89,7 @@ export async function readResult(folder: string): Promise<ExperimentResult> {
   const refuse = (why: string): never => {
     throw new UserError(
       "CANOPY_RESULT_FORMAT",
-      `result ${path}: ${why}, expected what canopy run --out writes`,
+      `result ${path}: ${why}, expected ${RESULT_SCHEMA_ID} as canopy run --out writes it`,
     );
   };
   let value: unknown;
@@ -118,8 +118,17 @@ function resolvedText({ loaded, points }: RunPlan): string {
   });
 }
 
+/** Removes what an earlier result of the folder has left there, by {@link filesOf}, and the new one does not have. */
+export async function removeStale(
+  folder: string,
+  stale: readonly string[],
+  kept: readonly string[],
+): Promise<void> {
+  for (const name of stale) if (!kept.includes(name)) await rm(join(folder, name), { force: true });
+}
+
 /** Names that the folder's manifest lists; empty without one that can be read. */
-async function filesOf(folder: string): Promise<string[]> {
+export async function filesOf(folder: string): Promise<string[]> {
   try {
     const manifest = JSON.parse(await readFile(join(folder, "manifest.json"), "utf8")) as Partial<Manifest>;
     if (manifest.schema !== "canopy/manifest/1" || !Array.isArray(manifest.files)) return [];

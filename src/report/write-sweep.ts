@@ -8,11 +8,11 @@ import { collectEnvironment, createManifest, type ManifestRun, writeManifest } f
 import { resultFigures } from "./result-figures.ts";
 import { resultTables } from "./result-table.ts";
 import type { Table } from "./table.ts";
-import { resultJson } from "./write-result.ts";
+import { filesOf, removeStale, resultJson } from "./write-result.ts";
 import { TABLE_FORMATS, writeTables } from "./write-tables.ts";
 
 /** Rows up to which figures are drawn: beyond, nobody could read them. */
-const MOST_DRAWN = 2000;
+export const MOST_DRAWN = 2000;
 
 /** The tables of a sweep: those that its experiment asks for, with the columns of the points. */
 export function sweepTables({ result }: Pick<MergedSweep, "result">, plan: SweepPlan): Table[] {
@@ -36,6 +36,7 @@ export async function writeSweep(
   plan: SweepPlan,
   origin: Pick<ManifestRun, "command" | "startedAt" | "endedAt" | "state">,
 ): Promise<string[]> {
+  const stale = await filesOf(folder);
   const files = [...merged.files];
   const write = async (name: string, data: string | Uint8Array) => {
     await writeFileAtomically(join(folder, name), data);
@@ -60,5 +61,7 @@ export async function writeSweep(
     ...(plan.dense === undefined ? {} : { dense: plan.dense }),
   });
   await writeManifest(folder, manifest);
-  return [...files, "manifest.json"];
+  const kept = [...files, "manifest.json"];
+  await removeStale(folder, stale, kept);
+  return kept;
 }

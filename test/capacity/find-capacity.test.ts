@@ -48,7 +48,8 @@ function file(name: string, text: string): string {
 describe("capacity of a queue that can be worked out", () => {
   test("the rate at which the backlog of the last attaining request reaches the objective", async () => {
     const capacity = await planCapacity(file("queue.yaml", QUEUE), [], QUESTION);
-    const { rows, searches, unit, runs } = await findCapacity(capacity, { workers: 0, store: null });
+    const result = await findCapacity(capacity, { workers: 0, store: null });
+    const { rows, searches, unit, runs } = result;
     expect(unit).toBe("requests/s");
     for (const [i, level] of QUESTION.levels.entries()) {
       // Request i waits i (S - 1/rate) and takes S = 0.1 s: of 201 requests the first ceil(201 level) have to take 0.5 s.
@@ -61,6 +62,9 @@ describe("capacity of a queue that can be worked out", () => {
     }
     expect(runs).toBeLessThanOrEqual(capacity.mostRuns);
     expect(searches[0].probes).toHaveLength(runs);
+    expect(renderMarkdown(capacityTable(result))).toContain(
+      `attains. ${runs} runs for one search of 2 levels.\n`,
+    );
   });
 
   test("a tier that nobody can serve and one that everybody can", async () => {
@@ -83,6 +87,9 @@ describe("capacity of a queue that can be worked out", () => {
     const capacity = await planCapacity(path, [], { ...QUESTION, tolerance: 0.1 });
     const here = await findCapacity(capacity, { workers: 0, store: null });
     const [row] = here.rows;
+    expect(renderMarkdown(capacityTable(here))).toMatch(
+      / runs for 4 searches of 2 levels, \d+( to \d+)? each\.\n/,
+    );
     for (const [i, { rate, ci95, n }] of row.levels.entries()) {
       const own = here.searches.map(({ findings }) => findings[i].rate as number);
       expect(n).toBe(4);

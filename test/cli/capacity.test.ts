@@ -68,6 +68,7 @@ describe("canopy capacity", () => {
   test.each([
     ["a level of 1", ["--level", "0.9,1"], "CANOPY_OPTION_VALUE", "shares above 0 and below 1"],
     ["a level of nothing", ["--level", "0.9,"], "CANOPY_OPTION_VALUE", "shares above 0 and below 1"],
+    ["levels in percent", ["--level", "90,99.9"], "CANOPY_OPTION_VALUE", '(did you mean "0.9,0.999"?)'],
     ["a tolerance of nothing", ["--tolerance", "0"], "CANOPY_OPTION_VALUE", "a number from 0.0001 to 1"],
     ["a range that leaves its own rate out", ["--most", "0.5"], "CANOPY_OPTION_VALUE", "a number from 1 to"],
     ["an unknown tier", ["--tier", "al"], "CANOPY_CAPACITY_OBJECTIVE", 'did you mean "all"?'],

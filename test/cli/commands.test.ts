@@ -263,7 +263,7 @@ describe("answers", () => {
     );
     expect(text).toMatch(/^Routers\n/);
     expect(markdown).toMatch(/^\| id +\|/m);
-    expect(latex).toContain("\\begin{tab");
+    expect(latex).toContain("\\begin{longtable}");
     expect(csv.split("\n")[0]).toBe("id,family,group,status,source");
   });
 });

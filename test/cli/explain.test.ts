@@ -125,7 +125,12 @@ describe("canopy explain", () => {
       "CANOPY_EXPLAIN_RUN",
       "1, 2, 3",
     ],
-    ["an unknown point", ["small.yaml", "1", "--point", "night"], "CANOPY_EXPLAIN_RUN", "no point night"],
+    [
+      "an unknown point",
+      ["small.yaml", "1", "--point", "night"],
+      "CANOPY_EXPLAIN_RUN",
+      "no point night: it has one point, expected no --point\n",
+    ],
     [
       "an unknown start",
       ["small.yaml", "1", "--router", "round-robin", "--start", "2024"],
@@ -145,7 +150,7 @@ describe("canopy explain", () => {
       "a window after the run",
       ["small.yaml", "--router", "round-robin", "--trace", "x.json", "--from", "1e6"],
       "CANOPY_EXPLAIN_WINDOW",
-      "the run lasts",
+      "the run lasts 5.14877 s\n",
     ],
     [
       "overrides of a result",

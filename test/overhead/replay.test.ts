@@ -104,6 +104,19 @@ describe("a captured state", () => {
     expect(fired[3][0]).toBe(0);
   });
 
+  test("every interval of telemetry has one snapshot, however late it is: quotients of large times are rounded down", () => {
+    const host = new ReplayHost(optionsOf(new Rounds()), state);
+    host.start();
+    // 2097596.9 / 0.1 is less than 20975969, 3.7e-9 being the distance of numbers there.
+    for (const seconds of [3600, 2097596.55, 4e7]) {
+      host.leap(seconds);
+      const before = host.snapshots;
+      host.advance(Float64Array.of(seconds + 100.05));
+      expect(host.snapshots - before).toBeGreaterThanOrEqual(1000);
+      expect(host.snapshots - before).toBeLessThanOrEqual(1001);
+    }
+  });
+
   test("a router that places what it does not hold is told so", () => {
     const router = new Rounds();
     const host = new ReplayHost(optionsOf(router), state);

@@ -205,6 +205,22 @@ test("a LaTeX row that begins with a bracket is no argument of the line break be
   expect(latex).toContain("    {}* & ");
 });
 
+test("a LaTeX table of more lines than a page holds goes over several pages, under its heads on each", () => {
+  const rows = Array.from({ length: 50 }, () => sampleTable.rows).flat();
+  const lines = renderLatex({ ...sampleTable, rows }).split("\n");
+  expect(lines[0]).toBe("% \\usepackage{booktabs,longtable}");
+  const at = (line: string) => lines.indexOf(line);
+  const first = lines.slice(at("  \\toprule"), at("  \\endfirsthead"));
+  expect(first.length).toBeGreaterThanOrEqual(3);
+  expect(lines.slice(at("  \\endfirsthead") + 1, at("  \\endhead"))).toEqual(first);
+  const body = lines.slice(at("  \\endfoot") + 1, at("\\end{longtable}"));
+  expect(body).toHaveLength(rows.length);
+  const alone = renderLatex(sampleTable);
+  for (const line of body.slice(0, sampleTable.rows.length)) expect(alone).toContain(line.trim());
+  expect(lines.join("\n")).not.toContain("{table}");
+  expect(renderLatex({ ...sampleTable, rows: rows.slice(0, 45) })).toContain("\\begin{table}");
+});
+
 test("LaTeX rows have one cell for each column, braces balance, and no sign stays bare", () => {
   const nasty = { ...sampleTable, title: "50% of $x_i & #1^2 ~ {a}", notes: ["\\end{table} 100%"] };
   const latex = renderLatex(nasty);

@@ -123,7 +123,7 @@ test("what is no result is refused in one line that says what is there", async (
     writeFileSync(join(folder, "result.json"), text);
     await expect(readResult(folder)).rejects.toMatchObject({
       code: "CANOPY_RESULT_FORMAT",
-      message: `result ${join(folder, "result.json")}: ${why}, expected what canopy run --out writes`,
+      message: `result ${join(folder, "result.json")}: ${why}, expected canopy/result/1 as canopy run --out writes it`,
     });
   }
   expect(existsSync(join(folder, "manifest.json"))).toBe(false);

@@ -73,9 +73,12 @@ export function addCapacityCommand(program: Command): void {
 function parseLevels(text: string): readonly number[] {
   const levels = text.split(",").map((word) => (word.trim() === "" ? Number.NaN : Number(word)));
   if (levels.every((level) => level > 0 && level < 1)) return [...new Set(levels)].sort((a, b) => a - b);
+  // Whoever writes 95 means percent.
+  const arePercent = levels.every((level) => level > 0 && level < 100 && level !== 1);
+  const shares = levels.map((level) => (level < 1 ? level : Number((level / 100).toPrecision(12))));
   throw new UserError(
     "CANOPY_OPTION_VALUE",
-    `--level ${text}: expected shares above 0 and below 1, with commas between`,
+    `--level ${text}: expected shares above 0 and below 1, with commas between${arePercent ? ` (did you mean "${shares.join(",")}"?)` : ""}`,
   );
 }
 

@@ -31,14 +31,17 @@ export function comparisonTables(rows: readonly RowComparison[], [a, b]: readonl
   return tables.map((table, i) => (i < last ? table : { ...table, notes: [...table.notes, ...notes] }));
 }
 
-function tableOf({ point, a, b, figures }: RowComparison, sideA: Side, sideB: Side): Table {
-  const nameOf = (router: string, side: Side) =>
-    sideA.folder === sideB.folder ? router : `${router} of ${side.folder}`;
-  const where = pointText(point);
+function tableOf({ point, bPoint, a, b, figures }: RowComparison, sideA: Side, sideB: Side): Table {
+  const nameOf = (router: string, side: Side, at: RowComparison["point"]) =>
+    [
+      sideA.folder === sideB.folder ? router : `${router} of ${side.folder}`,
+      ...(bPoint === undefined || pointText(at) === "" ? [] : [`at ${pointText(at)}`]),
+    ].join(" ");
+  const where = bPoint === undefined ? pointText(point) : "";
   const anyInterval = figures.some(({ aCi95, bCi95 }) => aCi95 !== null || bCi95 !== null);
   return {
     title: a === b ? a : `${b} against ${a}`,
-    caption: `A: ${nameOf(a, sideA)}; B: ${nameOf(b, sideB)}${where === "" ? "" : `; ${where}`}.${anyInterval ? " With 95 % intervals." : ""}`,
+    caption: `A: ${nameOf(a, sideA, point)}; B: ${nameOf(b, sideB, bPoint ?? point)}${where === "" ? "" : `; ${where}`}.${anyInterval ? " With 95 % intervals." : ""}`,
     columns: [
       { key: "metric", header: "metric" },
       { key: "unit", header: "unit", align: "left" },

@@ -1,6 +1,5 @@
 /** Reduced versions of committed results, and what they gave. */
 import { existsSync } from "node:fs";
-import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parse } from "yaml";
@@ -44,7 +43,7 @@ export function smallPath(folder: string, id: string): string {
   return join(folder, "small", `${id}.json`);
 }
 
-/** @throws UserError CANOPY_REPRODUCE_SMALL where none is committed */
+/** @throws UserError CANOPY_REPRODUCE_SMALL where none is committed, or what is there is none */
 export async function readSmall(folder: string, id: string): Promise<SmallResult> {
   const path = smallPath(folder, id);
   if (!existsSync(path)) {
@@ -53,9 +52,21 @@ export async function readSmall(folder: string, id: string): Promise<SmallResult
       `${id}: no reduced version is committed; canopy reproduce ${id} --small --update makes it`,
     );
   }
-  const small = JSON.parse(await readFile(path, "utf8")) as SmallResult;
-  if (small.schema === "canopy/small/1") return small;
-  throw new UserError("CANOPY_REPRODUCE_SMALL", `${path}: its schema is not canopy/small/1`);
+  const text = await readTextFile(path, "reduced version");
+  const refuse = (why: string): never => {
+    throw new UserError(
+      "CANOPY_REPRODUCE_SMALL",
+      `${path}: ${why}, expected a reduced version; canopy reproduce ${id} --small --update makes it anew`,
+    );
+  };
+  let small: Partial<SmallResult> | null;
+  try {
+    small = JSON.parse(text) as Partial<SmallResult> | null;
+  } catch {
+    return refuse("is no JSON");
+  }
+  if (small?.schema === "canopy/small/1" && Array.isArray(small.rows)) return small as SmallResult;
+  return refuse(`its schema is ${JSON.stringify(small?.schema) ?? "missing"}`);
 }
 
 /** Writes a reduced version's figures, a row on a line. */

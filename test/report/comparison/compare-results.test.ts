@@ -1,7 +1,8 @@
 import { beforeAll, describe, expect, test } from "vitest";
-import type { ExperimentResult } from "../../../src/experiment/result.ts";
+import type { ExperimentResult, ResultRow } from "../../../src/experiment/result.ts";
 import { identitiesOf, unpackSamples } from "../../../src/experiment/run-samples.ts";
 import { compareResults } from "../../../src/report/comparison/compare-results.ts";
+import { comparisonTables } from "../../../src/report/comparison/comparison-table.ts";
 import { sampleResult } from "../sample-result.ts";
 
 let result: ExperimentResult;
@@ -100,6 +101,71 @@ describe("two results", () => {
       message: expect.stringContaining("carbon_g_per_request"),
     });
     const renamed = { ...other, rows: other.rows.map((row) => ({ ...row, router: `${row.router}-2` })) };
-    expect(() => compareResults(result, renamed)).toThrow(/no router at a common point/);
+    expect(() => compareResults(result, renamed)).toThrow(/no common router/);
+  });
+});
+
+describe("points", () => {
+  const at = (of: ExperimentResult, ...points: (ResultRow["point"] | undefined)[]): ExperimentResult => ({
+    ...of,
+    rows: points.flatMap((point = {}) => of.rows.map((row) => ({ ...row, point }))),
+    provenance: {
+      ...of.provenance,
+      points: points.flatMap((point = {}) => of.provenance.points.map((one) => ({ ...one, point }))),
+    },
+  });
+  const day = { point: "day" };
+  const night = { point: "night" };
+
+  test("one of each are compared, by name or because there is no other", () => {
+    const both = at(result, day, night);
+    const rows = compareResults(both, both, { points: ["day", "night"] });
+    expect(rows.map(({ point, bPoint, a, b }) => [point, bPoint, a, b])).toEqual(
+      result.rows.map(({ router }) => [day, night, router, router]),
+    );
+    expect(rows[0].figures[0]).toMatchObject({ word: "identical", paired: true });
+    expect(
+      comparisonTables(rows, [
+        { folder: "x", experiment: "x" },
+        { folder: "x", experiment: "x" },
+      ])[0],
+    ).toMatchObject({
+      caption: expect.stringContaining(`A: ${rows[0].a} at day; B: ${rows[0].b} at night.`),
+    });
+    for (const points of [["night"], ["night", "night"]]) {
+      expect(compareResults(both, both, { points }).map(({ point, bPoint }) => [point, bPoint])).toEqual(
+        result.rows.map(() => [night, undefined]),
+      );
+    }
+    expect(compareResults(both, result, { points: ["night"] })[0]).toMatchObject({
+      point: night,
+      bPoint: {},
+    });
+    expect(compareResults(result, both, { points: ["night"] })[0]).toMatchObject({
+      point: {},
+      bPoint: night,
+    });
+    expect(compareResults(at(result, day), at(result, night))[0]).toMatchObject({
+      point: day,
+      bPoint: night,
+    });
+  });
+
+  test("without the runs' values no interval of the baseline at one point stands for another", () => {
+    const old = withoutRuns(at(result, day, night));
+    const routers = ["round-robin", "cedar"] as const;
+    const [there] = compareResults(old, old, { routers, points: ["day", "night"] });
+    expect(there.figures.every(({ paired }) => !paired)).toBe(true);
+  });
+
+  test("that are not there are refused with the nearest, and so are two results that share none", () => {
+    const both = at(result, day, night);
+    expect(() => compareResults(both, both, { points: ["nigt"] })).toThrow(
+      `has no point "nigt" (did you mean "night"?)`,
+    );
+    expect(() => compareResults(result, result, { points: ["day"] })).toThrow("it has one, without a name");
+    expect(() => compareResults(both, at(result, { point: "dawn" }, { point: "dusk" }))).toThrow(
+      "have no common point (day, night against dawn, dusk); name one of each by --point",
+    );
   });
 });

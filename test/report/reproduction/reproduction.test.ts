@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
@@ -11,7 +11,8 @@ import {
 } from "../../../src/report/reproduction/catalogue.ts";
 import { type ComparedRow, compareRows, rowsOf } from "../../../src/report/reproduction/compare-rows.ts";
 import { combinedSets } from "../../../src/report/reproduction/reproduce.ts";
-import { smallPath } from "../../../src/report/reproduction/small.ts";
+import { readSmall, smallPath } from "../../../src/report/reproduction/small.ts";
+import { temporaryFolder } from "../../temporary-folder.ts";
 
 const ROOT = fileURLToPath(new URL("../../../", import.meta.url));
 
@@ -51,6 +52,24 @@ test("times of the machine are no figures to be made again", () => {
   expect(rowsOf({ rows: [row] } as unknown as ExperimentResult)).toEqual([
     { router: "slit", point: {}, metrics: { carbon_kg: 1 } },
   ]);
+});
+
+test("a reduced version that is none is refused in one line, with the command that makes it", async () => {
+  const folder = temporaryFolder("small");
+  const path = smallPath(folder, "cedar/x");
+  mkdirSync(join(path, ".."), { recursive: true });
+  const texts = {
+    "is no JSON": '{ "schema": ',
+    'its schema is "canopy/small/9"': '{ "schema": "canopy/small/9" }',
+  };
+  for (const [why, text] of Object.entries({ ...texts, "its schema is missing": "[]" })) {
+    writeFileSync(path, text);
+    await expect(readSmall(folder, "cedar/x")).rejects.toMatchObject({
+      code: "CANOPY_REPRODUCE_SMALL",
+      message: `${path}: ${why}, expected a reduced version; canopy reproduce cedar/x --small --update makes it anew`,
+    });
+  }
+  await expect(readSmall(folder, "cedar/y")).rejects.toThrow("cedar/y: no reduced version is committed");
 });
 
 describe("what a manifest's command says", () => {
