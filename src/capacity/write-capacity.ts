@@ -3,6 +3,7 @@ import { sha256OfText, writeFileAtomically } from "../files.ts";
 import { svgToPng } from "../report/figures/png.ts";
 import { collectEnvironment, createManifest, type ManifestRun, writeManifest } from "../report/manifest.ts";
 import { renderCsv } from "../report/render-csv.ts";
+import { TABLES_FILE, tablesFileText } from "../report/tables-file.ts";
 import { inputsOf } from "../report/write-result.ts";
 import { TABLE_FORMATS, writeTables } from "../report/write-tables.ts";
 import type { CapacityPlan } from "./find-capacity.ts";
@@ -15,8 +16,8 @@ export type CapacityOrigin = Pick<
 >;
 
 /**
- * Writes `table.txt|md|tex|csv`, `rows.csv` with every search, `capacity.json`, the figures as SVG and PNG, and last
- * `manifest.json`; each file whole or not at all.
+ * Writes `table.txt|md|tex|csv`, `rows.csv` with every search, `capacity.json`, the figures as SVG and PNG,
+ * `tables.json` for reports, and last `manifest.json`; each file whole or not at all.
  *
  * @returns names of the files
  */
@@ -31,13 +32,16 @@ export async function writeCapacity(
     await writeFileAtomically(join(folder, name), data);
     files.push(name);
   };
-  await writeTables([capacityTable(result)], TABLE_FORMATS, write);
+  const table = capacityTable(result);
+  await writeTables([table], TABLE_FORMATS, write);
   await write("rows.csv", renderCsv(searchesTable(result)));
   await write("capacity.json", `${JSON.stringify(result, null, 2)}\n`);
   for (const { name, svg } of await capacityFigures(result)) {
     await write(`figure-${name}.svg`, svg);
     await write(`figure-${name}.png`, await svgToPng(svg));
   }
+  const figures = files.filter((name) => name.endsWith(".svg"));
+  await write(TABLES_FILE, tablesFileText("capacity", `Capacity: ${result.experiment}`, [table], figures));
   const inputs = plan.points.map(({ key }) => key);
   const manifest = createManifest(await collectEnvironment(), {
     ...origin,

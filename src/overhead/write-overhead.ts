@@ -2,9 +2,12 @@ import { join } from "node:path";
 import { sha256OfText, writeFileAtomically } from "../files.ts";
 import { collectEnvironment, createManifest } from "../report/manifest.ts";
 import { renderCsv } from "../report/render-csv.ts";
+import { TABLES_FILE, tablesFileText } from "../report/tables-file.ts";
 import { TABLE_FORMATS, writeTables } from "../report/write-tables.ts";
 import type { OverheadResult } from "./result.ts";
 import { allRowsTable, overheadFigure, overheadTables } from "./tables.ts";
+
+const FIGURE = "decision-time.svg";
 
 export interface OverheadOrigin {
   readonly command: readonly string[];
@@ -14,7 +17,7 @@ export interface OverheadOrigin {
 
 /**
  * Writes the tables as text, Markdown, LaTeX and CSV, `rows.csv` with every figure, `overhead.json`, the figure where
- * there are several sizes, and last `manifest.json`; each file whole or not at all.
+ * there are several sizes, `tables.json` for reports, and last `manifest.json`; each file whole or not at all.
  *
  * @returns names of the files
  */
@@ -28,11 +31,14 @@ export async function writeOverhead(
     await writeFileAtomically(join(folder, name), text);
     files.push(name);
   };
-  await writeTables(overheadTables(result), TABLE_FORMATS, write);
+  const tables = overheadTables(result);
+  await writeTables(tables, TABLE_FORMATS, write);
   await write("rows.csv", renderCsv(allRowsTable(result)));
   await write("overhead.json", jsonText(result));
   const figure = await overheadFigure(result);
-  if (figure !== undefined) await write("decision-time.svg", figure);
+  if (figure !== undefined) await write(FIGURE, figure);
+  const shown = figure === undefined ? [] : [FIGURE];
+  await write(TABLES_FILE, tablesFileText("overhead", "Overhead of the routers", tables, shown));
   const { conditions, states, inSitu } = result;
   const manifest = createManifest(await collectEnvironment(), {
     ...origin,

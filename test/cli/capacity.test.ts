@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
+import { readTablesFile } from "../../src/report/tables-file.ts";
 import { command, SMALL, workFolder } from "./canopy.ts";
 
 describe("canopy capacity", () => {
@@ -53,6 +54,7 @@ describe("canopy capacity", () => {
       "table.md",
       "table.tex",
       "rows.csv",
+      "tables.json",
       "figure-capacity.svg",
       "figure-attainment.svg",
     ]) {
@@ -60,6 +62,13 @@ describe("canopy capacity", () => {
       expect(existsSync(join(cwd, "found", name))).toBe(true);
     }
     expect(JSON.parse(readFileSync(join(cwd, "found/capacity.json"), "utf8"))).toEqual(result);
+    const shown = await readTablesFile(join(cwd, "found"));
+    expect(shown).toMatchObject({
+      by: "capacity",
+      title: "Capacity: small",
+      figures: ["figure-capacity.svg", "figure-attainment.svg"],
+    });
+    expect(shown.tables[0].rows).toHaveLength(result.rows.length);
     const [header, ...lines] = readFileSync(join(cwd, "found/rows.csv"), "utf8").trimEnd().split("\n");
     expect(header).toMatch(/^experiment,router,seed,start,level,state,rate_per_s,misses_at_per_s,monotone/);
     expect(lines).toHaveLength(12);

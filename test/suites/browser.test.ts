@@ -5,7 +5,9 @@ import { type Browser, type BrowserContextOptions, chromium, type Page } from "p
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import type { ExperimentResult } from "../../src/experiment/result.ts";
 import { writeReport } from "../../src/report/html/write-report.ts";
+import { tablesFileText } from "../../src/report/tables-file.ts";
 import { sampleResult } from "../report/sample-result.ts";
+import { sampleTable } from "../report/sample-table.ts";
 import { temporaryFolder } from "../temporary-folder.ts";
 import { findChromium } from "./find-chromium.ts";
 
@@ -13,7 +15,7 @@ const RESULTS = fileURLToPath(new URL("../../results/", import.meta.url));
 const found = findChromium();
 if ("reason" in found) process.stdout.write(`the report is not tested in a browser: ${found.reason}\n`);
 
-const SECTIONS = ["leaderboard", "papers", "pareto", "latency", "time", "routers", "provenance"];
+const SECTIONS = ["leaderboard", "papers", "pareto", "latency", "time", "routers", "sheets", "provenance"];
 const WIDE = { viewport: { width: 1280, height: 900 } };
 const PHONE = { viewport: { width: 360, height: 740 }, isMobile: true, hasTouch: true };
 const HOSTILE = `<script>window.broken=1</script>"><img src=x onerror="window.broken=2">`;
@@ -75,10 +77,29 @@ describe.skipIf("reason" in found)("the report in Chromium", () => {
     };
     mkdirSync(join(folder, "older"));
     writeFileSync(join(folder, "older", "result.json"), JSON.stringify(older));
+    const sheet = {
+      ...sampleTable,
+      title: HOSTILE,
+      caption: HOSTILE,
+      columns: sampleTable.columns.map((column) => ({ ...column, header: HOSTILE })),
+      notes: [HOSTILE],
+    };
+    const svg = '<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9" onload="window.broken=3"/>';
+    mkdirSync(join(folder, "tables"));
+    writeFileSync(join(folder, "tables", "figure-a.svg"), svg);
+    const text = tablesFileText(HOSTILE, `hostile ${HOSTILE}`, [sheet], ["figure-a.svg"]);
+    writeFileSync(join(folder, "tables", "tables.json"), text);
     file = join(folder, "report.html");
     const cedar = join(RESULTS, "cedar");
     await writeReport(
-      [source, join(cedar, "cedar-day"), join(RESULTS, "cross"), join(RESULTS, "gar"), folder],
+      [
+        source,
+        join(cedar, "cedar-day"),
+        join(RESULTS, "cross"),
+        join(RESULTS, "gar"),
+        join(RESULTS, "overhead"),
+        folder,
+      ],
       file,
     );
     browser = await chromium.launch({
@@ -125,7 +146,7 @@ describe.skipIf("reason" in found)("the report in Chromium", () => {
       expect((await page.locator(`#section-${id}`).textContent())?.length).toBeGreaterThan(40);
       expect(await page.locator("nav a[aria-current]").count()).toBe(1);
       expect(await page.evaluate("window.broken")).toBeUndefined();
-      expect(await page.locator("#page script, #page img").count()).toBe(0);
+      expect(await page.locator('#page script, #page img:not([src^="data:image/svg+xml"])').count()).toBe(0);
     },
   );
 
@@ -320,6 +341,39 @@ describe.skipIf("reason" in found)("the report in Chromium", () => {
     expect(await page.locator("#section-routers dl").first().textContent()).toContain("GAR");
   });
 
+  test("tables of other commands: one is shown at a time, with its figures, and sorts", async () => {
+    const page = await open(WIDE, "sheets");
+    const section = page.locator("#section-sheets");
+    const choose = section.getByLabel("of command", { exact: true });
+    const titles = await choose.locator("option").allTextContents();
+    expect(titles.slice(1)).toEqual([
+      "Capacity: cross-capacity",
+      "Leaderboard: cross-base",
+      "Overhead of the routers",
+    ]);
+    await choose.selectOption({ label: "Leaderboard: cross-base" });
+    expect(await section.locator(".sheet:visible").count()).toBe(1);
+    const shown = section.locator(".sheet:visible");
+    expect(await shown.locator("h3").textContent()).toBe("Leaderboard: cross-base canopy leaderboard");
+    const widths = await shown
+      .locator("img")
+      .evaluateAll((list) =>
+        list.map((image) => (image as unknown as { naturalWidth: number }).naturalWidth),
+      );
+    expect(widths).toEqual([720, 720]);
+    const table = shown.locator("table").first();
+    const scores = async () =>
+      (await table.locator("tbody tr > :nth-child(3)").allTextContents()).map(Number).slice(0, 5);
+    await table.getByRole("button", { name: "score" }).click();
+    const up = await scores();
+    expect(up).toEqual([...up].sort((a, b) => a - b));
+    await table.getByRole("button", { name: "score" }).click();
+    expect((await scores())[0]).toBeGreaterThan(up[4]);
+    expect(await shown.getByRole("link", { name: "leaderboard.csv" }).getAttribute("href")).toMatch(
+      /results\/cross\/leaderboard\/leaderboard\.csv$/,
+    );
+  });
+
   test.each(SECTIONS)("%s fits a phone", async (id) => {
     const page = await open(PHONE, id);
     expect(await page.evaluate("document.documentElement.scrollWidth")).toBeLessThanOrEqual(360);
@@ -361,7 +415,10 @@ describe.skipIf("reason" in found)("the report in Chromium", () => {
     const page = await open({ viewport: { width, height: 700 } });
     // Of committed results alone: the hostile words are one long word each.
     const own = join(temporaryFolder("printed"), "report.html");
-    await writeReport([join(RESULTS, "cross"), join(RESULTS, "gar"), join(RESULTS, "caps")], own);
+    await writeReport(
+      ["cross", "gar", "caps", "overhead"].map((name) => join(RESULTS, name)),
+      own,
+    );
     page.removeAllListeners("request");
     await page.goto(pathToFileURL(own).href);
     await page.waitForSelector("html[data-ready]");

@@ -69,7 +69,14 @@ test("costs are measured in proportion, files are written, bytes of a decision a
   const share = (router: string) => result.inSitu.find((row) => row.router === router)?.share ?? 0;
   expect(share("long")).toBeGreaterThan(share("short"));
   expect(JSON.parse(readFileSync(join(cwd, "out/overhead.json"), "utf8"))).toEqual(result);
-  for (const name of ["table.md", "table.tex", "rows.csv", "decision-time.svg", "manifest.json"])
+  for (const name of [
+    "table.md",
+    "table.tex",
+    "rows.csv",
+    "decision-time.svg",
+    "tables.json",
+    "manifest.json",
+  ])
     expect(readFileSync(join(cwd, "out", name), "utf8")).not.toBe("");
 });
 

@@ -6,7 +6,10 @@ export function addReportCommand(program: Command): void {
   const command = program
     .command("report")
     .description("write one HTML file of all results below folders: it opens offline, sorts and filters")
-    .argument("<dir...>", "folders that canopy run --out has written, or folders of such folders")
+    .argument(
+      "<dir...>",
+      "folders that canopy run, leaderboard, capacity or overhead has written with --out, or folders of such folders",
+    )
     .option("--out <file>", "the file to write, default report.html", htmlName, "report.html")
     .addHelpText(
       "after",
@@ -25,6 +28,7 @@ export function addReportCommand(program: Command): void {
             { key: "results", header: "results", format: "integer" },
             { key: "rows", header: "rows", format: "integer" },
             { key: "runs", header: "runs", format: "integer" },
+            { key: "sheets", header: "other tables", format: "integer" },
           ],
           rows: [
             {
@@ -34,6 +38,7 @@ export function addReportCommand(program: Command): void {
                 results: written.results,
                 rows: written.rows,
                 runs: written.runs,
+                sheets: written.sheets,
               },
             },
           ],

@@ -74,6 +74,8 @@ const EDGE = 14;
 const KEY_ROW = 19;
 const SUBTITLE_ROW = 17;
 const NOTE_ROW = 15;
+/** Browsers that lack the shipped font take another one, up to so much wider: lines must not run out of the figure. */
+const WIDER_FONTS = 1.16;
 
 /** Label of an axis: its quantity, and the unit in brackets. */
 export function axisLabel(axis: AxisSpec): string {
@@ -87,8 +89,9 @@ export async function drawFigure(parts: FigureParts): Promise<string> {
   const { frame } = parts;
   const width = frame.width ?? SIZES.width;
   const inner = width - 2 * EDGE;
-  const notes = (frame.notes ?? []).flatMap((note) => wrapToWidth(note, inner, SIZES.small));
-  const subtitle = frame.subtitle === undefined ? [] : wrapToWidth(frame.subtitle, inner, SIZES.text);
+  const sure = inner / WIDER_FONTS;
+  const notes = (frame.notes ?? []).flatMap((note) => wrapToWidth(note, sure, SIZES.small));
+  const subtitle = frame.subtitle === undefined ? [] : wrapToWidth(frame.subtitle, sure, SIZES.text);
   const keyRows = layKey(parts.key ?? [], inner);
   const headTop = EDGE + 8;
   const subtitleTop = headTop + 22;

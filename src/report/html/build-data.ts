@@ -8,8 +8,8 @@ import { listRouters } from "../../routers/registry.ts";
 import { assignStyles, symbolPath } from "../figures/style.ts";
 import { foundationNotes } from "../foundation-notes.ts";
 import { metricLabel, pointText, readingUnit } from "../result-names.ts";
-import type { FoundResult } from "./find-results.ts";
-import { manifestFacts } from "./manifest-facts.ts";
+import type { FoundResult, FoundTables } from "./find-results.ts";
+import { commandFacts, manifestFacts } from "./manifest-facts.ts";
 import type {
   NumberColumn,
   ReportComparisons,
@@ -17,6 +17,7 @@ import type {
   ReportMetric,
   ReportResult,
   ReportRouter,
+  ReportSheet,
 } from "./report-data.ts";
 import { curvesOf, timelineOf } from "./series-data.ts";
 
@@ -36,7 +37,11 @@ const DIGITS = 5;
  *
  * @param home folder of the report, that links are relative to
  */
-export function buildReportData(found: readonly FoundResult[], home: string): ReportData {
+export function buildReportData(
+  found: readonly FoundResult[],
+  home: string,
+  tables: readonly FoundTables[] = [],
+): ReportData {
   const rows = found.flatMap(({ result }, place) => result.rows.map((row) => ({ row, place })));
   const routers = new RouterTable();
   const routerOf = rows.map(({ row }) => routers.add(row));
@@ -93,6 +98,7 @@ export function buildReportData(found: readonly FoundResult[], home: string): Re
       curves.slice(0, CURVE_ROWS),
     ),
     timelines: timelines.slice(0, TIMELINES).map((i) => timelineOf(rows[i].row, i)),
+    sheets: tables.map((one) => sheetOf(one, home)),
     omitted: [
       ...leftOut("Latency curves", curves.length, CURVE_ROWS),
       ...leftOut("Time series", timelines.length, TIMELINES),
@@ -143,8 +149,24 @@ function resultOf(
     notes: notesOf(result),
     facts: manifestFacts(result, manifest),
     inputs: manifest?.inputs ?? [],
-    files: files.map((name) => [name, linkTo(join(folder, name), home)] as const),
+    files: linksTo(folder, files, home),
   };
+}
+
+function sheetOf({ folder, content, manifest, files, figures }: FoundTables, home: string): ReportSheet {
+  const { by, title, tables } = content;
+  return {
+    by,
+    title,
+    tables,
+    figures: figures.map(({ name, svg }) => [name.replace(/^figure-|\.svg$/g, ""), svg]),
+    facts: commandFacts(manifest),
+    files: linksTo(folder, files, home),
+  };
+}
+
+function linksTo(folder: string, files: readonly string[], home: string): (readonly [string, string])[] {
+  return files.map((name) => [name, linkTo(join(folder, name), home)] as const);
 }
 
 /** What the numbers rest on; of many points the first ones alone, and a sentence that says so. */

@@ -4,17 +4,28 @@ import { basename, dirname, join } from "node:path";
 import { UserError } from "../../errors.ts";
 import type { ExperimentResult } from "../../experiment/result.ts";
 import type { Manifest } from "../manifest.ts";
+import { readTablesFile, TABLES_FILE, type TablesFile } from "../tables-file.ts";
 import { readResult } from "../write-result.ts";
 
-/** A result with what lies beside it. */
-export interface FoundResult {
+/** What lies in a folder beside what it was found for. */
+interface Found {
   /** As the user would name it. */
   readonly folder: string;
-  readonly result: ExperimentResult;
   /** Null where there is none that can be read. */
   readonly manifest: Manifest | null;
   /** Names of the files in the folder, sorted. */
   readonly files: readonly string[];
+}
+
+export interface FoundResult extends Found {
+  readonly result: ExperimentResult;
+}
+
+/** Tables of a command whose outcome is no result of runs. */
+export interface FoundTables extends Found {
+  readonly content: TablesFile;
+  /** Texts of those figures that are there. */
+  readonly figures: readonly { readonly name: string; readonly svg: string }[];
 }
 
 const RESULT = "result.json";
@@ -31,17 +42,47 @@ const HEAD_BYTES = 200;
 export async function findResults(places: readonly string[]): Promise<FoundResult[]> {
   const folders = new Set<string>();
   for (const place of places) {
-    const below = await foldersBelow(place);
-    if (below.length === 0) {
+    const { results } = await foldersBelow(place);
+    if (results.length === 0) {
       throw new UserError(
         "CANOPY_RESULT_NONE",
         `${place}: no ${RESULT} in it or below it, expected a folder that canopy run --out has written`,
       );
     }
-    for (const folder of below) folders.add(folder);
+    for (const folder of results) folders.add(folder);
   }
-  const found: FoundResult[] = [];
-  for (const folder of [...folders].sort()) found.push(await readFolder(folder));
+  return readAll(folders, readResultFolder);
+}
+
+/**
+ * Every result at or below the places as {@link findResults}, and the tables of other commands.
+ *
+ * @throws UserError as {@link findResults}; a place with tables alone is taken
+ */
+export async function findReported(
+  places: readonly string[],
+): Promise<{ readonly results: readonly FoundResult[]; readonly tables: readonly FoundTables[] }> {
+  const folders = { results: new Set<string>(), tables: new Set<string>() };
+  for (const place of places) {
+    const { results, tables } = await foldersBelow(place);
+    if (results.length + tables.length === 0) {
+      throw new UserError(
+        "CANOPY_RESULT_NONE",
+        `${place}: neither ${RESULT} nor ${TABLES_FILE} in it or below it, expected a folder that canopy run, leaderboard, capacity or overhead has written with --out`,
+      );
+    }
+    for (const folder of results) folders.results.add(folder);
+    for (const folder of tables) folders.tables.add(folder);
+  }
+  return {
+    results: await readAll(folders.results, readResultFolder),
+    tables: await readAll(folders.tables, readTablesFolder),
+  };
+}
+
+async function readAll<T>(folders: ReadonlySet<string>, read: (folder: string) => Promise<T>): Promise<T[]> {
+  const found: T[] = [];
+  for (const folder of [...folders].sort()) found.push(await read(folder));
   return found;
 }
 
@@ -62,24 +103,33 @@ async function isResult(folder: string): Promise<boolean> {
  * @throws UserError as {@link findResults}, and CANOPY_RESULT_SEVERAL where the folder has several below it
  */
 export async function findResult(place: string): Promise<FoundResult> {
-  const folders = await foldersBelow(place);
-  if (folders.length > 1) {
+  const { results } = await foldersBelow(place);
+  if (results.length > 1) {
     throw new UserError(
       "CANOPY_RESULT_SEVERAL",
-      `${place}: ${folders.length} results lie below it, expected one, e.g. ${folders[0]}`,
+      `${place}: ${results.length} results lie below it, expected one, e.g. ${results[0]}`,
     );
   }
   const [found] = await findResults([place]);
   return found;
 }
 
-async function foldersBelow(place: string): Promise<string[]> {
+interface Folders {
+  readonly results: string[];
+  readonly tables: string[];
+}
+
+async function foldersBelow(place: string): Promise<Folders> {
   const kind = await stat(place).catch(() => undefined);
   // Says what is missing, with the nearest name.
   if (kind === undefined) await missing(place);
-  if (kind?.isFile()) return basename(place) === RESULT ? [dirname(place)] : [];
-  const found: string[] = [];
-  await walk(place, found);
+  const found: Folders = { results: [], tables: [] };
+  if (kind?.isFile()) {
+    if (basename(place) === RESULT) found.results.push(dirname(place));
+    if (basename(place) === TABLES_FILE) found.tables.push(dirname(place));
+  } else {
+    await walk(place, found);
+  }
   return found;
 }
 
@@ -89,25 +139,39 @@ async function missing(place: string): Promise<never> {
   throw new Error(`${place} came into being just now`);
 }
 
-async function walk(folder: string, found: string[], top = folder): Promise<void> {
+async function walk(folder: string, found: Folders, top = folder): Promise<void> {
   const entries = await readdir(folder, { withFileTypes: true });
-  const there = entries.some((entry) => entry.name === RESULT && entry.isFile());
+  const has = (name: string) => entries.some((entry) => entry.name === name && entry.isFile());
   // A folder that was named itself is refused where it holds something else.
-  if (there && (folder === top || (await isResult(folder)))) found.push(folder);
+  if (has(RESULT) && (folder === top || (await isResult(folder)))) found.results.push(folder);
+  if (has(TABLES_FILE)) found.tables.push(folder);
   for (const entry of entries) {
     const skip = entry.name.startsWith(".") || entry.name === "node_modules";
     if (entry.isDirectory() && !skip) await walk(join(folder, entry.name), found, top);
   }
 }
 
-async function readFolder(folder: string): Promise<FoundResult> {
-  const result = await readResult(folder);
+async function readResultFolder(folder: string): Promise<FoundResult> {
+  return { result: await readResult(folder), ...(await besideIn(folder)) };
+}
+
+async function readTablesFolder(folder: string): Promise<FoundTables> {
+  const content = await readTablesFile(folder);
+  const beside = await besideIn(folder);
+  const figures: { name: string; svg: string }[] = [];
+  for (const name of content.figures.filter((own) => beside.files.includes(own))) {
+    figures.push({ name, svg: await readFile(join(folder, name), "utf8") });
+  }
+  return { content, figures, ...beside };
+}
+
+async function besideIn(folder: string): Promise<Found> {
   const names = await readdir(folder, { withFileTypes: true });
   const files = names
     .filter((entry) => entry.isFile() && !entry.name.startsWith("."))
     .map(({ name }) => name)
     .sort();
-  return { folder, result, manifest: await readManifest(folder), files };
+  return { folder, manifest: await readManifest(folder), files };
 }
 
 async function readManifest(folder: string): Promise<Manifest | null> {

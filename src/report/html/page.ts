@@ -28,6 +28,7 @@ export const SCRIPTS = [
   "timeline",
   "routers",
   "provenance",
+  "sheets",
   "theme",
   "main",
 ] as const;
@@ -36,14 +37,14 @@ export const SCRIPTS = [
 const PACK_BYTES = 500_000;
 
 /**
- * The text of the file. Its security policy allows its own script and nothing else: no request, no handler in markup,
- * whatever a result says. Data are never part of the markup; they enter the page as text.
+ * The text of the file. Its security policy allows its own script, pictures that it carries itself, and nothing else: no
+ * request, no handler in markup, whatever a result says. Data are never part of the markup; they enter the page as text.
  */
 export function reportPage(data: ReportData): string {
   const script = pageScript();
   const style = read("report.css");
   const hash = createHash("sha256").update(script, "utf8").digest("base64");
-  const policy = `default-src 'none'; script-src 'sha256-${hash}'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'`;
+  const policy = `default-src 'none'; script-src 'sha256-${hash}'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'`;
   return `<!doctype html>
 <html lang="en">
 <head>

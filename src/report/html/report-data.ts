@@ -1,5 +1,7 @@
 /** What the page of a report is made from: columns of numbers and tables of words, plain JSON. */
 
+import type { PlainTable } from "../plain-table.ts";
+
 /** A column with a place for each row; null where the row has no such number. */
 export type NumberColumn = readonly (number | null)[];
 
@@ -15,6 +17,7 @@ export interface ReportData {
   readonly comparisons: ReportComparisons;
   readonly curves: ReportCurves;
   readonly timelines: readonly ReportTimeline[];
+  readonly sheets: readonly ReportSheet[];
   /** What was left out to keep the page small, in sentences. */
   readonly omitted: readonly string[];
 }
@@ -36,6 +39,18 @@ export interface ReportResult {
   readonly files: readonly (readonly [string, string])[];
   /** How far paper and run agree on the order of routers: point, metric, Kendall's tau. */
   readonly ranks: readonly (readonly [number, number, number | null])[];
+}
+
+/** What another command than `canopy run` has written. */
+export interface ReportSheet {
+  /** The command, e.g. `overhead`. */
+  readonly by: string;
+  readonly title: string;
+  readonly tables: readonly PlainTable[];
+  /** Names of figures, and their SVG. */
+  readonly figures: readonly (readonly [string, string])[];
+  readonly facts: readonly (readonly [string, string])[];
+  readonly files: readonly (readonly [string, string])[];
 }
 
 export interface ReportRouter {

@@ -5,6 +5,7 @@ import { collectEnvironment, createManifest, type ManifestInput } from "../manif
 import { renderCsv } from "../render-csv.ts";
 import { renderLatex } from "../render-latex.ts";
 import { renderMarkdown } from "../render-markdown.ts";
+import { TABLES_FILE, tablesFileText } from "../tables-file.ts";
 import { LEADERBOARD_SCHEMA_ID, type Leaderboard } from "./leaderboard.ts";
 import { leaderboardFigures, leaderboardTables } from "./tables.ts";
 
@@ -15,8 +16,8 @@ export interface LeaderboardOrigin {
 }
 
 /**
- * Writes `leaderboard.md|tex|csv|json`, further tables as `leaderboard-2.csv` and so on, the figures as SVG and PNG, and
- * last `manifest.json`, which names the results by their hashes; each file whole or not at all.
+ * Writes `leaderboard.md|tex|csv|json`, further tables as `leaderboard-2.csv` and so on, the figures as SVG and PNG,
+ * `tables.json` for reports, and last `manifest.json`, which names the results by their hashes; each file whole or not at all.
  *
  * @returns names of the files
  */
@@ -42,6 +43,8 @@ export async function writeLeaderboard(
     await write(`figure-${name}.svg`, svg);
     await write(`figure-${name}.png`, await svgToPng(svg));
   }
+  const figures = files.filter((name) => name.endsWith(".svg"));
+  await write(TABLES_FILE, tablesFileText("leaderboard", `Leaderboard: ${board.base.name}`, tables, figures));
   const results = [...new Set(board.settings.map(({ found }) => found))];
   const inputs: ManifestInput[] = [];
   for (const { folder: from } of results) {

@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
 import type { ExperimentResult } from "../../../src/experiment/result.ts";
@@ -6,9 +6,11 @@ import { findResult, findResults } from "../../../src/report/html/find-results.t
 import { pageScript, SCRIPTS } from "../../../src/report/html/page.ts";
 import type { ReportData } from "../../../src/report/html/report-data.ts";
 import { writeReport } from "../../../src/report/html/write-report.ts";
+import { tablesFileText } from "../../../src/report/tables-file.ts";
 import { writeResult } from "../../../src/report/write-result.ts";
 import { temporaryFolder } from "../../temporary-folder.ts";
 import { sampleResult } from "../sample-result.ts";
+import { sampleTable } from "../sample-table.ts";
 
 const folder = temporaryFolder("report");
 const sample = join(folder, "one", "sample");
@@ -70,6 +72,33 @@ describe("a report", () => {
     const edited = { ...result, rows: [{ ...first, timeline }] };
     writeFileSync(join(place, "result.json"), JSON.stringify(edited));
     expect(dataOf(await reportOf(place)).timelines.map(({ power }) => power)).toEqual([null]);
+  });
+
+  test("shows the tables and figures of other commands, with or without results", async () => {
+    const place = join(folder, "one", "tables");
+    mkdirSync(place, { recursive: true });
+    const figures = ["figure-front.svg", "lost.svg"];
+    const text = tablesFileText("leaderboard", "Leaderboard: sample", [sampleTable], figures);
+    writeFileSync(join(place, "tables.json"), text);
+    writeFileSync(join(place, "figure-front.svg"), "<svg/>");
+    const alone = dataOf(await reportOf(place));
+    expect(alone.results).toEqual([]);
+    expect(alone.sheets).toMatchObject([
+      {
+        by: "leaderboard",
+        title: "Leaderboard: sample",
+        tables: [{ title: sampleTable.title }],
+        figures: [["front", "<svg/>"]],
+        facts: [["manifest", "none beside the result"]],
+        files: [
+          ["figure-front.svg", "./one/tables/figure-front.svg"],
+          ["tables.json", "./one/tables/tables.json"],
+        ],
+      },
+    ]);
+    const both = dataOf(await reportOf(join(folder, "one")));
+    expect([both.results.length, both.sheets.length]).toEqual([1, 1]);
+    rmSync(place, { recursive: true });
   });
 
   test("refers to nothing outside but the files beside the results", async () => {

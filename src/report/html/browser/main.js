@@ -7,6 +7,7 @@ import { leaderboard } from "./leaderboard.js";
 import { paretoSection } from "./pareto.js";
 import { provenanceSection } from "./provenance.js";
 import { routersSection } from "./routers.js";
+import { sheetsSection } from "./sheets.js";
 import { themeSwitch } from "./theme.js";
 import { timelineSection } from "./timeline.js";
 
@@ -20,17 +21,20 @@ async function start() {
     { id: "latency", title: "Latency", make: () => latencySection(data) },
     { id: "time", title: "Over time", make: () => timelineSection(data) },
     { id: "routers", title: "Routers", make: () => routers?.node ?? element("p", {}, "None.") },
+    { id: "sheets", title: "Tables", make: () => sheetsSection(data) },
     { id: "provenance", title: "Provenance", make: () => provenanceSection(data) },
-  ].map((section) => ({
-    ...section,
-    made: false,
-    link: element("a", { href: `#${section.id}` }, section.title),
-    node: element(
-      "section",
-      { id: `section-${section.id}`, "aria-label": section.title, hidden: true, tabindex: "-1" },
-      element("h2", {}, section.title),
-    ),
-  }));
+  ]
+    .filter(({ id }) => (id === "sheets" ? data.sheets : data.results).length > 0)
+    .map((section) => ({
+      ...section,
+      made: false,
+      link: element("a", { href: `#${section.id}` }, section.title),
+      node: element(
+        "section",
+        { id: `section-${section.id}`, "aria-label": section.title, hidden: true, tabindex: "-1" },
+        element("h2", {}, section.title),
+      ),
+    }));
 
   const nav = element("nav", { "aria-label": "Sections" }, ...sections.map(({ link }) => link));
 

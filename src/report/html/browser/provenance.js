@@ -27,11 +27,7 @@ function resultBlock(result, open) {
     element("h4", {}, "What it rests on"),
     element("ul", {}, ...notes.map((note) => element("li", {}, note))),
     element("h4", {}, "Files"),
-    element(
-      "ul",
-      { class: "files" },
-      ...files.map(([name, href]) => element("li", {}, element("a", { href }, name))),
-    ),
+    fileList(files),
     element("h4", {}, "Manifest"),
     facts(result.facts),
     ...(inputs.length === 0
@@ -46,5 +42,14 @@ function resultBlock(result, open) {
             ),
           ),
         ]),
+  );
+}
+
+/** Links to the files beside a result. */
+export function fileList(files) {
+  return element(
+    "ul",
+    { class: "files" },
+    ...files.map(([name, href]) => element("li", {}, element("a", { href }, name))),
   );
 }
