@@ -314,10 +314,15 @@ describe("a process that goes wrong ends the run with one line that names router
   });
 });
 
-const hasPython = spawnSync("python3", ["-c", "import msgpack"], { stdio: "ignore" }).status === 0;
-if (!hasPython) console.info("skipped: the example in Python, since there is no python3 with msgpack here");
+/** That of the path, or the system's, for which Debian has the package. */
+const python = ["python3", "/usr/bin/python3"].find(
+  (name) => spawnSync(name, ["-c", "import msgpack"], { stdio: "ignore" }).status === 0,
+);
+if (python === undefined) {
+  console.info("skipped: the example in Python, since there is no python3 with msgpack here");
+}
 
-test.skipIf(!hasPython)(
+test.skipIf(python === undefined)(
   "the example in Python decides as the one in TypeScript (needs python3 with msgpack)",
   async () => {
     const examples = fileURLToPath(new URL("../../../harness/examples/", import.meta.url));
@@ -328,7 +333,7 @@ test.skipIf(!hasPython)(
     const own = runParts(simulate, { ...parts, router: twin });
     const made = createRouter(
       findRouter("external"),
-      { command: ["python3", "my_router.py"] },
+      { command: [python ?? "python3", "my_router.py"] },
       "test",
       examples,
     );
