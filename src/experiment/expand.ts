@@ -24,6 +24,7 @@ import {
   directoryOf,
   emptyTables,
   type InputTables,
+  once,
   readArtefacts,
   readProfiles,
   readSignals,
@@ -38,7 +39,7 @@ import {
 } from "./resolve-fleet.ts";
 import { trackOf, UNKNOWN_SIGNAL } from "./resolve-signals.ts";
 import { arrivalSpan, generatedParameters, generatedWorkload } from "./resolve-workload.ts";
-import { routerCode } from "./router-code.ts";
+import { type RouterCode, routerCode } from "./router-code.ts";
 import { routerLabel } from "./router-label.ts";
 import type { PlanPoint, RunEnvironment, RunPlan } from "./run-plan.ts";
 import type { RouterSpec, RunSpec, TrainingSpec } from "./run-spec.ts";
@@ -188,7 +189,7 @@ async function planPoint(
       continue;
     }
     requests ??= await planTraining(withRequestsOf(trainedOn, whole, tables), inputs, tables);
-    const code = await routerCode(router);
+    const code = await codeOf(router, tables);
     const training = trainingSpec(definition, router, requests, environment, code);
     if (!trainings.has(training.key)) trainings.set(training.key, training);
     routers.push({ ...router, training: training.key });
@@ -343,6 +344,12 @@ async function planRouter(
   return { definition, router, learns: needsTraining(definition, router, point.experiment.training, where) };
 }
 
+function codeOf(router: RouterSpec, tables: InputTables): Promise<RouterCode> {
+  return once(tables.seen, `code ${hashOfJson([router.file, router.own?.files ?? null])}`, () =>
+    routerCode(router),
+  );
+}
+
 async function planRuns(
   planned: PlannedPoint,
   place: number,
@@ -351,7 +358,7 @@ async function planRuns(
 ): Promise<RunSpec[]> {
   const { point, inputs, key, routers } = planned;
   const { experiment, labels } = { experiment: inputs.experiment, labels: point.labels };
-  const codes = await Promise.all(routers.map(routerCode));
+  const codes = await Promise.all(routers.map((router) => codeOf(router, tables)));
   const runs: RunSpec[] = [];
   for (const [s, seed] of experiment.seeds.entries()) {
     for (const [t, start] of inputs.starts.entries()) {

@@ -241,11 +241,11 @@ function statusText({ rows, provenance }: ExperimentResult): string {
   return `${provenance.kind === "epochs" ? "Planners" : "Routers"}: ${list.join("; ")}.${sees}`;
 }
 
-/** The dense kernels of planners that train networks. */
+/** The dense kernels of what trains networks. */
 function denseText({ dense }: ResultProvenance): string[] {
   if (dense === undefined) return [];
   const kernels = dense.backend === "native" ? `the addon's ${dense.isa} kernels` : "the TypeScript kernels";
-  return [`Learned planners ran on ${kernels}: their rows are the same bytes on these alone.`];
+  return [`What learns ran on ${kernels}: their rows are the same bytes on these alone.`];
 }
 
 /** Whether the simulator was checked against a running engine, and how it fared. */

@@ -216,6 +216,18 @@ describe("the plan of runs", () => {
     expect(await key("a", "v20")).toBe(await key("a", "v20"));
   });
 
+  test("what a user's router imports counts by its content", async () => {
+    const router = `import { defineRouter } from "canopy-bench"; import { weight } from "./weight.mjs";
+      export default defineRouter({ id: "weighed", create: () => ({ arrival: () => weight }) });`;
+    write("weighed.mjs", router);
+    write("weight.mjs", "export const weight = 1;");
+    const text = SYNTHETIC.replace("round-robin", "./weighed.mjs");
+    const before = await keys(text);
+    expect(await keys(text)).toEqual(before);
+    write("weight.mjs", "export const weight = 2;");
+    expect(await keys(text)).not.toEqual(before);
+  });
+
   test("a trace counts by its content, not by its name", async () => {
     write("copy.csv", "arrival_s,prompt_tokens,output_tokens\n0,100,3\n1,10,2\n");
     write("other.csv", "arrival_s,prompt_tokens,output_tokens\n0,100,3\n1,10,3\n");

@@ -1,7 +1,6 @@
 /** From a checked experiment with planners to its plan of runs: planner x point x seed x start. */
 import { resolve } from "node:path";
 import { UserError } from "../../errors.ts";
-import { sha256OfFile } from "../../files.ts";
 import { chooseDense } from "../../learning/dense/choose-dense.ts";
 import { isDefinitionFile } from "../../routers/load-definition.ts";
 import { loadPlanner } from "../../routers/load-planner.ts";
@@ -18,10 +17,12 @@ import {
   directoryOf,
   emptyTables,
   type InputTables,
+  once,
   readArtefacts,
   sharedInputs,
 } from "../read-inputs.ts";
 import type { DenseBackend, PointProvenance } from "../result.ts";
+import { type RouterCode, routerCode } from "../router-code.ts";
 import { plannerLabel } from "../router-label.ts";
 import type { PlanPoint, RunEnvironment, RunPlan } from "../run-plan.ts";
 import type { RouterSpec, RunSpec } from "../run-spec.ts";
@@ -36,8 +37,8 @@ type Point = ExperimentPoint<EpochExperiment>;
 interface PlannedEpochs extends PlanPoint {
   readonly point: Point;
   readonly inputs: EpochPointInputs;
-  /** By planner: hash of the user's file, and whether it trains networks. */
-  readonly makers: readonly { readonly code: string | null; readonly learned: boolean }[];
+  /** By planner: what names the user's code, and whether it trains networks. */
+  readonly makers: readonly { readonly code: RouterCode; readonly learned: boolean }[];
 }
 
 /**
@@ -135,12 +136,12 @@ async function planPoint(point: Point, tables: InputTables): Promise<PlannedEpoc
     await at(point, ["sites"], () => settingOf(inputs, { seed: experiment.seeds[0], start }));
   }
   const routers: RouterSpec[] = [];
-  const makers: { code: string | null; learned: boolean }[] = [];
+  const makers: { code: RouterCode; learned: boolean }[] = [];
   for (const i of experiment.planners.keys()) {
     const { definition, spec } = await planPlanner(point, i, inputs, tables);
     routers.push(spec);
     makers.push({
-      code: spec.file === null ? null : await sha256OfFile(spec.file),
+      code: await once(tables.seen, `code ${spec.file}`, () => routerCode(spec)),
       learned: definition.learned === true,
     });
   }

@@ -20,6 +20,7 @@ import {
 } from "../../experiment/load.ts";
 import { pointProvenance } from "../../experiment/point-provenance.ts";
 import type { DenseBackend, PointProvenance } from "../../experiment/result.ts";
+import { type CodeOf, routerFiles } from "../../experiment/router-code.ts";
 import type { PlanPoint, RunPlan } from "../../experiment/run-plan.ts";
 import type { RunSpec } from "../../experiment/run-spec.ts";
 import { sha256OfFile } from "../../files.ts";
@@ -187,19 +188,19 @@ export async function planSweep(file: string, options: PlanSweepOptions): Promis
   const points: SweepPlanPoint[] = [];
   const routers: PlannedRouter[] = [];
   const places = new Map<string, number>();
-  const files = new Set<string>();
+  const made = new Map<string, CodeOf>();
   const provenance: PointProvenance[] = [];
   let first: PlanPoint | undefined;
   for (let index = 0; index < open.count; index++) {
     const { planned, runs, tiers, provenance: provenanceOf } = await planner.plan(index);
     first ??= planned;
     const own = new Map<string, number>();
-    for (const { label, id, parameters, about, file } of planned.routers) {
+    for (const { label, id, parameters, about, file, own: external } of planned.routers) {
       const router = { label, id, parameters, about };
       const text = canonicalJson(router);
       if (!places.has(text)) places.set(text, routers.push(router) - 1);
       own.set(label, places.get(text) as number);
-      if (file !== null) files.add(file);
+      made.set(JSON.stringify([file, external?.files]), { file, own: external });
     }
     for (const run of runs) if (!specs.has(run.key)) specs.set(run.key, run);
     points.push({
@@ -232,7 +233,7 @@ export async function planSweep(file: string, options: PlanSweepOptions): Promis
       calibrated: experiment.calibrated,
       comparable: experiment.comparable,
     },
-    inputs: await inputsOf(open, planner, [...files]),
+    inputs: await inputsOf(open, planner, await Promise.all([...made.values()].map(routerFiles))),
     provenance: open.count > MOST_PROVENANCES ? provenance.slice(0, 1) : provenance,
     routers,
     points,
@@ -302,7 +303,7 @@ export function sweepFileOf(plan: SweepPlan, folder: string): string {
 async function inputsOf(
   open: OpenSweep,
   { inputs }: SweepPlanner,
-  routerFiles: readonly string[],
+  code: readonly (readonly string[])[],
 ): Promise<PlanInput[]> {
   const list: PlanInput[] = [];
   for (const name of open.files)
@@ -319,7 +320,7 @@ async function inputsOf(
   }
   for (const sha256 of Object.keys(inputs.artefacts))
     list.push({ role: "artefact", name: "artefact", sha256 });
-  for (const name of routerFiles) list.push({ role: "router", name, sha256: await sha256OfFile(name) });
+  for (const name of code.flat()) list.push({ role: "router", name, sha256: await sha256OfFile(name) });
   const seen = new Set<string>();
   return list.filter(({ role, name, sha256 }) => {
     const text = `${role} ${name} ${sha256}`;
