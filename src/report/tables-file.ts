@@ -44,7 +44,7 @@ export async function readTablesFile(folder: string): Promise<TablesFile> {
   }
   throw new UserError(
     "CANOPY_RESULT_FORMAT",
-    `${path}: expected tables of the format ${SCHEMA}, which canopy overhead, capacity and leaderboard write`,
+    `${path}: expected tables of the format ${SCHEMA}, which canopy leaderboard, capacity, overhead and validate write`,
   );
 }
 

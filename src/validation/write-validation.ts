@@ -2,6 +2,7 @@ import { basename, join } from "node:path";
 import { sha256OfText, writeFileAtomically } from "../files.ts";
 import { profileText } from "../profile/profile-text.ts";
 import { collectEnvironment, createManifest } from "../report/manifest.ts";
+import { TABLES_FILE, tablesFileText } from "../report/tables-file.ts";
 import { TABLE_FORMATS, writeTables } from "../report/write-tables.ts";
 import { packValidation, type ValidationRecords } from "./records.ts";
 import type { ValidationResult } from "./result.ts";
@@ -22,7 +23,7 @@ export interface ValidationOrigin {
 }
 
 /**
- * Writes `table.txt|md|tex|csv` (the second table as `table-2.csv`), `validation.json`, the raw records, the profile, and
+ * Writes `table.txt|md|tex|csv` (the second table as `table-2.csv`), `tables.json` for reports, `validation.json`, the raw records, the profile, and
  * last `manifest.json` with the host; each file whole or not at all.
  *
  * @returns names of the files
@@ -38,7 +39,9 @@ export async function writeValidation(
     await writeFileAtomically(join(folder, name), data);
     files.push(name);
   };
-  await writeTables(validationTables(result), TABLE_FORMATS, write);
+  const tables = validationTables(result);
+  await writeTables(tables, TABLE_FORMATS, write);
+  await write(TABLES_FILE, tablesFileText("validate", "Simulation and measurement", tables, []));
   await write(RESULT_NAME, jsonText(result));
   await write(RAW_NAME, packValidation(records));
   const profile = profileText(records.profile);

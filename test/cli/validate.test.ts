@@ -61,6 +61,7 @@ describe("canopy validate --replay", () => {
         "table.md",
         "table.tex",
         "table.txt",
+        "tables.json",
       ].concat("validation.json", "validation.raw.msgpack"),
     );
     expect(JSON.parse(readFileSync(join(folder, "validation.json"), "utf8"))).toEqual(result);

@@ -8,7 +8,7 @@ export function addReportCommand(program: Command): void {
     .description("write one HTML file of all results below folders: it opens offline, sorts and filters")
     .argument(
       "<dir...>",
-      "folders that canopy run, leaderboard, capacity or overhead has written with --out, or folders of such folders",
+      "folders that canopy run, leaderboard, capacity, overhead or validate has written with --out, or folders of such folders",
     )
     .option("--out <file>", "the file to write, default report.html", htmlName, "report.html")
     .addHelpText(

@@ -68,7 +68,7 @@ export async function findReported(
     if (results.length + tables.length === 0) {
       throw new UserError(
         "CANOPY_RESULT_NONE",
-        `${place}: neither ${RESULT} nor ${TABLES_FILE} in it or below it, expected a folder that canopy run, leaderboard, capacity or overhead has written with --out`,
+        `${place}: neither ${RESULT} nor ${TABLES_FILE} in it or below it, expected a folder that canopy run, leaderboard, capacity, overhead or validate has written with --out`,
       );
     }
     for (const folder of results) folders.results.add(folder);

@@ -1,4 +1,4 @@
-/** Tables and figures of other commands than `canopy run`: leaderboards, capacities, overhead. */
+/** Tables and figures of other commands than `canopy run`: leaderboards, capacities, overhead, validations. */
 import { choice } from "./controls.js";
 import { element } from "./dom.js";
 import { fileList } from "./provenance.js";
