@@ -16,7 +16,7 @@ describe("canopy validate --replay", () => {
     const cwd = workFolder();
     const args = ["validate", "--replay", RAW, "--out", "again", "--format", "json"];
     const { code, stdout, stderr } = await command(args, { cwd, env });
-    expect({ code, stderr }).toEqual({ code: 0, stderr: "11 files written to again\n" });
+    expect({ code, stderr }).toEqual({ code: 0, stderr: "12 files written to again\n" });
     const result = JSON.parse(stdout);
     expect(result).toMatchObject({
       schema: "canopy/validation/1",
