@@ -36,11 +36,12 @@ export async function writeCapacity(
   await writeTables([table], TABLE_FORMATS, write);
   await write("rows.csv", renderCsv(searchesTable(result)));
   await write("capacity.json", `${JSON.stringify(result, null, 2)}\n`);
+  const figures: { file: string; svg: string }[] = [];
   for (const { name, svg } of await capacityFigures(result)) {
+    figures.push({ file: `figure-${name}.svg`, svg });
     await write(`figure-${name}.svg`, svg);
     await write(`figure-${name}.png`, await svgToPng(svg));
   }
-  const figures = files.filter((name) => name.endsWith(".svg"));
   await write(TABLES_FILE, tablesFileText("capacity", `Capacity: ${result.experiment}`, [table], figures));
   const inputs = plan.points.map(({ key }) => key);
   const manifest = createManifest(await collectEnvironment(), {

@@ -1,56 +1,58 @@
 /** The files that a user's module is made of. */
-import { existsSync, realpathSync } from "node:fs";
-import { readFile } from "node:fs/promises";
-import { dirname, resolve } from "node:path";
+import { readFileSync, statSync } from "node:fs";
+import { dirname, extname, join } from "node:path";
 
-/** What may be an import of a file of the user's own. */
-const OWN_IMPORT = /\b(?:from|import|require)\s*\(?\s*["'`][./#]/;
-/** Imports of what is no code. */
-const OTHERS = Object.fromEntries([".node", ".wasm", ".txt", ".csv"].map((kind) => [kind, "empty"] as const));
+const CODE = [".ts", ".mts", ".cts", ".js", ".mjs", ".cjs"];
+/** What an import may leave out, in the order in which loaders try it. */
+const ENDINGS = ["", ...CODE, ".json", ...CODE.map((ending) => `/index${ending}`)];
+const COMMENT = String.raw`(?:/\*[\s\S]*?\*/\s*)?`;
+/** `from`, `import` or `require`, and a relative path. */
+const IMPORT = new RegExp(
+  String.raw`\b(?:from|import|\w*[rR]equire)\s*${COMMENT}\(?\s*${COMMENT}(["'\x60])(\.{1,2}(?:/.*?)?)\1`,
+  "g",
+);
 
 /**
- * The file, and after it those that it imports by relative paths, and those that these import; packages and what is
- * read by other means than an import are not among them. A file that cannot be followed stands alone: whoever loads it
- * says what is wrong.
+ * The file, and after it those that it imports by relative paths, and those that these import. Read off the text: an
+ * import in a comment counts too, one whose path is put together does not; nor do packages, and what is read by other
+ * means than an import.
  *
  * @param file absolute path
  * @returns absolute paths, the others sorted
  */
-export async function moduleFiles(file: string): Promise<readonly string[]> {
-  const others = OWN_IMPORT.test(await readFile(file, "utf8")) ? await importedBy(file) : [];
-  const all = new Set([file, ...others].flatMap((path) => [path, ...typedTwin(path)]));
-  all.delete(file);
-  return [file, ...[...all].sort()];
+export function moduleFiles(file: string): readonly string[] {
+  const known = new Set<string>();
+  const follow = (path: string): void => {
+    if (known.has(path)) return;
+    known.add(path);
+    for (const twin of typedTwin(path)) follow(twin);
+    if (!CODE.includes(extname(path))) return;
+    for (const [, , named] of readFileSync(path, "utf8").matchAll(IMPORT)) {
+      const found = importedFile(join(dirname(path), named));
+      if (found !== undefined) follow(found);
+    }
+  };
+  follow(file);
+  known.delete(file);
+  return [file, ...[...known].sort()];
 }
 
-async function importedBy(file: string): Promise<string[]> {
-  const folder = realpathSync(dirname(file));
-  const { build } = await import("esbuild");
-  try {
-    const { metafile } = await build({
-      entryPoints: [file],
-      absWorkingDir: folder,
-      bundle: true,
-      packages: "external",
-      platform: "node",
-      format: "esm",
-      loader: OTHERS,
-      metafile: true,
-      write: false,
-      outdir: folder,
-      logLevel: "silent",
-    });
-    const own = realpathSync(file);
-    return Object.keys(metafile.inputs)
-      .map((path) => resolve(folder, path))
-      .filter((path) => path !== own);
-  } catch {
-    return [];
-  }
+/** Undefined where there is none: whoever loads the module says so, if it is loaded at all. */
+function importedFile(path: string): string | undefined {
+  const plain = path.replace(/[?#].*$/, "").replace(/\/$/, "");
+  const scripts = ENDINGS.map((ending) => plain + ending);
+  return [path, ...scripts, ...typedNames(plain)].find(isFile);
 }
 
 /** The TypeScript beside a script, which loaders of TypeScript take in its place. */
 function typedTwin(path: string): string[] {
-  const twin = path.replace(/\.(m?)js$/, ".$1ts");
-  return twin !== path && existsSync(twin) ? [twin] : [];
+  return typedNames(path).filter(isFile);
+}
+
+function typedNames(path: string): string[] {
+  return /\.[cm]?js$/.test(path) ? [path.replace(/js$/, "ts")] : [];
+}
+
+function isFile(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isFile() === true;
 }

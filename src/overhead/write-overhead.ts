@@ -37,7 +37,7 @@ export async function writeOverhead(
   await write("overhead.json", jsonText(result));
   const figure = await overheadFigure(result);
   if (figure !== undefined) await write(FIGURE, figure);
-  const shown = figure === undefined ? [] : [FIGURE];
+  const shown = figure === undefined ? [] : [{ file: FIGURE, svg: figure }];
   await write(TABLES_FILE, tablesFileText("overhead", "Overhead of the routers", tables, shown));
   const { conditions, states, inSitu } = result;
   const manifest = createManifest(await collectEnvironment(), {

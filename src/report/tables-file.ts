@@ -1,33 +1,62 @@
 /** `tables.json`: tables as they are read, for the report. Written by commands whose outcome is no result of runs. */
-import { readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { z } from "zod";
 import { UserError } from "../errors.ts";
+import { readTextFile } from "../files.ts";
 import { formatInColumn, formatInterval } from "./format-number.ts";
 import type { PlainCell, PlainTable } from "./plain-table.ts";
 import { type CellValue, type Column, cellValue, type Row, type Table } from "./table.ts";
 
 export const TABLES_FILE = "tables.json";
 const SCHEMA = "canopy/tables/1";
+const ENTITIES: Readonly<Record<string, string>> = { lt: "<", gt: ">", quot: '"', apos: "'", amp: "&" };
+
+const CELL = z.looseObject({
+  text: z.string(),
+  value: z.union([z.number(), z.string(), z.null()]),
+  interval: z.string().exactOptional(),
+  reason: z.string().exactOptional(),
+});
+const TABLE = z
+  .looseObject({
+    title: z.string(),
+    caption: z.string(),
+    columns: z.array(z.looseObject({ title: z.string(), isNumber: z.boolean() })),
+    rows: z.array(z.looseObject({ isReference: z.boolean(), cells: z.array(CELL) })),
+    notes: z.array(z.string()),
+  })
+  .refine(({ columns, rows }) => rows.every(({ cells }) => cells.length === columns.length), {
+    message: "expected a cell for every column",
+    path: ["rows"],
+  }) satisfies z.ZodType<PlainTable>;
+const FILE = z.looseObject({
+  schema: z.literal(SCHEMA),
+  /** The command that made them, e.g. `overhead`. */
+  by: z.string(),
+  title: z.string(),
+  tables: z.array(TABLE),
+  /** SVG files beside it, with what is written over them. */
+  figures: z.array(z.looseObject({ file: z.string(), title: z.string() })),
+});
 
 /** What `tables.json` holds. */
-export interface TablesFile {
-  readonly schema: typeof SCHEMA;
-  /** The command that made them, e.g. `overhead`. */
-  readonly by: string;
-  readonly title: string;
-  readonly tables: readonly PlainTable[];
-  /** SVG files beside it. */
-  readonly figures: readonly string[];
-}
+export type TablesFile = z.output<typeof FILE>;
+export type ShownFigure = TablesFile["figures"][number];
 
-/** @param figures names of the SVG files beside it */
+/** @param figures the SVG files beside it */
 export function tablesFileText(
   by: string,
   title: string,
   tables: readonly Table[],
-  figures: readonly string[],
+  figures: readonly { readonly file: string; readonly svg: string }[],
 ): string {
-  const file: TablesFile = { schema: SCHEMA, by, title, tables: tables.map(plainTable), figures };
+  const file = {
+    schema: SCHEMA,
+    by,
+    title,
+    tables: tables.map(plainTable),
+    figures: figures.map(({ file, svg }) => ({ file, title: titleOf(svg) ?? file })),
+  };
   return `${JSON.stringify(file)}\n`;
 }
 
@@ -36,16 +65,29 @@ export function tablesFileText(
  */
 export async function readTablesFile(folder: string): Promise<TablesFile> {
   const path = join(folder, TABLES_FILE);
+  const refuse = (why: string): never => {
+    throw new UserError(
+      "CANOPY_RESULT_FORMAT",
+      `${path}: ${why}, expected tables of the format ${SCHEMA}, which canopy leaderboard, capacity, overhead and validate write`,
+    );
+  };
+  let content: unknown;
   try {
-    const file = JSON.parse(await readFile(path, "utf8")) as TablesFile;
-    if (file.schema === SCHEMA) return file;
-  } catch {
-    // Refused below.
+    content = JSON.parse(await readTextFile(path, "tables"));
+  } catch (cause) {
+    if (cause instanceof UserError) throw cause;
+    return refuse("no JSON");
   }
-  throw new UserError(
-    "CANOPY_RESULT_FORMAT",
-    `${path}: expected tables of the format ${SCHEMA}, which canopy leaderboard, capacity, overhead and validate write`,
-  );
+  const { success, data, error } = FILE.safeParse(content);
+  if (success) return data;
+  const [{ path: place, message }] = error.issues;
+  return refuse(`${place.length === 0 ? "" : `${place.join(".")}: `}${message}`);
+}
+
+/** What is written over a figure. */
+function titleOf(svg: string): string | undefined {
+  const [, title] = /<title>([^<]*)<\/title>/.exec(svg) ?? [];
+  return title?.replace(/&(lt|gt|quot|apos|amp);/g, (_, name: string) => ENTITIES[name] ?? "");
 }
 
 function plainTable({ title, caption = "", columns, rows, notes }: Table): PlainTable {

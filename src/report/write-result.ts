@@ -3,7 +3,7 @@ import { readFile, rm } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { UserError } from "../errors.ts";
 import { type ExperimentResult, RESULT_SCHEMA_ID } from "../experiment/result.ts";
-import { routerFiles } from "../experiment/router-code.ts";
+import { filesOfRouters } from "../experiment/router-code.ts";
 import type { RunPlan } from "../experiment/run-plan.ts";
 import { readTextFile, sha256OfFile, sha256OfText, writeFileAtomically } from "../files.ts";
 import { svgToPng } from "./figures/png.ts";
@@ -166,8 +166,7 @@ export async function inputsOf({ loaded, inputs, points }: RunPlan): Promise<Man
       list.push({ role: "trace", name: requests.name, sha256: requests.sha256 });
   }
   const routers = points.flatMap((point) => point.routers);
-  const files = await Promise.all(routers.map(routerFiles));
-  for (const file of new Set(files.flat())) {
+  for (const file of filesOfRouters(routers)) {
     list.push({ role: "router", name: file, sha256: await sha256OfFile(file) });
   }
   for (const { label, artefacts } of routers) {

@@ -94,7 +94,13 @@ async function importModule(kind: string, path: string, file: string): Promise<R
     const why =
       code === "ERR_UNKNOWN_FILE_EXTENSION"
         ? `Node ${process.versions.node} cannot read TypeScript, expected a .js file, Node 22.18 or later, or node --import tsx`
-        : `cannot be loaded: ${String(message ?? cause).split("\n")[0]}`;
+        : `cannot be loaded: ${firstSentence(String(message ?? cause))}`;
     throw new UserError("CANOPY_ROUTER_FILE", `${kind} file ${path}: ${why}`, { cause });
   }
+}
+
+/** The first line, and after a colon the one that it announces: where transformers of TypeScript name file and line. */
+function firstSentence(message: string): string {
+  const [first, second = ""] = message.split("\n");
+  return first.endsWith(":") ? `${first} ${second.trim()}` : first;
 }

@@ -66,7 +66,10 @@ describe("canopy capacity", () => {
     expect(shown).toMatchObject({
       by: "capacity",
       title: "Capacity: small",
-      figures: ["figure-capacity.svg", "figure-attainment.svg"],
+      figures: [
+        { file: "figure-capacity.svg", title: expect.stringContaining("Highest rate") },
+        { file: "figure-attainment.svg", title: expect.stringContaining("over the rate") },
+      ],
     });
     expect(shown.tables[0].rows).toHaveLength(result.rows.length);
     const [header, ...lines] = readFileSync(join(cwd, "found/rows.csv"), "utf8").trimEnd().split("\n");

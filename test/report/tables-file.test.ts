@@ -12,9 +12,16 @@ describe("tables.json", () => {
     const grouped = { key: "p99_us", header: "p99", unit: "µs", group: "12 endpoints" };
     const hidden = { key: "runs", header: "runs", csvOnly: true };
     const table = { ...sampleTable, columns: [...sampleTable.columns, grouped, hidden] };
-    writeFileSync(join(folder, TABLES_FILE), tablesFileText("overhead", "What it costs", [table], ["a.svg"]));
+    writeFileSync(
+      join(folder, TABLES_FILE),
+      tablesFileText("overhead", "What it costs", [table], [{ file: "a.svg", svg: "<svg/>" }]),
+    );
     const { by, title, figures, tables } = await readTablesFile(folder);
-    expect({ by, title, figures }).toEqual({ by: "overhead", title: "What it costs", figures: ["a.svg"] });
+    expect({ by, title, figures }).toEqual({
+      by: "overhead",
+      title: "What it costs",
+      figures: [{ file: "a.svg", title: "a.svg" }],
+    });
     const [own] = tables;
     expect(own).toMatchObject({ title: "Routers & ratios", caption: "Setting H, 5 seeds" });
     expect(own.notes).toEqual(["* 100 % of requests"]);
@@ -37,11 +44,26 @@ describe("tables.json", () => {
     expect(edf[3]).toEqual({ text: "", value: null });
   });
 
-  test.each(["", "null", "[]", '{"schema":"canopy/tables/2"}', '{"tables":['])("refuses %j", async (text) => {
+  const whole = JSON.parse(tablesFileText("overhead", "What it costs", [sampleTable], []));
+  const [table] = whole.tables;
+  test.each([
+    ["nothing", "", "no JSON"],
+    ["half a file", '{"tables":[', "no JSON"],
+    ["null", "null", "Invalid input: expected object"],
+    ["another version", JSON.stringify({ ...whole, schema: "canopy/tables/2" }), "schema: "],
+    ["no tables", JSON.stringify({ ...whole, tables: null }), "tables: "],
+    ["no figures", JSON.stringify({ ...whole, figures: "a.svg" }), "figures: "],
+    ["no columns", JSON.stringify({ ...whole, tables: [{ ...table, columns: 3 }] }), "tables.0.columns: "],
+    [
+      "short rows",
+      JSON.stringify({ ...whole, tables: [{ ...table, columns: [] }] }),
+      "tables.0.rows: expected a cell",
+    ],
+  ])("with %s is refused", async (_, text, why) => {
     writeFileSync(join(folder, TABLES_FILE), text);
     await expect(readTablesFile(folder)).rejects.toMatchObject({
       code: "CANOPY_RESULT_FORMAT",
-      message: expect.stringContaining(join(folder, TABLES_FILE)),
+      message: expect.stringContaining(`${join(folder, TABLES_FILE)}: ${why}`),
     });
   });
 });

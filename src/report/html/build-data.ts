@@ -158,8 +158,9 @@ function sheetOf({ folder, content, manifest, files, figures }: FoundTables, hom
   return {
     by,
     title,
+    folder: relative(home, folder) || ".",
     tables,
-    figures: figures.map(({ name, svg }) => [name.replace(/^figure-|\.svg$/g, ""), svg]),
+    figures: figures.map(({ title: name, svg }) => [name, svg]),
     facts: commandFacts(manifest),
     files: linksTo(folder, files, home),
   };

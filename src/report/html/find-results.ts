@@ -24,8 +24,8 @@ export interface FoundResult extends Found {
 /** Tables of a command whose outcome is no result of runs. */
 export interface FoundTables extends Found {
   readonly content: TablesFile;
-  /** Texts of those figures that are there. */
-  readonly figures: readonly { readonly name: string; readonly svg: string }[];
+  /** Those figures that are there, with their texts. */
+  readonly figures: readonly { readonly title: string; readonly svg: string }[];
 }
 
 const RESULT = "result.json";
@@ -86,12 +86,12 @@ async function readAll<T>(folders: ReadonlySet<string>, read: (folder: string) =
   return found;
 }
 
-/** Whether a folder's `result.json` says that it is an experiment's, of whatever version: others are passed over. */
-async function isResult(folder: string): Promise<boolean> {
-  const file = await open(join(folder, RESULT));
+/** Whether a file says that it is of a format, of whatever version: others of its name are passed over. */
+async function isOf(format: string, path: string): Promise<boolean> {
+  const file = await open(path);
   try {
     const { buffer, bytesRead } = await file.read({ buffer: Buffer.alloc(HEAD_BYTES) });
-    return /"schema"\s*:\s*"canopy\/result\//.test(buffer.toString("utf8", 0, bytesRead));
+    return new RegExp(`"schema"\\s*:\\s*"canopy/${format}/`).test(buffer.toString("utf8", 0, bytesRead));
   } finally {
     await file.close();
   }
@@ -141,10 +141,12 @@ async function missing(place: string): Promise<never> {
 
 async function walk(folder: string, found: Folders, top = folder): Promise<void> {
   const entries = await readdir(folder, { withFileTypes: true });
-  const has = (name: string) => entries.some((entry) => entry.name === name && entry.isFile());
   // A folder that was named itself is refused where it holds something else.
-  if (has(RESULT) && (folder === top || (await isResult(folder)))) found.results.push(folder);
-  if (has(TABLES_FILE)) found.tables.push(folder);
+  const has = async (name: string, format: string) =>
+    entries.some((entry) => entry.name === name && entry.isFile()) &&
+    (folder === top || (await isOf(format, join(folder, name))));
+  if (await has(RESULT, "result")) found.results.push(folder);
+  if (await has(TABLES_FILE, "tables")) found.tables.push(folder);
   for (const entry of entries) {
     const skip = entry.name.startsWith(".") || entry.name === "node_modules";
     if (entry.isDirectory() && !skip) await walk(join(folder, entry.name), found, top);
@@ -158,9 +160,10 @@ async function readResultFolder(folder: string): Promise<FoundResult> {
 async function readTablesFolder(folder: string): Promise<FoundTables> {
   const content = await readTablesFile(folder);
   const beside = await besideIn(folder);
-  const figures: { name: string; svg: string }[] = [];
-  for (const name of content.figures.filter((own) => beside.files.includes(own))) {
-    figures.push({ name, svg: await readFile(join(folder, name), "utf8") });
+  const figures: { title: string; svg: string }[] = [];
+  for (const { file, title } of content.figures) {
+    if (!beside.files.includes(file)) continue;
+    figures.push({ title, svg: await readFile(join(folder, file), "utf8") });
   }
   return { content, figures, ...beside };
 }
@@ -177,7 +180,8 @@ async function besideIn(folder: string): Promise<Found> {
 async function readManifest(folder: string): Promise<Manifest | null> {
   try {
     const manifest = JSON.parse(await readFile(join(folder, "manifest.json"), "utf8")) as Manifest;
-    return manifest.schema === "canopy/manifest/1" ? manifest : null;
+    const isWhole = [manifest.command, manifest.cpu, manifest.tool, manifest.seeds].every(Boolean);
+    return manifest.schema === "canopy/manifest/1" && isWhole ? manifest : null;
   } catch {
     return null;
   }

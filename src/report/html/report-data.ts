@@ -46,8 +46,10 @@ export interface ReportSheet {
   /** The command, e.g. `overhead`. */
   readonly by: string;
   readonly title: string;
+  /** Relative to the report. */
+  readonly folder: string;
   readonly tables: readonly PlainTable[];
-  /** Names of figures, and their SVG. */
+  /** Titles of figures, and their SVG. */
   readonly figures: readonly (readonly [string, string])[];
   readonly facts: readonly (readonly [string, string])[];
   readonly files: readonly (readonly [string, string])[];

@@ -39,11 +39,12 @@ export async function writeLeaderboard(
   }
   const json = `${JSON.stringify(leaderboardJson(board), null, 2)}\n`;
   await write("leaderboard.json", json);
+  const figures: { file: string; svg: string }[] = [];
   for (const { name, svg } of await leaderboardFigures(board)) {
+    figures.push({ file: `figure-${name}.svg`, svg });
     await write(`figure-${name}.svg`, svg);
     await write(`figure-${name}.png`, await svgToPng(svg));
   }
-  const figures = files.filter((name) => name.endsWith(".svg"));
   await write(TABLES_FILE, tablesFileText("leaderboard", `Leaderboard: ${board.base.name}`, tables, figures));
   const results = [...new Set(board.settings.map(({ found }) => found))];
   const inputs: ManifestInput[] = [];

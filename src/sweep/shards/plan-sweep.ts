@@ -20,7 +20,7 @@ import {
 } from "../../experiment/load.ts";
 import { pointProvenance } from "../../experiment/point-provenance.ts";
 import type { DenseBackend, PointProvenance } from "../../experiment/result.ts";
-import { type CodeOf, routerFiles } from "../../experiment/router-code.ts";
+import { type CodeOf, filesOfRouters } from "../../experiment/router-code.ts";
 import type { PlanPoint, RunPlan } from "../../experiment/run-plan.ts";
 import type { RunSpec } from "../../experiment/run-spec.ts";
 import { sha256OfFile } from "../../files.ts";
@@ -233,7 +233,7 @@ export async function planSweep(file: string, options: PlanSweepOptions): Promis
       calibrated: experiment.calibrated,
       comparable: experiment.comparable,
     },
-    inputs: await inputsOf(open, planner, await Promise.all([...made.values()].map(routerFiles))),
+    inputs: await inputsOf(open, planner, filesOfRouters(made.values())),
     provenance: open.count > MOST_PROVENANCES ? provenance.slice(0, 1) : provenance,
     routers,
     points,
@@ -303,7 +303,7 @@ export function sweepFileOf(plan: SweepPlan, folder: string): string {
 async function inputsOf(
   open: OpenSweep,
   { inputs }: SweepPlanner,
-  code: readonly (readonly string[])[],
+  code: readonly string[],
 ): Promise<PlanInput[]> {
   const list: PlanInput[] = [];
   for (const name of open.files)
@@ -320,7 +320,7 @@ async function inputsOf(
   }
   for (const sha256 of Object.keys(inputs.artefacts))
     list.push({ role: "artefact", name: "artefact", sha256 });
-  for (const name of code.flat()) list.push({ role: "router", name, sha256: await sha256OfFile(name) });
+  for (const name of code) list.push({ role: "router", name, sha256: await sha256OfFile(name) });
   const seen = new Set<string>();
   return list.filter(({ role, name, sha256 }) => {
     const text = `${role} ${name} ${sha256}`;

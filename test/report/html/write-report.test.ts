@@ -77,10 +77,11 @@ describe("a report", () => {
   test("shows the tables and figures of other commands, with or without results", async () => {
     const place = join(folder, "one", "tables");
     mkdirSync(place, { recursive: true });
-    const figures = ["figure-front.svg", "lost.svg"];
+    const svg = "<svg><title>Carbon &amp; cost</title></svg>";
+    const figures = ["figure-front.svg", "lost.svg"].map((file) => ({ file, svg }));
     const text = tablesFileText("leaderboard", "Leaderboard: sample", [sampleTable], figures);
     writeFileSync(join(place, "tables.json"), text);
-    writeFileSync(join(place, "figure-front.svg"), "<svg/>");
+    writeFileSync(join(place, "figure-front.svg"), svg);
     const alone = dataOf(await reportOf(place));
     expect(alone.results).toEqual([]);
     expect(alone.sheets).toMatchObject([
@@ -88,7 +89,8 @@ describe("a report", () => {
         by: "leaderboard",
         title: "Leaderboard: sample",
         tables: [{ title: sampleTable.title }],
-        figures: [["front", "<svg/>"]],
+        figures: [["Carbon & cost", svg]],
+        folder: "one/tables",
         facts: [["manifest", "none beside the result"]],
         files: [
           ["figure-front.svg", "./one/tables/figure-front.svg"],
@@ -98,6 +100,13 @@ describe("a report", () => {
     ]);
     const both = dataOf(await reportOf(join(folder, "one")));
     expect([both.results.length, both.sheets.length]).toEqual([1, 1]);
+    // Another tool's file of the name.
+    mkdirSync(join(place, "strange"));
+    writeFileSync(join(place, "strange", "tables.json"), '{"users":[]}');
+    expect(dataOf(await reportOf(place)).sheets).toHaveLength(1);
+    await expect(reportOf(join(place, "strange"))).rejects.toMatchObject({ code: "CANOPY_RESULT_FORMAT" });
+    writeFileSync(join(place, "manifest.json"), '{"schema":"canopy/manifest/1"}');
+    expect(dataOf(await reportOf(place)).sheets[0].facts).toEqual([["manifest", "none beside the result"]]);
     rmSync(place, { recursive: true });
   });
 

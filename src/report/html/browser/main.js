@@ -14,6 +14,7 @@ import { timelineSection } from "./timeline.js";
 async function start() {
   const data = await readData();
   const routers = data.routers.length === 0 ? undefined : routersSection(data);
+  const sheets = sheetsSection(data);
   const sections = [
     { id: "leaderboard", title: "Leaderboard", make: () => leaderboard(data) },
     { id: "papers", title: "Paper and run", make: () => comparisonSection(data) },
@@ -21,7 +22,7 @@ async function start() {
     { id: "latency", title: "Latency", make: () => latencySection(data) },
     { id: "time", title: "Over time", make: () => timelineSection(data) },
     { id: "routers", title: "Routers", make: () => routers?.node ?? element("p", {}, "None.") },
-    { id: "sheets", title: "Tables", make: () => sheetsSection(data) },
+    { id: "sheets", title: "Tables", make: () => sheets.node },
     { id: "provenance", title: "Provenance", make: () => provenanceSection(data) },
   ]
     .filter(({ id }) => (id === "sheets" ? data.sheets : data.results).length > 0)
@@ -43,6 +44,7 @@ async function start() {
     section.made = true;
     section.node.append(section.make());
     if (section.id === "routers" && routers !== undefined) routers.show(routers.first);
+    if (section.id === "sheets") sheets.show(0);
   };
 
   const show = (focus) => {
@@ -72,7 +74,16 @@ async function start() {
         element(
           "p",
           { class: "quiet" },
-          `${count(data.results.length, "result")}, ${count(data.rows.result.length, "row")}, ${count(runs, "run")}; ${data.tool}`,
+          `${[
+            ...(data.results.length === 0
+              ? []
+              : [
+                  count(data.results.length, "result"),
+                  count(data.rows.result.length, "row"),
+                  count(runs, "run"),
+                ]),
+            ...(data.sheets.length === 0 ? [] : [`tables of ${count(data.sheets.length, "other command")}`]),
+          ].join(", ")}; ${data.tool}`,
         ),
         themeSwitch(),
       ),
@@ -86,6 +97,7 @@ async function start() {
   // Paper has no links to follow: everything is printed.
   addEventListener("beforeprint", () => {
     sections.forEach(fill);
+    sheets.showAll();
     for (const block of document.querySelectorAll("details.block")) block.setAttribute("open", "");
   });
   show(false);

@@ -9,31 +9,40 @@ const SHOWN_NOTES = 4;
 
 /** @param {import("../report-data.ts").ReportData} data */
 export function sheetsSection({ sheets }) {
-  const blocks = sheets.map((sheet, place) => sheetBlock(sheet, place > 0));
-  if (sheets.length === 1) return blocks[0];
-  return element(
+  const blocks = sheets.map(() => element("div", { class: "sheet", hidden: true }));
+  const fill = (place) => {
+    if (blocks[place].childElementCount === 0) blocks[place].append(...contentOf(sheets[place]));
+  };
+  const show = (chosen) => {
+    fill(chosen);
+    for (const [place, block] of blocks.entries()) block.hidden = place !== chosen;
+  };
+  const isTwice = ({ title }) => sheets.filter((other) => other.title === title).length > 1;
+  const list = element(
     "div",
-    {},
-    element(
-      "div",
-      { class: "fields" },
-      choice(
-        "of command",
-        sheets.map(({ title }, place) => [String(place), title]),
-        (value) => {
-          for (const [place, block] of blocks.entries()) block.hidden = String(place) !== value;
-        },
-      ),
+    { class: "fields", hidden: sheets.length < 2 },
+    choice(
+      "of command",
+      sheets.map((sheet, place) => [
+        String(place),
+        isTwice(sheet) ? `${sheet.title} (${sheet.folder})` : sheet.title,
+      ]),
+      (value) => show(Number(value)),
     ),
-    ...blocks,
   );
+  return {
+    node: element("div", {}, list, ...blocks),
+    show,
+    /** For paper, which shows all of them. */
+    showAll: () => {
+      for (const place of blocks.keys()) fill(place);
+    },
+  };
 }
 
-function sheetBlock({ by, title, tables, figures, facts: known, files }, hidden) {
-  return element(
-    "div",
-    { class: "sheet", hidden },
-    element("h3", {}, `${title} `, element("small", {}, `canopy ${by}`)),
+function contentOf({ by, title, folder, tables, figures, facts: known, files }) {
+  return [
+    element("h3", {}, `${title} `, element("small", {}, `canopy ${by}, ${folder}`)),
     ...figures.map(([name, svg]) =>
       element("img", { alt: name, src: `data:image/svg+xml;charset=utf-8,${encodeURIComponent(svg)}` }),
     ),
@@ -42,7 +51,7 @@ function sheetBlock({ by, title, tables, figures, facts: known, files }, hidden)
     facts(known),
     element("h4", {}, "Files"),
     fileList(files),
-  );
+  ];
 }
 
 function tableBlock({ title, caption, columns, rows, notes }) {
