@@ -7,18 +7,33 @@ import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, describe, expect, test } from "vitest";
 import { canopy as anyCanopy, type Ended, SMALL, workFolder } from "../cli/canopy.ts";
 import { copyOfProgram } from "./program.ts";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 const SCRIPT = join(ROOT, "scripts/slurm-cluster.sh");
-const reason = ((check) => (check.status === 0 ? undefined : check.stdout.trim()))(
-  spawnSync(SCRIPT, ["check"], { encoding: "utf8" }),
-);
+const CLUSTER = workFolder();
+const reason = whyNot();
 if (reason !== undefined) process.stdout.write(`Slurm suite skipped: ${reason}\n`);
 
-const CLUSTER = workFolder();
+/** Starts the cluster; why there is none, where Slurm cannot run. */
+function whyNot(): string | undefined {
+  const check = spawnSync(SCRIPT, ["check"], { encoding: "utf8" });
+  if (check.status !== 0) return check.stdout.trim();
+  const { status } = spawnSync(SCRIPT, ["start", CLUSTER], {
+    env: { ...process.env, CANOPY_SLURM_PORT: "17300" },
+    // Its daemons would keep pipes open.
+    stdio: "ignore",
+    timeout: 110_000,
+  });
+  if (status === 0) return undefined;
+  spawnSync(SCRIPT, ["stop", CLUSTER], { stdio: "ignore" });
+  const log = join(CLUSTER, "slurmctld.log");
+  const last = existsSync(log) ? readFileSync(log, "utf8").trim().split("\n").slice(-3).join("; ") : "no log";
+  return `its daemons do not come up here: ${last}`;
+}
+
 const env = { SLURM_CONF: join(CLUSTER, "slurm.conf"), PATH: `${process.env["PATH"]}:/usr/sbin:/sbin` };
 /** A copy of the program: a run's key holds the hash of the code, and somebody may be editing it. */
 const MAIN = reason === undefined ? copyOfProgram() : "";
@@ -93,12 +108,6 @@ function endedJobs(): { readonly id: string; readonly name: string; readonly sta
 }
 
 describe.skipIf(reason !== undefined)("sweeps on Slurm", () => {
-  beforeAll(() => {
-    execFileSync(SCRIPT, ["start", CLUSTER], {
-      env: { ...process.env, CANOPY_SLURM_PORT: "17300" },
-      stdio: "ignore",
-    });
-  }, 120_000);
   afterAll(() => {
     if (reason === undefined) spawnSync(SCRIPT, ["stop", CLUSTER], { stdio: "ignore" });
   });
