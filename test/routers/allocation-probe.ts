@@ -1,7 +1,7 @@
 /**
  * Bytes of heap that warm decisions of each registered router fill, over sixty turns of a thousand requests in all their
  * situations, and what one takes. Run by contract-suite.test.ts in a process of its own (`node --expose-gc --import
- * tsx`), since the heap of a test runner moves by itself; prints one JSON object.
+ * tsx`), since the heap of a test runner moves by itself; prints one JSON object. Ids as arguments: those routers alone.
  */
 import v8 from "node:v8";
 import type { Router, RouterDefinition } from "../../src/routers/contract.ts";
@@ -26,7 +26,10 @@ const PIECE = 4 * REQUESTS;
 const PIECES = 15;
 
 const results: Record<string, ProbeResult> = {};
-for (const definition of listRouters()) results[definition.id] = probe(definition);
+const only = process.argv.slice(2);
+for (const definition of listRouters()) {
+  if (only.length === 0 || only.includes(definition.id)) results[definition.id] = probe(definition);
+}
 console.log(JSON.stringify(results));
 
 function probe(definition: RouterDefinition): ProbeResult {

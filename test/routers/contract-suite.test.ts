@@ -9,8 +9,16 @@ describe("a decision allocates nothing", () => {
   let results: Record<string, ProbeResult>;
   beforeAll(async () => {
     const probe = fileURLToPath(new URL("./allocation-probe.ts", import.meta.url));
-    const { stdout } = await promisify(execFile)(process.execPath, ["--expose-gc", "--import", "tsx", probe]);
-    results = JSON.parse(stdout);
+    const run = async (ids: readonly string[]): Promise<typeof results> => {
+      const args = ["--expose-gc", "--import", "tsx", probe, ...ids];
+      return JSON.parse((await promisify(execFile)(process.execPath, args)).stdout);
+    };
+    results = await run([]);
+    // What a router fills it fills in every process; numbers that a compiler has boxed on its way, in some.
+    for (let again = 0; again < 2; again++) {
+      const loud = Object.keys(results).filter((id) => results[id].bytesPerDecision >= 1);
+      if (loud.length > 0) Object.assign(results, await run(loud));
+    }
   }, 240_000);
 
   test.each(listRouters().map((d) => d.id))("%s: warm decisions fill less than a byte each", (id) => {
